@@ -1,0 +1,3 @@
+"""medrobust: a benchmark harness for the adversarial robustness of medical-image models."""
+
+__version__ = "0.1.0"

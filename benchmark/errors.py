@@ -1,0 +1,34 @@
+"""The one error a user may see: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Wrong input. The command line prints it without a traceback and exits with status 2.
+
+    Args:
+        problem: What is wrong, in one sentence.
+        where: The file, key, plug-in or folder at fault.
+        remedy: What the user can do.
+    """
+
+    def __init__(self, problem: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        prefix = f"{self.where}: " if self.where else ""
+        suffix = f"\n  remedy: {self.remedy}" if self.remedy else ""
+        return f"{prefix}{self.problem}{suffix}"
+
+
+def did_you_mean(name: str, known: list[str]) -> str:
+    """A remedy for an unknown `name`: the closest `known` names, or all of them."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    return "known: " + (", ".join(sorted(known)) or "none")

@@ -1,0 +1,173 @@
+"""Plugin base and registry: a subclass with a `name` is registered by being defined."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from benchmark.errors import UserError, did_you_mean
+
+KINDS = ("attack", "defense", "detector", "dataset", "classifier")
+"""The kinds of plug-in; each has one base class, in the package that holds its methods."""
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_registry: dict[str, dict[str, type[Plugin]]] = {kind: {} for kind in KINDS}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One constructor argument of a plug-in, as `describe` prints it."""
+
+    name: str
+    annotation: str
+    default: Any
+    required: bool
+
+
+class Plugin:
+    """A named, configurable method. Defining a subclass that sets `name` registers it.
+
+    A subclass states its traits as class attributes and its settings as keyword-only constructor
+    arguments, which the constructor stores under the same names and does nothing else with. That is
+    what lets the harness print, compare and hash a configuration without running the method.
+
+    Class attributes:
+        kind: One of `KINDS`; set by the base class of the kind, never by a method.
+        name: Lower-case words joined by hyphens, unique within the kind.
+        source: The paper, with the equation or algorithm that the code follows.
+        version: Raised whenever a change may alter results; part of every cached result's identity.
+    """
+
+    kind: ClassVar[str] = ""
+    name: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__ and cls.name:
+            _register(cls)
+
+    @classmethod
+    def parameters(cls) -> list[Parameter]:
+        """The keyword-only constructor arguments, in order of definition."""
+        if cls.__init__ is object.__init__:
+            return []
+        return [
+            Parameter(
+                name=p.name,
+                annotation=str(p.annotation) if p.annotation is not p.empty else "Any",
+                default=None if p.default is p.empty else p.default,
+                required=p.default is p.empty,
+            )
+            for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
+        ]
+
+    @classmethod
+    def origin(cls) -> str:
+        """`file:line` of the class, for messages."""
+        try:
+            return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
+        except (OSError, TypeError):
+            return cls.__module__
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(cls) or "").split("\n", 1)[0]
+
+    @classmethod
+    def source_digest(cls) -> str:
+        """Hash of every source file in the class's ancestry: code that changed is not a cached result."""
+        files = {f for c in cls.__mro__ if c.__module__ != "builtins" and (f := _source_file(c))}
+        digest = hashlib.sha256()
+        for content in sorted(Path(f).read_bytes() for f in files):
+            digest.update(content)
+        return digest.hexdigest()[:16]
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any], *, where: str) -> Self:
+        """Build from a table of settings; raises UserError for unknown or missing keys."""
+        known = {p.name: p for p in cls.parameters()}
+        for key in settings:
+            if key not in known:
+                raise UserError(
+                    f"{cls.kind} {cls.name!r} has no setting {key!r}",
+                    where=where,
+                    remedy=did_you_mean(key, list(known)),
+                )
+        missing = [p.name for p in known.values() if p.required and p.name not in settings]
+        if missing:
+            raise UserError(
+                f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it"
+            )
+        return cls(**settings)
+
+    def settings(self) -> dict[str, Any]:
+        """The constructor arguments as stored."""
+        return {p.name: getattr(self, p.name) for p in self.parameters()}
+
+    def identity(self) -> dict[str, Any]:
+        """What determines this plug-in's results besides its inputs; hashed into cached steps."""
+        return {
+            "plugin": f"{self.kind}:{self.name}",
+            "version": self.version,
+            "source": self.source_digest(),
+            "settings": self.settings(),
+        }
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{k}={v!r}" for k, v in self.settings().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def _source_file(cls: type) -> str | None:
+    try:
+        return inspect.getsourcefile(cls)
+    except (OSError, TypeError):
+        return None
+
+
+def _register(cls: type[Plugin]) -> None:
+    if cls.kind not in KINDS:
+        raise UserError(
+            f"plug-in class {cls.__name__} has kind {cls.kind!r}",
+            where=cls.origin(),
+            remedy="subclass Attack, Defense, Detector, Dataset or Classifier",
+        )
+    if not _NAME.fullmatch(cls.name):
+        raise UserError(
+            f"plug-in name {cls.name!r} is not lower-case words joined by hyphens", where=cls.origin()
+        )
+    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+        if cls.__init__ is not object.__init__ and parameter.kind is not parameter.KEYWORD_ONLY:
+            raise UserError(
+                f"constructor argument {parameter.name!r} of {cls.kind} {cls.name!r} is not keyword-only",
+                where=cls.origin(),
+                remedy="put a bare * before it",
+            )
+    holder = _registry[cls.kind].get(cls.name)
+    if holder is not None and (holder.__qualname__, _source_file(holder)) != (cls.__qualname__, _source_file(cls)):
+        raise UserError(
+            f"two {cls.kind} plug-ins are named {cls.name!r}: {holder.origin()} and {cls.origin()}",
+            where=cls.origin(),
+            remedy="rename one of them",
+        )
+    _registry[cls.kind][cls.name] = cls
+
+
+def registered(kind: str) -> dict[str, type[Plugin]]:
+    """The plug-ins of `kind` defined so far, by name in alphabetical order."""
+    return dict(sorted(_registry[kind].items()))
+
+
+def look_up(kind: str, name: str, *, where: str = "") -> type[Plugin]:
+    """The plug-in class; raises UserError with the closest names when there is none."""
+    known = _registry[kind]
+    if name not in known:
+        raise UserError(f"unknown {kind} {name!r}", where=where, remedy=did_you_mean(name, list(known)))
+    return known[name]

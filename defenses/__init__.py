@@ -1,0 +1,1 @@
+"""Defenses: one method a file; `base` holds the contract."""

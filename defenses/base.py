@@ -1,0 +1,180 @@
+"""The contract of a defense, and the model it leaves behind."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.images import LabeledImages
+from benchmark.noise import Noise
+from benchmark.plugin import Plugin
+
+Purify = Callable[[Tensor, Noise], Tensor]
+Weights = dict[str, Tensor]
+MINIMUM_ROWS = 8
+"""Below this many rows the CPU's convolution and matrix kernels round differently; smaller batches are padded."""
+
+
+class DecisionRule(StrEnum):
+    """How a randomized defense turns its votes into one answer."""
+
+    MEAN_LOGITS = "mean-logits"
+    MAJORITY_VOTE = "majority-vote"
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Forward and backward passes through a network, per image."""
+
+    forwards: int = 0
+    backwards: int = 0
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a defense may learn from. Evaluation images are not in it.
+
+    Attributes:
+        train, validation: Labelled images; hyper-parameters and checkpoints are chosen on `validation`.
+        classes: Number of classes.
+        seed: Seed of every random number used in fitting.
+        device: Where to fit.
+        report: Call with a fraction in [0, 1] and a short text to show progress.
+    """
+
+    train: LabeledImages
+    validation: LabeledImages
+    classes: int
+    seed: int
+    device: torch.device
+    report: Callable[[float, str], None]
+
+
+class DefendedModel(nn.Module):
+    """A classifier behind a defense: images in [0, 1] → logits, with its parts in reach of an adaptive attack.
+
+    Args:
+        classifier: Images [B, C, H, W] in [0, 1] → logits [B, K].
+        purify: What happens to the image first: (images, noise) → images; identity by default.
+        surrogate: What BPDA differentiates in place of `purify`; identity by default.
+        networks: Networks that `purify` uses, so that they are frozen and moved with the model.
+        purify_passes: Passes through `networks` for one image and one draw.
+        votes: Copies that one decision rests on (H_def).
+        randomized: Whether `purify` draws random numbers.
+        decision_rule: How the votes make one answer.
+    """
+
+    def __init__(
+        self,
+        classifier: nn.Module,
+        *,
+        purify: Purify | None = None,
+        surrogate: Callable[[Tensor], Tensor] | None = None,
+        networks: Iterable[nn.Module] = (),
+        purify_passes: Passes = Passes(),
+        votes: int = 1,
+        randomized: bool = False,
+        decision_rule: DecisionRule = DecisionRule.MEAN_LOGITS,
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.networks = nn.ModuleList(networks)
+        self.purify_passes = purify_passes
+        self.votes = votes
+        self.randomized = randomized
+        self.decision_rule = decision_rule
+        self._purify = purify
+        self._surrogate = surrogate
+
+    def purify(self, x: Tensor, noise: Noise) -> Tensor:
+        """The image as the classifier will see it: [B, C, H, W] → [B, C, H, W]."""
+        if self._purify is None:
+            return x
+        purify = self._purify
+        return _padded(x, noise, purify)
+
+    def surrogate(self, x: Tensor) -> Tensor:
+        """The differentiable stand-in for `purify` on the backward pass."""
+        return x if self._surrogate is None else self._surrogate(x)
+
+    def classify(self, purified: Tensor) -> Tensor:
+        """Logits [B, K] of images that are already purified."""
+        rows = purified.shape[0]
+        if rows < MINIMUM_ROWS:
+            purified = torch.cat([purified, purified[-1:].expand(MINIMUM_ROWS - rows, *purified.shape[1:])])
+        logits: Tensor = self.classifier(purified)
+        return logits[:rows]
+
+    def combine(self, logits: Tensor) -> Tensor:
+        """Votes [B, H, K] → one decision's logits [B, K]; for a majority vote, the share of votes."""
+        if self.decision_rule is DecisionRule.MEAN_LOGITS:
+            return logits.mean(1)
+        return nn.functional.one_hot(logits.argmax(2), logits.shape[2]).to(logits.dtype).mean(1)
+
+    def decide(self, x: Tensor, noise: Noise) -> Tensor:
+        """The defended model's answer with all its votes: [B, K]. Row i uses the random numbers of `noise` row i."""
+        votes = self.votes if self.randomized else 1
+        copies = self.purify(x.repeat_interleave(votes, 0), noise.repeat(votes))
+        logits = self.classify(copies)
+        return self.combine(logits.unflatten(0, (x.shape[0], votes)))
+
+    @property
+    def decision_passes(self) -> Passes:
+        """Passes that one decision on one image costs."""
+        votes = self.votes if self.randomized else 1
+        return Passes(votes * (1 + self.purify_passes.forwards), votes * self.purify_passes.backwards)
+
+    def forward(self, x: Tensor, noise: Noise) -> Tensor:
+        """Same as `decide`."""
+        return self.decide(x, noise)
+
+
+def _padded(x: Tensor, noise: Noise, function: Purify) -> Tensor:
+    rows = x.shape[0]
+    if rows >= MINIMUM_ROWS:
+        return function(x, noise)
+    index = torch.arange(MINIMUM_ROWS, device=x.device).clamp(max=rows - 1)
+    return function(x[index], noise[index])[:rows]
+
+
+class Defense(Plugin):
+    """A way to make a classifier harder to fool.
+
+    A subclass implements `defend` and, when it learns something, `fit`. The traits decide which attacks a fair
+    row needs, so they must be true: a defense that draws random numbers without saying so fails its contract check.
+
+    Class attributes:
+        randomized: Two runs on one image may differ; attacks must average over draws (EOT).
+        differentiable: The gradient through `purify` is the true one; otherwise attacks must use BPDA.
+        purifier: Changes the image before the classifier sees it.
+        gradient_at_inference: Calls autograd while classifying.
+        retrains: Replaces the classifier's weights.
+        query_only: `fit` may query the classifier but gets no gradient from it.
+    """
+
+    kind = "defense"
+    randomized: ClassVar[bool] = False
+    differentiable: ClassVar[bool] = True
+    purifier: ClassVar[bool] = False
+    gradient_at_inference: ClassVar[bool] = False
+    retrains: ClassVar[bool] = False
+    query_only: ClassVar[bool] = False
+
+    weights_: Weights = {}  # noqa: RUF012 - an empty default that `fit` replaces and nothing mutates
+
+    def fit(self, classifier: nn.Module, data: FitData) -> None:
+        """Learn from training data and set `weights_`; does nothing by default.
+
+        The harness saves `weights_` and gives them back, so `defend` must work from them and the settings alone.
+        """
+
+    @abstractmethod
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        """Put the defense in front of `classifier` (on its device)."""
+        raise NotImplementedError

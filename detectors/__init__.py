@@ -1,0 +1,1 @@
+"""Detectors of adversarial images: one method a file; `base` holds the contract."""
