@@ -21,15 +21,18 @@ _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 
 
 def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int]) -> tuple[Tensor, ...]:
-    """Philox 4×32-10: four int64 tensors holding 32-bit words → four of the same shape."""
+    """Philox 4×32-10: four int64 tensors holding 32-bit words, of shapes that broadcast → four of the joint shape."""
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(10):
         # int64 products wrap, but their 64 bits are those of the unsigned product: shift and mask give both words.
+        # The low words meet a mask one round later, so they are passed on with their high bits still set.
         p0, p1 = c0 * _M0, c2 * _M1
-        c0, c1, c2, c3 = (p1 >> 32 & _MASK) ^ c1 ^ k0, p1 & _MASK, (p0 >> 32 & _MASK) ^ c3 ^ k1, p0 & _MASK
+        c0 = ((p1 >> 32) ^ c1).bitwise_xor_(k0).bitwise_and_(_MASK)
+        c2 = ((p0 >> 32) ^ c3).bitwise_xor_(k1).bitwise_and_(_MASK)
+        c1, c3 = p1, p0
         k0, k1 = (k0 + _W0) & _MASK, (k1 + _W1) & _MASK
-    return c0, c1, c2, c3
+    return c0, c1 & _MASK, c2, c3 & _MASK
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,15 @@ class Noise:
     def normal(self, shape: Sequence[int], *, dtype: torch.dtype = torch.float32) -> Tensor:
         """Standard normal numbers by Box–Muller: [B, *shape] for an image `shape`."""
         count = math.prod(shape)
-        w0, w1, w2, w3 = (_unit(w) for w in self._words(-(-count // 4)))
-        r0, r1 = (w0.log() * -2).sqrt(), (w2.log() * -2).sqrt()
-        a0, a1 = w1 * (2 * math.pi), w3 * (2 * math.pi)
-        values = torch.cat([r0 * a0.cos(), r0 * a0.sin(), r1 * a1.cos(), r1 * a1.sin()], dim=1)
-        return values[:, :count].to(dtype).reshape(len(self), *shape)
+        blocks = -(-count // 4)
+        w0, w1, w2, w3 = (_unit(w) for w in self._words(blocks))
+        values = torch.empty(len(self), 4, blocks, device=w0.device)
+        for pair, radius, angle in ((0, w0, w1), (2, w2, w3)):
+            radius.log_().mul_(-2).sqrt_()
+            angle.mul_(2 * math.pi)
+            torch.mul(radius, angle.cos(), out=values[:, pair])
+            torch.mul(radius, angle.sin_(), out=values[:, pair + 1])
+        return values.flatten(1)[:, :count].to(dtype).reshape(len(self), *shape)
 
     def signs(self, shape: Sequence[int], *, dtype: torch.dtype = torch.float32) -> Tensor:
         """−1 or +1, equally likely: [B, *shape]."""
@@ -101,15 +108,15 @@ class Noise:
 
     def _words(self, blocks: int) -> tuple[Tensor, ...]:
         device = self.sample_ids.device
-        block = torch.arange(blocks, dtype=torch.int64, device=device).expand(len(self), blocks)
-        zeros = torch.zeros_like(block)
-        draws, ids = self.draws[:, None] + zeros, self.sample_ids[:, None] + zeros
-        return philox((block, zeros + self.step, draws, ids), self.key)
+        block = torch.arange(blocks, dtype=torch.int64, device=device)[None]
+        step = torch.full((1, 1), self.step, dtype=torch.int64, device=device)
+        # Left to broadcast: the first rounds work on vectors, and only later ones on the whole batch.
+        return philox((block, step, self.draws[:, None], self.sample_ids[:, None]), self.key)
 
 
 def _unit(words: Tensor) -> Tensor:
-    # 24 bits, centred: exactly representable in float32 and never 0 or 1.
-    return (words >> 8).to(torch.float32) * 2**-24 + 2**-25
+    # 24 bits, centred; the largest would round to 1 in float32, whose last number below it is 1 − 2⁻²⁴.
+    return (words >> 8).to(torch.float32).mul_(2**-24).add_(2**-25).clamp_(max=1 - 2**-24)
 
 
 def _hash(text: str) -> tuple[int, int]:
