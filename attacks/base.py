@@ -1,0 +1,180 @@
+"""The contract of an attack. A subclass writes one `run`; the base class owns what every attack must get right."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim
+from attacks.ball import TOLERANCE, Ball, perturbation_size
+from attacks.gradients import Autograd, GradientEstimator
+from attacks.objectives import CrossEntropy, Objective
+from attacks.victim import Counter, Oracle, Victim
+from benchmark.frozen import frozen
+from benchmark.noise import Noise
+from benchmark.plugin import Plugin
+from benchmark.threat import Access, Epsilon, Norm
+from defenses.base import DefendedModel
+
+
+class AttackError(RuntimeError):
+    """An attack broke its contract; its cell becomes an error and its images are never counted as robust."""
+
+
+class Stop(StrEnum):
+    """When the attack on an image ends."""
+
+    FIRST_SUCCESS = "first-success"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """How an attack is put together for one cell.
+
+    Attributes:
+        norm, epsilon: The allowed perturbation.
+        objective: What to maximise; the attack's own where None.
+        estimator: How to differentiate through the defense.
+        stop: Robustness rows end at the first verified success; detection rows run to the last step and keep it.
+    """
+
+    norm: Norm
+    epsilon: Epsilon
+    objective: Objective | None = None
+    estimator: GradientEstimator = Autograd()
+    stop: Stop = Stop.FIRST_SUCCESS
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What `run` hands back.
+
+    Attributes:
+        x: The images to submit: [B, C, H, W].
+        broken_at: The step of the first verified success, −1 for none: int64 [B]; None where `run` did not look.
+    """
+
+    x: Tensor
+    broken_at: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attack did to a batch, checked by the base class.
+
+    Attributes:
+        adversarial: Images [B, C, H, W] within the bound and in [0, 1].
+        success: Whether the attack reached its aim: bool [B].
+        logits: The defended model's fresh decision on `adversarial`: [B, K].
+        broken_at: Step of the first verified success, −1 for none: int64 [B].
+        forwards, backwards: Passes spent on each image: int64 [B].
+    """
+
+    adversarial: Tensor
+    success: Tensor
+    logits: Tensor
+    broken_at: Tensor
+    forwards: Tensor
+    backwards: Tensor
+
+    @staticmethod
+    def concatenate(parts: list[Outcome]) -> Outcome:
+        """One outcome for successive batches, on the CPU."""
+        return Outcome(*(torch.cat([getattr(p, f).cpu() for p in parts]) for f in Outcome.__dataclass_fields__))
+
+
+class Attack(Plugin):
+    """A way to find an adversarial image.
+
+    Class attributes:
+        norms: The norms it can respect.
+        access: What it needs of the model; a black-box attack is handed an object that can only be queried.
+        batch_coupled: The rows of a batch share random numbers or a stopping rule (some libraries' attacks), so
+            the harness always calls it with the same batches, whatever the batch size asked for.
+        batch_rows: The size of those batches.
+    """
+
+    kind = "attack"
+    norms: ClassVar[frozenset[Norm]] = frozenset({Norm.LINF})
+    access: ClassVar[Access] = Access.GRADIENT
+    batch_coupled: ClassVar[bool] = False
+    batch_rows: ClassVar[int] = 64
+
+    @abstractmethod
+    def run(self, victim: Any, x: Tensor, noise: Noise, stop: Stop) -> Attempt | Tensor:
+        """Attack clean images `x` [B, C, H, W] that the model classifies correctly.
+
+        Args:
+            victim: A `Victim` (access "gradient") or an `Oracle` (any other access), with `aim` and `ball`.
+            x: Clean images in [0, 1].
+            noise: Keyed random numbers, one row per image.
+            stop: When to end.
+
+        Returns:
+            The images to submit, alone or as an `Attempt`.
+        """
+        raise NotImplementedError
+
+    def default_objective(self) -> Objective:
+        """What the attack maximises when the suite does not say."""
+        return CrossEntropy()
+
+    def budget(self) -> str:
+        """The attacker's effort in words, for the threat model."""
+        return "one run"
+
+    @final
+    def __call__(self, model: DefendedModel, x: Tensor, aim: Aim, noise: Noise, composition: Composition) -> Outcome:
+        """Attack a batch and check the result.
+
+        Raises:
+            AttackError: The result has another shape, is not finite, leaves [0, 1] or the allowed ball.
+        """
+        ball = Ball(composition.norm, composition.epsilon.value, x)
+        counter = Counter.zeros(x.shape[0], x.device)
+        rows = torch.arange(x.shape[0], device=x.device)
+        victim: Oracle
+        if self.access is Access.GRADIENT:
+            objective = composition.objective or self.default_objective()
+            victim = Victim(model, objective, composition.estimator, aim, ball, counter, rows)
+        else:
+            victim = Oracle(model, aim, ball, counter, rows)
+        # Libraries draw from and reseed the global generator; nothing of that may leak out.
+        with frozen(model), torch.random.fork_rng(devices=_cuda_devices(x)):
+            result = self.run(victim, x, noise, composition.stop)
+            attempt = result if isinstance(result, Attempt) else Attempt(result)
+            adversarial = _checked(self.name, attempt.x, ball)
+            with torch.no_grad():
+                logits = model.decide(adversarial, noise.stream("verdict"))
+        fooled = aim.reached(logits)
+        # A randomized model's verified success counts even when a later draw is lucky; others are judged by the verdict.
+        verified = model.randomized and attempt.broken_at is not None and composition.stop is Stop.FIRST_SUCCESS
+        broken_at = torch.full_like(rows, -1) if attempt.broken_at is None else attempt.broken_at
+        success = broken_at >= 0 if verified else fooled
+        return Outcome(adversarial, success, logits, broken_at, counter.forwards, counter.backwards)
+
+
+def _checked(name: str, x: Tensor, ball: Ball) -> Tensor:
+    if x.shape != ball.center.shape:
+        raise AttackError(f"{name} returned shape {tuple(x.shape)} for images of shape {tuple(ball.center.shape)}")
+    x = x.detach()
+    if not bool(x.isfinite().all()):
+        raise AttackError(f"{name} returned pixels that are not finite")
+    if bool((x < -TOLERANCE).any()) or bool((x > 1 + TOLERANCE).any()):
+        raise AttackError(f"{name} returned pixels outside [0, 1]")
+    x = x.clamp(0, 1)
+    if ball.norm is not Norm.SPATIAL:
+        worst = float(perturbation_size(x - ball.center, ball.norm).max()) if len(x) else 0.0
+        if worst > ball.epsilon * (1 + 1e-5) + TOLERANCE:
+            raise AttackError(f"{name} left the {ball.norm.symbol} ball: {worst:.6g} > {ball.epsilon:.6g}")
+    return x
+
+
+def _cuda_devices(x: Tensor) -> list[int]:
+    return [x.device.index or 0] if x.device.type == "cuda" else []

@@ -1,0 +1,145 @@
+"""Gradient estimators: how an attack differentiates through a defense. Each works with every search."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim
+from attacks.objectives import Objective, finite_or_zero
+from benchmark.features import Features, recording
+from benchmark.noise import Noise
+from defenses.base import DefendedModel, Passes
+
+
+class UnavailableGradientError(RuntimeError):
+    """The defense blocks autograd; the attack must use another estimator."""
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """What one gradient evaluation gives.
+
+    Attributes:
+        gradient: Of the objective with respect to the image: [B, C, H, W].
+        logits: The defended model's answer, averaged over draws: [B, K].
+        value: The objective: [B].
+    """
+
+    gradient: Tensor
+    logits: Tensor
+    value: Tensor
+
+
+class GradientEstimator(ABC):
+    """The gradient of an objective on the mean logits over `draws` random draws.
+
+    With `draws` > 1 this is expectation over transformation (Athalye et al. 2018b) in the form of Hill et al. 2021,
+    eq. 18: Σ_h ∇_{x̂_h} J((1/H) Σ_h f(x̂_h)), all draws stacked into one batch.
+
+    Class attributes:
+        name: How a suite names it.
+        exact: Whether it differentiates the defended model itself rather than a stand-in.
+    """
+
+    name: ClassVar[str]
+    exact: ClassVar[bool] = False
+
+    def __init__(self, *, draws: int = 1) -> None:
+        self.draws = draws
+
+    @abstractmethod
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """(leaf, purified): the tensor to differentiate by, and what the classifier is given."""
+        raise NotImplementedError
+
+    def __call__(self, model: DefendedModel, objective: Objective, x: Tensor, aim: Aim, noise: Noise) -> Ascent:
+        """Evaluate the objective and its gradient at `x` [B, C, H, W]; rows do not influence each other.
+
+        Raises:
+            UnavailableGradientError: No gradient reaches the image.
+        """
+        rows = x.shape[0]
+        with torch.enable_grad():
+            leaf, purified = self.link(model, x.detach().repeat_interleave(self.draws, 0), noise.repeat(self.draws))
+            features: Features | None = None
+            if objective.needs_features:
+                with recording(model.classifier) as recorded:
+                    votes = model.classify(purified)
+                features = _mean_over_draws(recorded, rows, self.draws, votes.shape[0])
+            else:
+                votes = model.classify(purified)
+            logits = votes.unflatten(0, (rows, self.draws)).mean(1)
+            value = objective(logits, features, aim)
+            if not value.requires_grad:
+                raise UnavailableGradientError("no gradient reaches the image: the defense is not differentiable")
+            (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
+        if gradient is None:
+            raise UnavailableGradientError("no gradient reaches the image: the defense is not differentiable")
+        gradient = gradient.unflatten(0, (rows, self.draws)).sum(1)
+        return Ascent(finite_or_zero(gradient.detach()), logits.detach(), value.detach())
+
+    def passes(self, model: DefendedModel) -> Passes:
+        """Passes that one evaluation costs per image."""
+        return Passes(self.draws * (1 + model.purify_passes.forwards), self.draws * (1 + model.purify_passes.backwards))
+
+
+class Autograd(GradientEstimator):
+    """The chain rule through everything, purification included."""
+
+    name = "autograd"
+    exact = True
+
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        leaf = x.requires_grad_(True)
+        return leaf, model.purify(leaf, noise)
+
+    def passes(self, model: DefendedModel) -> Passes:
+        # Differentiating a purifier runs each of its networks backwards once more.
+        purify = model.purify_passes
+        return Passes(self.draws * (1 + purify.forwards), self.draws * (1 + purify.forwards + purify.backwards))
+
+
+class BPDA(GradientEstimator):
+    """Backward pass differentiable approximation (Athalye et al. 2018a): forward through the purifier, backward through
+    its surrogate; with the identity as surrogate, the classifier's gradient at the purified image.
+    """
+
+    name = "bpda"
+
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            purified = model.purify(x, noise)
+        leaf = x.requires_grad_(True)
+        stand_in = model.surrogate(leaf)
+        return leaf, purified.detach() + (stand_in - stand_in.detach())
+
+
+class Undefended(GradientEstimator):
+    """The gradient of the classifier alone, as if there were no purifier: an attacker who ignores the defense."""
+
+    name = "undefended"
+
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        leaf = x.requires_grad_(True)
+        return leaf, leaf
+
+    def passes(self, model: DefendedModel) -> Passes:
+        return Passes(self.draws, self.draws)
+
+
+ESTIMATORS: dict[str, type[GradientEstimator]] = {e.name: e for e in (Autograd, BPDA, Undefended)}
+"""The gradient estimators by the name a suite gives them."""
+
+
+def _mean_over_draws(features: Features, rows: int, draws: int, copies: int) -> Features:
+    def average(values: Tensor) -> Tensor:
+        # Small batches are padded on their way in; the padding's features are the trailing rows.
+        return values[:copies].unflatten(0, (rows, draws)).mean(1)
+
+    assert features.penultimate is not None
+    return Features([average(layer) for layer in features.layers], average(features.penultimate))

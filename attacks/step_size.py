@@ -1,0 +1,12 @@
+"""How far one step goes."""
+
+from __future__ import annotations
+
+from benchmark.threat import Epsilon
+
+
+def resolve_step_size(step_size: str | float | None, *, epsilon: float, steps: int, reach: float) -> float:
+    """The step as written ("1/255"), or `reach`·ε/steps: `reach` times the radius, spread over all steps."""
+    if step_size is None:
+        return reach * epsilon / max(steps, 1)
+    return Epsilon.parse(step_size, where="step_size").value

@@ -1,0 +1,126 @@
+"""What an attack may ask of a model. Every question is counted, and access is what the object offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim
+from attacks.ball import Ball
+from attacks.gradients import GradientEstimator
+from attacks.objectives import Objective
+from benchmark.noise import Noise
+from defenses.base import DefendedModel
+
+
+@dataclass
+class Counter:
+    """Forward and backward passes spent on each image of a batch: int64 [B] each."""
+
+    forwards: Tensor
+    backwards: Tensor
+
+    @classmethod
+    def zeros(cls, rows: int, device: torch.device) -> Counter:
+        return cls(*(torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2)))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The last image the attack asked about, and the answer."""
+
+    x: Tensor
+    logits: Tensor
+
+
+class Oracle:
+    """A model that can be queried for scores and nothing else: what a black-box attack receives.
+
+    Attributes:
+        aim: What the attack is after.
+        ball: The allowed images.
+        observed: The last question and its answer.
+    """
+
+    def __init__(self, model: DefendedModel, aim: Aim, ball: Ball, counter: Counter, rows: Tensor) -> None:
+        self.aim = aim
+        self.ball = ball
+        self.observed: Observation | None = None
+        self._counter = counter
+        self._rows = rows
+        self.__model = model
+
+    def scores(self, x: Tensor, noise: Noise) -> Tensor:
+        """The defended model's decision logits [B, K], all votes taken; row i is charged to image i."""
+        with torch.no_grad():
+            # A clone, because some attacks write into the scores they are given.
+            logits = self.__model.decide(x.detach(), noise).clone()
+        self._charge(self.__model.decision_passes.forwards, self.__model.decision_passes.backwards)
+        self.observed = Observation(x.detach(), logits)
+        return logits
+
+    def verify(self, x: Tensor, candidate: Tensor, noise: Noise) -> Tensor:
+        """Which candidates really fall: bool [B].
+
+        A deterministic model's answer stands. A randomized one is asked again, with fresh draws and all its votes, for
+        the candidates alone, in one batch (the second stage of Hill et al. 2021, algorithm 1).
+        """
+        if not self.__model.randomized or not bool(candidate.any()):
+            return candidate
+        rows = candidate.nonzero().flatten()
+        with torch.no_grad():
+            logits = self.__model.decide(x[rows], noise[rows].stream("verify"))
+        passes = self.__model.decision_passes
+        self._counter.forwards[self._rows[rows]] += passes.forwards
+        self._counter.backwards[self._rows[rows]] += passes.backwards
+        confirmed = torch.zeros_like(candidate)
+        confirmed[rows] = self.aim[rows].reached(logits)
+        return confirmed
+
+    def __getitem__(self, rows: Tensor) -> Oracle:
+        """The oracle for some of the images."""
+        return Oracle(self.__model, self.aim[rows], self.ball[rows], self._counter, self._rows[rows])
+
+    def _charge(self, forwards: int, backwards: int) -> None:
+        self._counter.forwards[self._rows] += forwards
+        self._counter.backwards[self._rows] += backwards
+
+
+class Victim(Oracle):
+    """A model bound to an objective and a gradient estimator: what a white-box attack receives."""
+
+    def __init__(
+        self,
+        model: DefendedModel,
+        objective: Objective,
+        estimator: GradientEstimator,
+        aim: Aim,
+        ball: Ball,
+        counter: Counter,
+        rows: Tensor,
+    ) -> None:
+        super().__init__(model, aim, ball, counter, rows)
+        self.model = model
+        self.objective = objective
+        self.estimator = estimator
+
+    def gradient(self, x: Tensor, noise: Noise) -> Tensor:
+        """Gradient of the objective at `x`: [B, C, H, W], to be ascended."""
+        ascent = self.estimator(self.model, self.objective, x, self.aim, noise)
+        passes = self.estimator.passes(self.model)
+        self._charge(passes.forwards, passes.backwards)
+        self.observed = Observation(x.detach(), ascent.logits)
+        return ascent.gradient
+
+    def __getitem__(self, rows: Tensor) -> Victim:
+        return Victim(
+            self.model,
+            self.objective,
+            self.estimator,
+            self.aim[rows],
+            self.ball[rows],
+            self._counter,
+            self._rows[rows],
+        )
