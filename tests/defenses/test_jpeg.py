@@ -44,7 +44,7 @@ def test_grayscale_agrees_with_the_cosine_transform_of_the_standard(quality: int
     from scipy.fft import dctn, idctn
 
     x = torch.rand(6, 1, 24, 32, generator=torch.Generator().manual_seed(1))
-    scale = 5000 / quality if quality < 50 else 200 - 2 * quality
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
     table = np.clip(np.floor((LUMINANCE * scale + 50) / 100), 1, 255)
     pixels = (x.numpy() * 255).round()[:, 0] - 128
     blocks = pixels.reshape(6, 3, 8, 4, 8).swapaxes(2, 3)
@@ -53,8 +53,8 @@ def test_grayscale_agrees_with_the_cosine_transform_of_the_standard(quality: int
     decoded = (compress(x, quality).numpy() * 255).reshape(6, 3, 8, 4, 8).swapaxes(2, 3)
     worst = np.abs(decoded - expected).max((-2, -1))
     # Where a coefficient lies close to a tie, libjpeg's integer arithmetic may round it to its other neighbour,
-    # which moves all 64 pixels of the block; every other block must agree within two grey levels.
-    assert np.mean(worst < 2) > 2 / 3
+    # which moves all 64 pixels of the block; every other block must agree up to the last rounding.
+    assert np.mean(worst < 1) > 2 / 3
     assert np.abs(decoded - expected).mean() < 1
 
 
