@@ -1,0 +1,80 @@
+"""The contract of a data set."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from benchmark.errors import UserError
+from benchmark.images import ImageData
+from benchmark.plugin import Plugin
+
+
+class DataMissing(UserError):
+    """No data where they were looked for, and none could be downloaded.
+
+    The only error for which the drawn phantom may stand in: data that are there but broken are never passed over.
+    """
+
+
+class Dataset(Plugin):
+    """Labelled images in three splits that share no patient.
+
+    A subclass implements `load`; `benchmark.datasets.assemble.assemble` makes its result and checks it.
+
+    Class attributes:
+        phantom: The images are drawn by a program and say nothing about patients.
+        folder: The file or folder that is looked for under the data root.
+        positive_class: For two classes, the name of the disease; it gets label 1.
+    """
+
+    kind = "dataset"
+    phantom: ClassVar[bool] = False
+    folder: ClassVar[str] = ""
+    positive_class: ClassVar[str] = ""
+
+    @abstractmethod
+    def load(self, *, root: Path | None, download: bool = True) -> ImageData:
+        """Read the images.
+
+        Args:
+            root: The data root; None for the one in force (see `benchmark.datasets.root.data_root`).
+            download: Whether a missing file may be fetched, where the data set can be.
+
+        Raises:
+            DataMissing: There is nothing to read.
+            UserError: What there is cannot be read, or is not what it should be.
+        """
+        raise NotImplementedError
+
+    def where(self, *, root: Path) -> str:
+        """What the user must put where."""
+        return f"put {self.folder} into {root}"
+
+    def locate(self, *, root: Path) -> Path:
+        """The file or folder to read; raises DataMissing when it is not there."""
+        path = root / self.folder
+        if not exists(path):
+            raise DataMissing("no such file or folder", where=str(path), remedy=self.where(root=root))
+        return path
+
+    def official(self, *, root: Path) -> bool | None:
+        """Whether the file is the published one; None where no checksum is published."""
+        del root
+        return None
+
+
+def exists(path: Path) -> bool:
+    """Whether `path` is there; raises UserError when the system does not let us look."""
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot be looked at ({error})", where=str(path), remedy="check the path and its rights") from error
+
+
+def whole_number(value: object, *, name: str, low: int, high: int, where: str) -> int:
+    """`value` as it is; raises UserError unless it is an integer from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise UserError(f"{name} = {value!r} is not a whole number from {low} to {high}", where=where, remedy=f"set {name}")
+    return value

@@ -1,0 +1,120 @@
+"""The recipe of the chest phantom: a frontal radiograph from a few smooth shapes.
+
+Coordinates are (across, down) in [-1, 1]; the patient's left is on the right, as radiographs are read. Brightness is
+how much the body absorbs: bone and water bright, air dark. Anatomy, exposure and noise differ from image to image,
+and faint opacities compete with vessels, breast shadows and noise, so that no classifier can be right every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from benchmark.noise import Noise
+
+_OPACITIES = 3
+Draw = Callable[[float, float], Tensor]
+
+
+def draw_chests(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Radiographs float32 [N, size, size] in [0, 1], and which of them show disease, bool [N]."""
+    noise = Noise.of(0, numbers).stream("chest-phantom")
+    diseased = noise.stream("disease").uniform((1,))[:, 0] < 0.5
+    draw = _numbers(noise.stream("anatomy"), 48)
+    across, down = _grid(draw, size)
+    edge = max(0.03, 1.0 / size)
+
+    lungs, image = _thorax(across, down, draw, edge)
+    image = image + _bones(across, down, draw, lungs)
+    image = image + lungs * 0.05 * _texture(noise.stream("vessels"), size, 9)
+    strength = _opacities(across, down, _numbers(noise.stream("opacities"), 8 * _OPACITIES)) * lungs
+    mottled = strength * (1 + 0.35 * _texture(noise.stream("mottle"), size, 12))
+    image = image + mottled * diseased[:, None, None]
+
+    exposure, contrast = draw(-0.06, 0.06), draw(0.8, 1.15)
+    image = (image - 0.45) * contrast + 0.45 + exposure
+    grain = noise.stream("grain").normal((size, size)) * draw(0.01, 0.03)
+    return (image + grain).clamp(0, 1), diseased
+
+
+def _thorax(across: Tensor, down: Tensor, draw: Draw, edge: float) -> tuple[Tensor, Tensor]:
+    """Where the lungs are (0 to 1), and the soft tissue: trunk, mediastinum, heart, diaphragm, breasts."""
+    shoulders = draw(-0.78, -0.66) + 0.35 * across.abs() ** 2
+    width = draw(0.86, 0.98) + 0.06 * down
+    neck = draw(0.2, 0.28)
+    trunk = _inside((width - across.abs()).minimum(down - shoulders).maximum(neck - across.abs()), edge)
+
+    dome_right, dome_left = draw(0.42, 0.62), draw(0.47, 0.67)
+    dome = torch.where(across < 0, dome_right, dome_left) + 0.5 * (across.abs() - 0.38) ** 2 * 1.6
+    middle, breadth, height = draw(0.40, 0.45), draw(0.30, 0.36), draw(0.88, 1.02)
+    rise = draw(0.04, 0.14)
+    ellipse = 1 - ((across.abs() - middle) / breadth).abs() ** 2.4 - ((down - rise) / height).abs() ** 2.4
+    lungs = _inside((ellipse * 0.25).minimum(dome - down), edge)
+
+    heart_across, heart_down = draw(0.08, 0.18), draw(0.28, 0.42)
+    heart_width, heart_height = draw(0.30, 0.42), draw(0.28, 0.38)
+    tilted = across - heart_across + 0.35 * (heart_down - down)
+    heart = _inside(0.2 * (1 - (tilted / heart_width) ** 2 - ((down - heart_down) / heart_height) ** 2), edge)
+    vessels = _inside(draw(0.13, 0.19) - across.abs() + 0.05 * (down + 0.3), edge)
+    lungs = lungs * (1 - 0.9 * heart) * (1 - 0.9 * vessels)
+
+    flesh = 0.52 + 0.10 * _inside(down - dome, edge) + 0.12 * heart + 0.14 * vessels
+    air = draw(0.30, 0.42)
+    image = 0.04 + trunk * (flesh - air * lungs)
+    hilum = sum(
+        _blob(across - side * 0.24, down - draw(-0.02, 0.1), draw(0.09, 0.15), draw(0.14, 0.24)) for side in (-1, 1)
+    )
+    breast = sum(_blob(across - side * draw(0.42, 0.55), down - draw(0.35, 0.6), 0.3, 0.24) for side in (-1, 1))
+    return lungs, image + draw(0.06, 0.14) * hilum * trunk + draw(0, 0.12).clamp(min=0) * breast * trunk
+
+
+def _bones(across: Tensor, down: Tensor, draw: Draw, lungs: Tensor) -> Tensor:
+    """Ribs, clavicles and spine, as what they add."""
+    arch = down - draw(0.30, 0.50) * across.abs() + draw(0.35, 0.55) * across**2
+    ribs = torch.cos((arch * draw(3.6, 4.4) + draw(0, 1)) * 2 * torch.pi).clamp(min=0)
+    collar = draw(-0.62, -0.52) - draw(0.10, 0.22) * (across.abs() - 0.1)
+    clavicles = torch.exp(-(((down - collar) / 0.045) ** 2)) * (across.abs() < 0.75) * (across.abs() > 0.08)
+    spine = torch.exp(-((across / 0.09) ** 2)) * (0.7 + 0.3 * torch.cos(down * 30))
+    return draw(0.05, 0.11) * ribs * (0.35 + 0.65 * lungs) * (across.abs() < 0.85) + 0.14 * clavicles + 0.08 * spine
+
+
+def _opacities(across: Tensor, down: Tensor, draw: Draw) -> Tensor:
+    """One to three cloudy patches in the lung fields, from barely visible to dense."""
+    total = torch.zeros_like(across)
+    for number in range(_OPACITIES):
+        side = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
+        present = 1.0 if number == 0 else (draw(0, 1) < 0.35).float()
+        patch = _blob(across - side * draw(0.26, 0.56), down - draw(-0.4, 0.45), draw(0.10, 0.26), draw(0.10, 0.28))
+        total = total + patch * draw(0.07, 0.34) * present
+    return total
+
+
+def _grid(draw: Draw, size: int) -> tuple[Tensor, Tensor]:
+    """Where each pixel is in the body: [N, size, size] twice, shifted, scaled and turned a little."""
+    line = (torch.arange(size) + 0.5) * (2 / size) - 1
+    x, y = line[None, None, :] - draw(-0.06, 0.06), line[None, :, None] - draw(-0.06, 0.06)
+    angle, scale = draw(-0.06, 0.06), draw(0.94, 1.08)
+    return (x * angle.cos() + y * angle.sin()) * scale, (y * angle.cos() - x * angle.sin()) * scale
+
+
+def _numbers(noise: Noise, count: int) -> Draw:
+    """Successive uniform numbers for every image: draw(low, high) → [N, 1, 1]."""
+    columns = iter(noise.uniform((count,)).unbind(1))
+    return lambda low, high: low + (high - low) * next(columns)[:, None, None]
+
+
+def _inside(distance: Tensor, edge: float) -> Tensor:
+    return torch.sigmoid(distance / edge * 2)
+
+
+def _blob(x: Tensor, y: Tensor, width: float | Tensor, height: float | Tensor) -> Tensor:
+    return torch.exp(-((x / width) ** 2) - (y / height) ** 2)
+
+
+def _texture(noise: Noise, size: int, cells: int) -> Tensor:
+    """Smooth random mottle of about `cells` spots across: [N, size, size]."""
+    coarse = noise.normal((1, cells, cells))
+    return interpolate(coarse, (size, size), mode="bicubic", align_corners=False)[:, 0]

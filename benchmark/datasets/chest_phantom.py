@@ -1,0 +1,81 @@
+"""A drawn chest radiograph, for when no real one can be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmark.datasets.assemble import assemble
+from benchmark.datasets.base import Dataset, whole_number
+from benchmark.datasets.chest_drawing import draw_chests
+from benchmark.datasets.root import data_root
+from benchmark.images import ImageData, LabeledImages
+
+_SHARES = {"train": 0.7, "validation": 0.1, "evaluation": 0.2}
+_BATCH = 512
+
+
+class ChestPhantom(Dataset):
+    """Drawn chest radiographs: healthy, or with one to three opacities in the lungs (see `chest_drawing`).
+
+    Every image depends on its number alone. 70 % are for training, 10 % for validation, 20 % for evaluation. The
+    images show that the machinery works; they say nothing about patients.
+
+    Args:
+        size: Height and width, 16 to 512; the same anatomy is drawn at every size.
+        count: Number of images in all splits together.
+    """
+
+    name = "chest-phantom"
+    source = "drawn by this project"
+    phantom = True
+    positive_class = "opacity"
+
+    def __init__(self, *, size: int = 28, count: int = 5000) -> None:
+        self.size = size
+        self.count = count
+
+    def load(self, *, root: Path | None, download: bool = True) -> ImageData:
+        """uint8 [N, 1, size, size] with two classes, drawn anew each time; `root` and `download` do not matter."""
+        del root, download
+        where = f"dataset {self.name}"
+        size = whole_number(self.size, name="size", low=16, high=512, where=where)
+        count = whole_number(self.count, name="count", low=100, high=1_000_000, where=where)
+        pixels, labels = draw(torch.arange(count), size)
+        splits, start = {}, 0
+        for name, share in _SHARES.items():
+            stop = count if name == "evaluation" else start + round(share * count)
+            ids = tuple(f"{name}/{number:05d}" for number in range(stop - start))
+            splits[name] = LabeledImages(pixels[start:stop], labels[start:stop], ids)
+            start = stop
+        return assemble(
+            self,
+            title=f"Chest phantom {size}×{size} (drawn, not real)",
+            classes=("healthy", self.positive_class),
+            notes=["phantom: the images are drawn by a program and say nothing about patients"],
+            where=where,
+            **splits,
+        )
+
+    def where(self, *, root: Path) -> str:
+        """Nothing."""
+        del root
+        return "nothing to put anywhere: it is drawn when it is needed"
+
+    def locate(self, *, root: Path) -> Path:
+        """The data root: there is nothing to find."""
+        return data_root(root)
+
+
+def draw(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """The phantoms of these numbers: pixels uint8 [N, 1, size, size] and labels int64 [N] (1 = opacity)."""
+    pixels = torch.empty(len(numbers), 1, size, size, dtype=torch.uint8)
+    labels = torch.empty(len(numbers), dtype=torch.int64)
+    for start in range(0, len(numbers), _BATCH):
+        rows = slice(start, start + _BATCH)
+        images, diseased = draw_chests(numbers[rows], size)
+        pixels[rows, 0] = images.mul(255).round().to(torch.uint8)
+        labels[rows] = diseased.long()
+    return pixels, labels

@@ -1,0 +1,115 @@
+"""Any directory of images that is sorted into one folder a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.datasets.assemble import assemble
+from benchmark.datasets.base import DataMissing, Dataset, exists, whole_number
+from benchmark.datasets.folders import list_images, read_images, subfolders
+from benchmark.datasets.root import data_root
+from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
+from benchmark.errors import UserError, did_you_mean
+from benchmark.images import ImageData, LabeledImages
+
+_EVALUATION_SHARE = 0.2
+
+
+class ImageFolder(Dataset):
+    """Your own images: PATH/train/CLASS, PATH/test/CLASS and optionally PATH/val/CLASS, or PATH/CLASS.
+
+    Without split folders, 20 % of each class are for evaluation and 10 % for validation; with train and test only,
+    10 % of each class of train become validation. Copies of an image stay together in a split that is made here, and
+    the choice goes by file names, so it is the same on every run. Patients are not known: where one patient has
+    several images, make the split folders yourself.
+
+    Args:
+        path: The folder, absolute or within the data root.
+        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.decode`).
+        channels: 1 for grayscale, 3 for colour.
+        disease: For two classes, the folder that gets label 1; by default the last in alphabetical order.
+    """
+
+    name = "image-folder"
+    source = "a folder of the user"
+
+    def __init__(self, *, path: str, size: int = 64, channels: int = 1, disease: str = "") -> None:
+        self.path = path
+        self.size = size
+        self.channels = channels
+        self.disease = disease
+
+    def load(self, *, root: Path | None, download: bool = True) -> ImageData:
+        """uint8 [N, channels, size, size]; see `Dataset.load`. Never downloads."""
+        del download
+        where = f"dataset {self.name}"
+        whole_number(self.size, name="size", low=8, high=1024, where=where)
+        if self.channels not in (1, 3):
+            raise UserError(f"channels = {self.channels!r} is neither 1 nor 3", where=where, remedy="set channels")
+        path = self.locate(root=data_root(root))
+        split_folders = (path / "train").is_dir()
+        classes, notes = self._classes(path / "train" if split_folders else path)
+        if split_folders:
+            train, evaluation = self._read(path, classes, "train"), self._read(path, classes, "test")
+        else:
+            train, evaluation = split_off(
+                self._read(path, classes, ""), _EVALUATION_SHARE, purpose="evaluation", where=str(path)
+            )
+            notes.append(f"no split folders: {_EVALUATION_SHARE:.0%} of each class is for evaluation")
+        if split_folders and (path / "val").is_dir():
+            validation = self._read(path, classes, "val")
+        else:
+            share = VALIDATION_SHARE if split_folders else VALIDATION_SHARE / (1 - _EVALUATION_SHARE)
+            train, validation = split_off(train, share, purpose="validation", where=str(path))
+            notes.append(f"validation is {VALIDATION_SHARE:.0%} of each class, split off here")
+        return assemble(
+            self,
+            title=f"{path.resolve().name} {self.size}×{self.size}",
+            classes=classes,
+            train=train,
+            validation=validation,
+            evaluation=evaluation,
+            notes=[*notes, "no patient ids: images of one patient may stand in several splits"],
+            where=str(path),
+        )
+
+    def locate(self, *, root: Path) -> Path:
+        """The folder; raises DataMissing when it is not there."""
+        path = root / Path(str(self.path)).expanduser()
+        if not exists(path) or not path.is_dir():
+            raise DataMissing("no such folder", where=str(path), remedy=self.where(root=root))
+        return path
+
+    def where(self, *, root: Path) -> str:
+        """The two layouts."""
+        path = root / str(self.path)
+        return f"put images into {path}/train/CLASS and {path}/test/CLASS (and val/CLASS), or into {path}/CLASS"
+
+    def _classes(self, folder: Path) -> tuple[list[str], list[str]]:
+        classes = subfolders(folder)
+        if len(classes) < 2:
+            raise UserError(
+                f"has {len(classes)} class folders, and at least 2 are needed",
+                where=str(folder),
+                remedy="sort the images into one folder a class",
+            )
+        if self.disease and self.disease not in classes:
+            raise UserError(
+                f"disease {self.disease!r} is not among the class folders",
+                where=str(folder),
+                remedy=did_you_mean(str(self.disease), classes),
+            )
+        if len(classes) > 2:
+            return classes, []
+        disease = self.disease or classes[1]
+        note = "" if self.disease else ", as the last in alphabetical order; set disease to change that"
+        return [c for c in classes if c != disease] + [disease], [f"label 1 (disease) is {disease!r}{note}"]
+
+    def _read(self, path: Path, classes: list[str], split: str) -> LabeledImages:
+        extra = [name for name in subfolders(path / split) if name not in classes] if (path / split).is_dir() else []
+        if extra:
+            raise UserError(
+                f"class folder {extra[0]!r} has no like in train", where=str(path / split), remedy="add or remove it"
+            )
+        files = list_images(path / split, classes, prefix=split or "all")
+        return read_images(files, size=self.size, channels=self.channels)

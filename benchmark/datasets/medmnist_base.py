@@ -1,0 +1,148 @@
+"""What the two-dimensional, single-label MedMNIST data sets share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmark.datasets.assemble import assemble
+from benchmark.datasets.base import DataMissing, Dataset, exists
+from benchmark.datasets.download import fetch
+from benchmark.datasets.npz import md5_of, read_arrays
+from benchmark.datasets.root import data_root
+from benchmark.errors import UserError
+from benchmark.images import ImageData, LabeledImages
+
+SIZES = (28, 64, 128, 224)
+_SPLITS = {"train": "train", "validation": "val", "evaluation": "test"}
+
+
+class MedMNIST(Dataset):
+    """A MedMNIST v2 data set (Yang et al. 2023, "MedMNIST v2"), with its published splits.
+
+    The checksum, address, class names and counts are those of the `medmnist` package. No patient ids are published.
+
+    Args:
+        size: Height and width: 28, 64, 128 or 224; each is a file of its own, none is made from another.
+
+    Class attributes:
+        flag: The data set's name in `medmnist.INFO`.
+    """
+
+    source = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41"
+    flag: ClassVar[str] = ""
+
+    def __init__(self, *, size: int = 28) -> None:
+        self.size = size
+
+    def load(self, *, root: Path | None, download: bool = True) -> ImageData:
+        """The published splits: uint8 [N, 1 or 3, size, size]; see `Dataset.load`."""
+        root = data_root(root)
+        path = self.locate(root=root, download=download)
+        info, remedy = self._info(), f"delete it, then {self.where(root=root)}"
+        arrays = read_arrays(path, [f"{s}_{kind}" for s in _SPLITS.values() for kind in ("images", "labels")], remedy=remedy)
+        classes = [info["label"][str(k)] for k in range(len(info["label"]))]
+        order = self._order(classes)
+        splits = {}
+        for name, published in _SPLITS.items():
+            where = f"{path}[{published}]"
+            pixels = _pixels(arrays.pop(f"{published}_images"), self.size, info["n_channels"], where, remedy)
+            labels = _labels(arrays[f"{published}_labels"], len(pixels), len(classes), where, remedy)
+            ids = tuple(f"{published}/{number:05d}" for number in range(len(pixels)))
+            splits[name] = LabeledImages(pixels, torch.tensor(order).argsort()[labels], ids)
+        return assemble(
+            self,
+            title=f"{info['python_class']} {self.size}×{self.size}",
+            classes=[classes[k] for k in order],
+            notes=self._notes(path, {_SPLITS[name]: len(images) for name, images in splits.items()}, order, classes),
+            where=str(path),
+            **splits,
+        )
+
+    def where(self, *, root: Path) -> str:
+        """The one file to put into `root`, and its address."""
+        info = self._info()
+        size = self.size if self.size in SIZES else SIZES[0]
+        return f"put {self._file(size)} ({info[f'url{_suffix(size)}']}) into {root}, or allow the network"
+
+    def locate(self, *, root: Path, download: bool = False) -> Path:
+        """The .npz file, fetched first where it is missing and `download` allows; raises DataMissing."""
+        if type(self.size) is not int or self.size not in SIZES:
+            raise UserError(
+                f"size {self.size!r} is not published",
+                where=f"dataset {self.name}",
+                remedy="choose " + ", ".join(map(str, SIZES)),
+            )
+        path = root / self._file(self.size)
+        if exists(path):
+            return path
+        if not download:
+            raise DataMissing("no such file", where=str(path), remedy=self.where(root=root))
+        info = self._info()
+        fetch(info[f"url{_suffix(self.size)}"], path, md5=self._published(), remedy=self.where(root=root))
+        return path
+
+    def official(self, *, root: Path) -> bool | None:
+        """Whether the file has the published MD5."""
+        return md5_of(self.locate(root=root)) == self._published()
+
+    def _file(self, size: int) -> str:
+        return f"{self.flag}{_suffix(size)}.npz"
+
+    def _published(self) -> str:
+        return str(self._info()[f"MD5{_suffix(self.size)}"])
+
+    def _info(self) -> dict[str, Any]:
+        from medmnist import INFO
+
+        return dict(INFO[self.flag])
+
+    def _order(self, classes: list[str]) -> list[int]:
+        """The published labels in the order in which we number them: the disease last of two."""
+        swapped = len(classes) == 2 and self.positive_class == classes[0]
+        return [1, 0] if swapped else list(range(len(classes)))
+
+    def _notes(self, path: Path, counts: dict[str, int], order: list[int], classes: list[str]) -> list[str]:
+        notes = []
+        found, published = md5_of(path), self._published()
+        if found != published:
+            notes.append(f"unofficial file (MD5 {found}, published {published})")
+        expected = self._info()["n_samples"]
+        if counts != expected:
+            notes.append(f"{counts} images, where {expected} are published")
+        if order != sorted(order):
+            notes.append(f"labels are swapped against the published file, so that 1 is {classes[order[1]]!r}")
+        return notes
+
+
+def _suffix(size: int) -> str:
+    return "" if size == SIZES[0] else f"_{size}"
+
+
+def _pixels(images: NDArray[Any], size: int, channels: int, where: str, remedy: str) -> torch.Tensor:
+    expected = (size, size) if channels == 1 else (size, size, channels)
+    if images.dtype != np.uint8 or images.shape[1:] != expected or images.ndim != len(expected) + 1:
+        raise UserError(
+            f"images are {images.dtype} {list(images.shape)}, not uint8 [N, {', '.join(map(str, expected))}]",
+            where=where,
+            remedy=remedy,
+        )
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    return pixels[:, None] if channels == 1 else pixels.permute(0, 3, 1, 2).contiguous()
+
+
+def _labels(labels: NDArray[Any], count: int, classes: int, where: str, remedy: str) -> torch.Tensor:
+    if labels.dtype.kind not in "iu" or labels.shape not in ((count, 1), (count,)):
+        raise UserError(
+            f"labels are {labels.dtype} {list(labels.shape)}, not integers [{count}, 1]", where=where, remedy=remedy
+        )
+    outside = (labels < 0) | (labels >= classes)
+    if outside.any():
+        raise UserError(
+            f"label {labels[outside][0]} is outside 0 … {classes - 1}", where=where, remedy=remedy
+        )
+    return torch.from_numpy(labels.reshape(-1).astype(np.int64))

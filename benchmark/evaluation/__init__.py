@@ -1,0 +1,1 @@
+"""What the outcomes of a run mean: intervals, clinical metrics and detection."""

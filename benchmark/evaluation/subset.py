@@ -1,0 +1,47 @@
+"""Which evaluation images a run uses, and which of them train a detector."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from benchmark.images import LabeledImages
+
+
+def evaluation_rows(images: LabeledImages, samples: int | None, seed: int) -> Tensor:
+    """Row numbers of `samples` images, drawn by a hash of their names, ascending; all where None.
+
+    A smaller number gives a part of what a larger one gives, whatever the order of the files. int64.
+    """
+    if samples is None or samples >= len(images):
+        return torch.arange(len(images))
+    ranked = sorted(range(len(images)), key=lambda i: _rank(f"{seed}/{images.ids[i]}"))
+    return torch.tensor(sorted(ranked[:samples]), dtype=torch.int64)
+
+
+def detector_split(ids: list[str], groups: list[str], seed: int, share: float = 0.7) -> list[bool]:
+    """Which images train a detector (AdvTrain): about `share` of them, whole patients, drawn by a hash.
+
+    Args:
+        ids: Names of the correctly classified images.
+        groups: Their patients; the image's own name where there is none.
+        seed: Seed of the draw.
+        share: Share of the images; patients are taken until it is reached.
+    """
+    sizes: dict[str, int] = {}
+    for group in groups:
+        sizes[group] = sizes.get(group, 0) + 1
+    chosen: set[str] = set()
+    taken = 0
+    for group in sorted(sizes, key=lambda g: _rank(f"{seed}/detector/{g}")):
+        if taken >= share * len(ids):
+            break
+        chosen.add(group)
+        taken += sizes[group]
+    return [group in chosen for group in groups]
+
+
+def _rank(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()

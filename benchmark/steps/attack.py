@@ -1,0 +1,169 @@
+"""Attack the images that a defended model gets right, and re-score what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim, other_class
+from attacks.ball import perturbation_size
+from attacks.base import Attack, Composition, Outcome, Stop
+from attacks.composing import ObjectiveChoice, build_estimator
+from benchmark.images import LabeledImages
+from benchmark.noise import Noise
+from benchmark.steps.base import Result, Step
+from benchmark.steps.clean import CleanStep, replicate_logits
+from benchmark.steps.features import FeaturesStep
+from benchmark.threat import Epsilon, Norm
+from benchmark.workbench import Workbench
+from defenses.base import DefendedModel, Passes
+
+
+@dataclass(frozen=True)
+class AttackStep(Step):
+    """One attack on one defended model.
+
+    Args:
+        clean: The defended model and its clean decisions; only images it gets right are attacked.
+        name: The attack's label in the suite.
+        attack: The attack.
+        norm, epsilon: The allowed perturbation.
+        objective: What it maximises; the attack's own where None.
+        gradient, eot_samples: How it differentiates through the defense.
+        stop: Robustness rows end at the first verified success; detection rows run all steps, towards the likeliest
+            wrong class.
+        features: Training features, where the objective needs them.
+        replicates: Fresh decisions on each adversarial image of a randomized defense.
+        seed: Seed of everything random in the attack.
+    """
+
+    kind = "attack"
+
+    clean: CleanStep
+    name: str
+    attack: Attack
+    norm: Norm
+    epsilon: Epsilon
+    objective: ObjectiveChoice | None
+    gradient: str
+    eot_samples: int
+    stop: Stop
+    features: FeaturesStep | None
+    replicates: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.clean.fit.name} × {self.name}"
+
+    @property
+    def needs(self) -> tuple[Step, ...]:
+        return (self.clean,) if self.features is None else (self.clean, self.features)
+
+    def settings(self) -> dict[str, Any]:
+        objective = self.objective.build(self.attack).identity() if self.objective else None
+        return {
+            "attack": self.attack.identity(),
+            "norm": self.norm,
+            "epsilon": self.epsilon.value,
+            "objective": objective,
+            "gradient": self.gradient,
+            "eot_samples": self.eot_samples,
+            "stop": self.stop,
+            "replicates": self.replicates,
+            "seed": self.seed,
+        }
+
+    def passes(self) -> Passes:
+        steps = getattr(self.attack, "steps", None) or getattr(self.attack, "queries", 1)
+        each = int(steps) * self.eot_samples * self.clean.images
+        return Passes(each, each if hasattr(self.attack, "steps") else 0)
+
+    def run(self, bench: Workbench) -> Result:
+        frame = bench.store.samples(self.clean.key)
+        right = torch.from_numpy(np.array(frame["clean_right"], dtype=bool))
+        everything = self.clean.evaluation(bench)
+        images = everything[right]
+        scores = torch.tensor(np.stack(frame["scores"].tolist()))[right]
+        bench.progress.expect(len(images))
+        model = self.clean.fit.model(bench)
+        outcome = self._attack(model, images, scores, bench) if len(images) else None
+        adversarial = images.floats() if outcome is None else outcome.adversarial
+        accuracy = self._fresh_accuracy(model, images, adversarial, len(everything), bench)
+        rows = right.nonzero().flatten()
+        return Result(
+            {"accuracy": accuracy},
+            tensors={"adversarial": adversarial, "row": rows},
+            samples=_samples(frame, rows, images, outcome),
+        )
+
+    def _attack(self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench) -> Outcome:
+        objective = self.objective.build(self.attack) if self.objective else None
+        if objective is not None and objective.needs_features:
+            assert self.features is not None
+            features, _ = self.features.features(bench)
+            objective.fit(features, bench.data.train.labels, len(bench.data.classes))
+        composition = Composition(
+            self.norm, self.epsilon, objective, build_estimator(self.gradient, self.eot_samples), self.stop
+        )
+        targets = other_class(images.labels, scores) if self.stop is Stop.NEVER else None
+
+        def attack(rows: slice) -> Outcome:
+            aim = Aim(images.labels[rows].to(bench.device), None if targets is None else targets[rows].to(bench.device))
+            # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
+            noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(f"attack {self.attack.name}")
+            outcome = self.attack(model, images.floats(rows, device=bench.device), aim, noise, composition)
+            bench.progress.advance(len(outcome.success))
+            return Outcome.concatenate([outcome])
+
+        size = self.attack.batch_rows if self.attack.batch_coupled else None
+        return Outcome.concatenate(bench.batch_size.map(len(images), attack, size=size))
+
+    def _fresh_accuracy(
+        self, model: DefendedModel, images: LabeledImages, pixels: Tensor, total: int, bench: Workbench
+    ) -> list[float]:
+        """Share of all evaluation images right on clean input and right on what was submitted, per fresh draw."""
+        if not len(images):
+            return [0.0]
+        draws = self.replicates if model.randomized else 1
+        logits = replicate_logits(model, images, pixels, draws, self.seed, "fresh", bench)
+        right: Tensor = (logits.argmax(2) == images.labels[None]).sum(1) / total
+        return [float(r) for r in right.double()]
+
+
+def _samples(frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: Outcome | None) -> pd.DataFrame:
+    """One record per evaluation image; images that were wrong from the start are not robust and were not attacked."""
+    table = frame[["row", "sample_id", "group", "label", "clean_prediction", "clean_right"]].copy()
+    count = len(table)
+    columns: dict[str, list[Any]] = {
+        "adversarial_prediction": table["clean_prediction"].tolist(),
+        "attacked": table["clean_right"].tolist(),
+        "robust": [False] * count,
+        "linf": [0.0] * count,
+        "l2": [0.0] * count,
+        "forwards": [0] * count,
+        "backwards": [0] * count,
+        "broken_at": [-1] * count,
+        "scores": frame["scores"].tolist(),
+    }
+    if outcome is not None:
+        delta = outcome.adversarial - images.floats()
+        values = {
+            "adversarial_prediction": outcome.logits.argmax(1),
+            "robust": ~outcome.success,
+            "linf": perturbation_size(delta, Norm.LINF),
+            "l2": perturbation_size(delta, Norm.L2),
+            "forwards": outcome.forwards,
+            "backwards": outcome.backwards,
+            "broken_at": outcome.broken_at,
+            "scores": outcome.logits.softmax(1),
+        }
+        for name, value in values.items():
+            for row, entry in zip(rows.tolist(), value.tolist(), strict=True):
+                columns[name][row] = entry
+    return table.assign(**columns)

@@ -1,0 +1,97 @@
+"""Fit a defense to the classifier that it protects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.frozen import frozen
+from benchmark.models.deployed import DeployedClassifier
+from benchmark.steps.base import Result, Step
+from benchmark.steps.train import TrainStep
+from benchmark.workbench import Workbench
+from defenses.base import DefendedModel, Defense, FitData
+
+
+class QueryOnly(nn.Module):
+    """A classifier that answers and gives no gradient: all that a query-only defense may learn from."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        # Held out of the module tree, so that its parameters are out of reach.
+        self._ask = [classifier]
+        self.queries = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Detached logits of `x`."""
+        self.queries += x.shape[0]
+        with torch.no_grad():
+            logits: Tensor = self._ask[0](x.detach())
+        return logits
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """No parameters: they are the owner's."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class FitStep(Step):
+    """The weights a defense learns.
+
+    Args:
+        train: The classifier.
+        name: The defense's label in the suite.
+        defense: The defense.
+        seed: Seed of everything random in fitting.
+    """
+
+    kind = "fit"
+
+    train: TrainStep
+    name: str
+    defense: Defense
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"fit {self.name}"
+
+    @property
+    def needs(self) -> tuple[Step, ...]:
+        return (self.train,)
+
+    def settings(self) -> dict[str, Any]:
+        return {"defense": self.defense.identity(), "seed": self.seed}
+
+    def run(self, bench: Workbench) -> Result:
+        data = FitData(
+            train=bench.data.train,
+            validation=bench.data.validation,
+            classes=len(bench.data.classes),
+            seed=self.seed,
+            device=bench.device,
+            report=bench.progress.fraction,
+        )
+        classifier = self.train.model(bench)
+        with frozen(classifier):
+            self.defense.fit(QueryOnly(classifier) if self.defense.query_only else classifier, data)
+        model = self.defense.defend(classifier)
+        return Result({"operating_threshold": _threshold(model)}, tensors=dict(self.defense.weights_))
+
+    def model(self, bench: Workbench) -> DefendedModel:
+        """The defended classifier, on the bench's device."""
+
+        def load() -> DefendedModel:
+            self.defense.weights_ = bench.store.tensors(self.key)
+            return self.defense.defend(self.train.model(bench)).to(bench.device)
+
+        return bench.keep(self.key, load)
+
+
+def _threshold(model: DefendedModel) -> float | None:
+    classifier = model.classifier
+    return classifier.operating_threshold if isinstance(classifier, DeployedClassifier) else None

@@ -1,0 +1,187 @@
+"""What a run contains, read from TOML and checked before any work."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmark.errors import UserError, did_you_mean
+from benchmark.threat import Norm
+
+PROFILES = ("quick", "standard", "paper")
+_SUITES = Path(__file__).parent / "suites"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _PluginTable(BaseModel):
+    """A table whose keys beyond its own are the plug-in's settings."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+
+class DataTable(_PluginTable):
+    """`[data]`: the dataset plug-in and its settings."""
+
+    name: str
+
+
+class ClassifierTable(_PluginTable):
+    """`[classifier]`: the classifier plug-in and its settings."""
+
+    name: str
+
+
+class EvaluationTable(_Table):
+    """`[evaluation]`: how many images and how many repetitions."""
+
+    samples: Annotated[int, Field(ge=1)] | Literal["all"] = "all"
+    replicates: Annotated[int, Field(ge=1)] = 10
+
+
+class DefenseTable(_PluginTable):
+    """`[defense.LABEL]`: a defense, by default the one named LABEL."""
+
+    method: str | None = None
+    enabled: bool = True
+
+
+class DetectorTable(_PluginTable):
+    """`[detector.LABEL]`: a detector, by default the one named LABEL."""
+
+    method: str | None = None
+    enabled: bool = True
+
+
+class ObjectiveTable(_PluginTable):
+    """`objective = { name = "hfc", weight = 1.0 }`."""
+
+    name: str
+
+
+class AttackTable(_PluginTable):
+    """`[robustness.attack.LABEL]` or `[detection.attack.LABEL]`: an attack and how it is put together."""
+
+    method: str | None = None
+    enabled: bool = True
+    norm: Norm | None = None
+    epsilon: str | float | None = None
+    objective: str | ObjectiveTable | None = None
+    gradient: Literal["auto", "autograd", "bpda", "undefended"] = "auto"
+    eot_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    defenses: tuple[str, ...] = ("*",)
+    trained_on: str | None = None
+
+
+class RobustnessTable(_Table):
+    """`[robustness]`: the robustness table of the leaderboard."""
+
+    norm: Norm = Norm.LINF
+    epsilon: str | float
+    eot_samples: Annotated[int, Field(ge=1)] = 20
+    attack: dict[str, AttackTable] = {}
+
+
+class DetectionTable(_Table):
+    """`[detection]`: the detection table of the leaderboard."""
+
+    norm: Norm = Norm.LINF
+    epsilon: str | float
+    defenses: tuple[str, ...] = ("none",)
+    attack: dict[str, AttackTable] = {}
+
+
+class Suite(_Table):
+    """A suite with one profile applied."""
+
+    name: str
+    title: str
+    protocol: int = 1
+    profile: str = "quick"
+    seed: int = 0
+    data: DataTable
+    classifier: ClassifierTable
+    evaluation: EvaluationTable = EvaluationTable()
+    defense: dict[str, DefenseTable]
+    robustness: RobustnessTable | None = None
+    detection: DetectionTable | None = None
+    detector: dict[str, DetectorTable] = {}
+
+
+def suite_names() -> list[str]:
+    """The suites that ship with medrobust."""
+    return sorted(p.stem for p in _SUITES.glob("*.toml"))
+
+
+def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
+    """A suite by name or file with `profile` laid over it, and the file it came from.
+
+    Raises:
+        UserError: The file is missing or not TOML, a key is unknown, or a value has the wrong type.
+    """
+    path = Path(reference) if reference.endswith(".toml") or Path(reference).is_file() else _SUITES / f"{reference}.toml"
+    if not path.is_file():
+        known = did_you_mean(reference, suite_names())
+        raise UserError(f"no suite {reference!r}", where="--suite", remedy=f"{known} or give a .toml file")
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"not TOML: {error}", where=path.name, remedy="correct the line it names") from error
+    overlays = document.pop("profile", {})
+    if not isinstance(overlays, dict) or not all(isinstance(o, dict) for o in overlays.values()):
+        raise UserError("profiles are tables", where=f"{path.name}: profile", remedy="write [profile.quick]")
+    unknown = [name for name in overlays if name not in PROFILES]
+    if unknown:
+        raise UserError(
+            f"unknown profile {unknown[0]!r}", where=f"{path.name}: profile", remedy=did_you_mean(unknown[0], list(PROFILES))
+        )
+    if overlays and profile not in overlays:
+        raise UserError(
+            f"the suite has no profile {profile!r}", where=path.name, remedy=f"it has: {', '.join(overlays)}"
+        )
+    merged = _overlay(document, overlays.get(profile, {}))
+    try:
+        return Suite.model_validate({**merged, "profile": profile}), path
+    except ValidationError as error:
+        raise _explain(error, path) from error
+
+
+def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        # Another plug-in's settings would be refused, so a changed name replaces the whole table.
+        replaced = both and value.get("name", merged[key].get("name")) != merged[key].get("name")
+        merged[key] = _overlay(merged[key], value) if both and not replaced else value
+    return merged
+
+
+def _explain(error: ValidationError, path: Path) -> UserError:
+    first = error.errors()[0]
+    steps = [str(s) for s in first["loc"]]
+    key = ".".join(steps)
+    if first["type"] == "extra_forbidden":
+        table: Any = Suite
+        for step in steps[:-1]:
+            table = _table_at(table, step)
+        known = [f for f in getattr(table, "model_fields", {}) if f != "profile"]
+        return UserError("unknown key", where=f"{path.name}: {key}", remedy=did_you_mean(steps[-1], known))
+    if first["type"] == "missing":
+        return UserError("missing key", where=f"{path.name}: {key}", remedy="set it")
+    return UserError(f"{first['msg']} (got {first['input']!r})", where=f"{path.name}: {key}", remedy="correct the value")
+
+
+def _table_at(table: Any, step: str) -> Any:
+    """The model of the sub-table `step`, or None where the path goes through a labelled table."""
+    field = getattr(table, "model_fields", {}).get(step)
+    candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
