@@ -38,7 +38,7 @@ def gaussian_noise(images: Tensor, l2: Tensor, noise: Noise) -> Tensor:
 def uniform_noise(images: Tensor, linf: Tensor, noise: Noise) -> Tensor:
     """Images with independent uniform noise of at most `linf` a pixel, clipped to [0, 1].
 
-    As large as the attack in L∞, and smaller in L2 than one that moves every pixel to its bound (by √3 before clipping).
+    As large as the attack in L∞; in L2 smaller, by √3 before clipping, than one that moves every pixel to its bound.
 
     Args:
         images: float32 [N, C, H, W] in [0, 1].

@@ -168,4 +168,4 @@ def _weighted_auc(weights: NDArray[np.int64], positive: NDArray[np.bool_], ties:
     lower = below.cumsum(axis=1) - below / 2
     pairs = above.sum(axis=1) * below.sum(axis=1)
     wins = (above * lower).sum(axis=1)
-    return np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return np.asarray(np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0), dtype=np.float64)

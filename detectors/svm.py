@@ -1,0 +1,56 @@
+"""Support vector machine with a radial kernel on the penultimate features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.errors import UserError
+from detectors.adversarial_regression import adversarial_labels, decision
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.preconditions import finite, require_adversarial
+
+
+class SupportVectorMachine(Detector):
+    """Signed distance to the boundary of a radial-kernel SVM between harmless and adversarial penultimate features.
+
+    Lu et al. 2017 (SafetyNet) classify quantised activations; Yao et al. 2021 (HFC) use the activations themselves,
+    as here. Features are standardised on the AdvTrain images alone: on raw features a fixed kernel width degenerates.
+
+    Args:
+        penalty: C, the price of a training image on the wrong side.
+    """
+
+    name = "svm"
+    source = (
+        "Lu, Issaranon, Forsyth, SafetyNet: detecting and rejecting adversarial examples robustly, ICCV 2017; "
+        "features as in Yao et al., MICCAI 2021"
+    )
+    supervised = True
+
+    def __init__(self, *, penalty: float = 1.0) -> None:
+        self.penalty = penalty
+
+    def fit(self, data: DetectorData) -> None:
+        """Fit on the AdvTrain images: clean and noisy against adversarial.
+
+        Raises:
+            UserError: There is nothing to learn from, or the penalty is not positive.
+        """
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+
+        if not 0 < self.penalty < np.inf:
+            raise UserError(
+                f"penalty is {self.penalty}", where="detector svm", remedy="give a positive number, e.g. 1.0"
+            )
+        require_adversarial(data, where="detector svm")
+        sets = (data.clean, data.noisy, data.adversarial)
+        features = np.concatenate([finite(s.penultimate, where="detector svm") for s in sets])
+        # Without a seed of its own the solver would take one from numpy's global state.
+        machine = SVC(C=self.penalty, kernel="rbf", gamma="scale", class_weight="balanced", random_state=data.seed)
+        self.machine_ = make_pipeline(StandardScaler(), machine).fit(features, adversarial_labels(len(data.clean)))
+
+    def score(self, features: FeatureSet) -> Floats:
+        """Signed distance to the boundary, positive on the adversarial side: [N]."""
+        return decision(self.machine_, finite(features.penultimate, where="detector svm"))
