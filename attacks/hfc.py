@@ -32,6 +32,7 @@ class HierarchicalFeatureConstraint(Objective):
 
     name = "hfc"
     needs_features = True
+    detector_aware = True
 
     def __init__(self, *, base: Objective, weight: float = 1.0, components: int = 1, maximum_width: int = 0) -> None:
         self.base = base

@@ -19,10 +19,14 @@ class Objective(ABC):
     Class attributes:
         name: How a suite names it.
         needs_features: Whether `__call__` is given the hidden features of the forward pass.
+        detector_aware: Whether it is meant to deceive a detector.
+        minimum_classes: Fewest classes for which it is defined.
     """
 
     name: ClassVar[str]
     needs_features: ClassVar[bool] = False
+    detector_aware: ClassVar[bool] = False
+    minimum_classes: ClassVar[int] = 2
 
     @abstractmethod
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
@@ -70,6 +74,7 @@ class DifferenceOfLogitsRatio(Objective):
     """
 
     name = "dlr"
+    minimum_classes = 3
 
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
         ordered = logits.sort(dim=1, descending=True).values

@@ -164,3 +164,11 @@ def write_atomically(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     aside.write_text(text, encoding="utf-8")
     os.replace(aside, path)
+
+
+def write_parquet_atomically(path: Path, table: pd.DataFrame) -> None:
+    """Write a Parquet file so that a reader sees the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    table.to_parquet(aside, index=False)
+    os.replace(aside, path)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor, from_numpy, nn
 
 from benchmark.plugin import Plugin
 
@@ -21,7 +21,7 @@ class FeatureSet:
     """What a detector sees of N images: their features in the classifier that it watches.
 
     Attributes:
-        images: float32 [N, C, H, W] in [0, 1], on the CPU.
+        images: float32 [N, C, H, W] in [0, 1], on the CPU; of the reference, which may be large, the uint8 pixels.
         layers: For each activation layer, its channel means: [N, C_l].
         penultimate: Input of the last linear layer: [N, D].
         logits: [N, K].
@@ -36,6 +36,16 @@ class FeatureSet:
 
     def __len__(self) -> int:
         return len(self.penultimate)
+
+    def take(self, rows: NDArray[np.bool_] | Integers) -> FeatureSet:
+        """The features of some of the images."""
+        return replace(
+            self,
+            images=self.images[from_numpy(rows)],
+            layers=tuple(layer[rows] for layer in self.layers),
+            penultimate=self.penultimate[rows],
+            logits=self.logits[rows],
+        )
 
     @property
     def predictions(self) -> Integers:

@@ -21,26 +21,27 @@ def evaluation_rows(images: LabeledImages, samples: int | None, seed: int) -> Te
     return torch.tensor(sorted(ranked[:samples]), dtype=torch.int64)
 
 
-def detector_split(ids: list[str], groups: list[str], seed: int, share: float = 0.7) -> list[bool]:
-    """Which images train a detector (AdvTrain): about `share` of them, whole patients, drawn by a hash.
+def detector_split(ids: list[str], groups: list[str], seed: int) -> list[str]:
+    """The part each image plays for detectors: "fit", "calibration" or "test", whole patients, drawn by a hash.
+
+    AdvTrain, 70 % of the images, is "fit" (55 %) and "calibration" (15 %): a threshold chosen on images that a
+    supervised detector was fitted on would be too low, and one chosen on "test" images would be a leak.
 
     Args:
         ids: Names of the correctly classified images.
         groups: Their patients; the image's own name where there is none.
         seed: Seed of the draw.
-        share: Share of the images; patients are taken until it is reached.
     """
     sizes: dict[str, int] = {}
     for group in groups:
         sizes[group] = sizes.get(group, 0) + 1
-    chosen: set[str] = set()
+    parts: dict[str, str] = {}
     taken = 0
     for group in sorted(sizes, key=lambda g: _rank(f"{seed}/detector/{g}")):
-        if taken >= share * len(ids):
-            break
-        chosen.add(group)
+        share = taken / len(ids)
+        parts[group] = "fit" if share < 0.55 else "calibration" if share < 0.70 else "test"
         taken += sizes[group]
-    return [group in chosen for group in groups]
+    return [parts[group] for group in groups]
 
 
 def _rank(text: str) -> bytes:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attacks.ball import perturbation_size
-from benchmark.evaluation.calibration import matched_noise
+from benchmark.evaluation.calibration import gaussian_noise
 from benchmark.evaluation.subset import detector_split
 from benchmark.features import Features
 from benchmark.images import LabeledImages
@@ -61,9 +61,8 @@ class DetectStep(Step):
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.attack.key)
         attacked = frame[frame["attacked"]].reset_index(drop=True)
-        train = np.array(
-            detector_split(attacked["sample_id"].tolist(), attacked["group"].tolist(), self.seed), dtype=bool
-        )
+        parts = np.array(detector_split(attacked["sample_id"].tolist(), attacked["group"].tolist(), self.seed), str)
+        train = parts == "fit"
         model = self.features.fit.model(bench)
         reference, reference_logits = self.features.features(bench)
         known, tested = self._views(self.trained_on, model, bench), self._views(self.attack, model, bench)
@@ -82,7 +81,7 @@ class DetectStep(Step):
         score = {name: _finite(self.detector, view) for name, view in tested.items()}
         columns = ["row", "sample_id", "group", "label", "clean_prediction", "adversarial_prediction", "robust"]
         samples = attacked[[*columns, "linf", "l2", "forwards", "backwards", "scores"]].assign(
-            split=np.where(train, "adv-train", "adv-test"),
+            split=parts,
             detector_score=score["adversarial"],
             detector_score_clean=score["clean"],
             detector_score_noisy=score["noisy"],
@@ -97,7 +96,7 @@ class DetectStep(Step):
             images = attack.clean.evaluation(bench)[tensors["row"]]
             clean, adversarial = images.floats(), tensors["adversarial"]
             size = perturbation_size(adversarial - clean, Norm.L2)
-            noisy = matched_noise(clean, size, Noise.of(self.seed, images.index).stream("matched noise"))
+            noisy = gaussian_noise(clean, size, Noise.of(self.seed, images.index))
             pixels = {"clean": clean, "noisy": noisy, "adversarial": adversarial}
             return {name: self._view(name, x, images, model, bench) for name, x in pixels.items()}
 

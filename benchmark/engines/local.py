@@ -1,0 +1,71 @@
+"""Running a plan in this process, one step after another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from benchmark.errors import UserError
+from benchmark.plan import Plan
+from benchmark.steps.base import Step
+from benchmark.store import StepFailure, StepRecord
+from benchmark.workbench import Workbench
+
+
+@dataclass
+class Tally:
+    """What became of the steps: keys of those computed now, found finished, and failed (with the reason)."""
+
+    computed: list[str] = field(default_factory=list)
+    reused: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class LocalEngine:
+    """Runs every unfinished step; one that raises fails alone, with what needs it, and the others go on."""
+
+    def run(self, plan: Plan, bench: Workbench) -> Tally:
+        """Compute what is missing. KeyboardInterrupt passes through; finished steps stay."""
+        tally = Tally()
+        bench.store.sweep()
+        for step in plan.steps:
+            lacking = next((need for need in step.needs if need.key in tally.failed), None)
+            if bench.store.has(step.key):
+                tally.reused.append(step.key)
+                bench.progress.reused(step.label)
+            elif lacking is not None:
+                self._fail(step, f"{lacking.label} failed: {tally.failed[lacking.key]}", tally, bench)
+                bench.progress.reused(step.label)
+            else:
+                self._compute(step, tally, bench)
+        return tally
+
+    def _compute(self, step: Step, tally: Tally, bench: Workbench) -> None:
+        bench.progress.begin(f"{step.kind} {step.label}" if step.kind in ("attack", "detect") else step.label)
+        started = time.monotonic()
+        try:
+            result = step.run(bench)
+        except Exception as error:
+            # Whatever a method raises is its own cell's failure: never "robust", and never the end of the others.
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            self._fail(step, reason, tally, bench)
+            bench.progress.end(f"FAILED ({reason.splitlines()[0]})")
+            return
+        record = StepRecord(
+            kind=step.kind,
+            label=step.label,
+            key=step.key,
+            spec=step.spec,
+            results=result.results,
+            seconds=round(time.monotonic() - started, 3),
+            device=str(bench.device),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        bench.store.save(record, result.tensors, result.samples)
+        tally.computed.append(step.key)
+        bench.progress.end()
+
+    def _fail(self, step: Step, reason: str, tally: Tally, bench: Workbench) -> None:
+        tally.failed[step.key] = reason
+        bench.store.fail(StepFailure(kind=step.kind, label=step.label, key=step.key, message=reason))

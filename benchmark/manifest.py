@@ -1,0 +1,175 @@
+"""What a run was: suite, data, versions, and the state of every cell."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark import __version__
+from benchmark.engines.local import Tally
+from benchmark.evaluation.required import missing_attacks
+from benchmark.images import ImageData
+from benchmark.plan import Cell, Plan
+from benchmark.steps.attack import AttackStep
+from benchmark.steps.base import Step
+from benchmark.steps.clean import CleanStep
+from benchmark.steps.detect import DetectStep
+from benchmark.store import Store
+from benchmark.suite import Suite
+from benchmark.threat import ThreatModel
+
+_PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "medmnist", "scikit-learn", "numpy", "scipy")
+
+
+def build_manifest(
+    *,
+    suite: Suite,
+    plan: Plan,
+    data: ImageData,
+    store: Store,
+    tally: Tally | None,
+    status: str,
+    device: torch.device,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything the leaderboard needs besides the steps themselves.
+
+    Args:
+        suite, plan, data, store: The run.
+        tally: What became of the steps; None before they ran.
+        status: "running", "done", "failed" or "interrupted".
+        device, seed: Where and from what it ran.
+    """
+    steps = plan.steps
+    return {
+        "medrobust": __version__,
+        "status": status,
+        "suite": suite.model_dump(mode="json"),
+        "seed": seed,
+        "data": {
+            "name": data.name,
+            "title": data.title,
+            "classes": list(data.classes),
+            "fingerprint": data.fingerprint(),
+            "counts": {"train": len(data.train), "validation": len(data.validation), "evaluation": len(data.evaluation)},
+            "grouped": data.evaluation.groups is not None,
+            "notes": list(data.notes),
+            "phantom": data.phantom,
+        },
+        "defenses": {c.defense: _defense(c, plan) for c in plan.cells if c.attack == "clean"},
+        "cells": [_cell(cell, store, tally) for cell in plan.cells],
+        "steps": [_step(step, store) for step in steps],
+        "environment": _environment(device),
+    }
+
+
+def _cell(cell: Cell, store: Store, tally: Tally | None) -> dict[str, Any]:
+    failed = tally.failed if tally else {}
+    state, reason = "not applicable", cell.reason
+    if cell.step is not None:
+        if store.has(cell.step.key):
+            state = "done"
+        elif cell.step.key in failed:
+            state, reason = "error", failed[cell.step.key]
+        else:
+            state = "not run"
+    threat = None
+    if cell.threat is not None:
+        model = _at_operating_point(cell, store)
+        threat = {**asdict(model), "epsilon": model.epsilon.text, "sentence": model.sentence()}
+    return {
+        "table": cell.table,
+        "defense": cell.defense,
+        "attack": cell.attack,
+        "detector": cell.detector,
+        "key": cell.step.key if cell.step else None,
+        "status": state,
+        "reason": reason,
+        "threat": threat,
+    }
+
+
+def _at_operating_point(cell: Cell, store: Store) -> ThreatModel:
+    assert cell.threat is not None
+    step = cell.step.attack if isinstance(cell.step, DetectStep) else cell.step
+    if isinstance(step, AttackStep) and store.has(step.clean.fit.key):
+        threshold = store.record(step.clean.fit.key).results["operating_threshold"]
+        return replace(cell.threat, operating_threshold=threshold)
+    return cell.threat
+
+
+def _defense(clean: Cell, plan: Plan) -> dict[str, Any]:
+    step = clean.step
+    assert isinstance(step, CleanStep)
+    defense = step.fit.defense
+    attacks = [
+        c.step
+        for c in plan.cells
+        if c.defense == clean.defense and c.table == "robustness" and isinstance(c.step, AttackStep)
+    ]
+    return {
+        "method": defense.name,
+        "repr": repr(defense),
+        "source": defense.source,
+        "summary": defense.summary(),
+        "traits": {
+            trait: getattr(defense, trait)
+            for trait in ("randomized", "differentiable", "purifier", "gradient_at_inference", "retrains", "query_only")
+        },
+        "missing": missing_attacks(defense, attacks),
+    }
+
+
+def _step(step: Step, store: Store) -> dict[str, Any]:
+    record = store.record(step.key) if store.has(step.key) else None
+    return {
+        "kind": step.kind,
+        "label": step.label,
+        "key": step.key,
+        "seconds": record.seconds if record else None,
+        "device": record.device if record else None,
+        "finished": record.finished if record else None,
+    }
+
+
+def _environment(device: torch.device) -> dict[str, Any]:
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "absent"
+    commit, dirty = _git()
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "packages": packages,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "commit": commit,
+        "dirty": dirty,
+    }
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit and dirty flag of the checkout that the code runs from; None where it is not one."""
+    here = Path(__file__).resolve().parent
+
+    def ask(*arguments: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.strip()
+
+    commit = ask("rev-parse", "HEAD")
+    status = ask("status", "--porcelain", "--untracked-files=no") if commit else None
+    return commit, None if status is None else bool(status)

@@ -1,0 +1,313 @@
+"""From a suite to cells and steps; everything that can be refused is refused here, before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from attacks.base import Attack, Stop
+from attacks.composing import ObjectiveChoice
+from benchmark.errors import UserError, did_you_mean
+from benchmark.images import ImageData
+from benchmark.models.base import Classifier
+from benchmark.plugin import Plugin, look_up
+from benchmark.steps.attack import AttackStep
+from benchmark.steps.base import Step
+from benchmark.steps.clean import CleanStep
+from benchmark.steps.detect import DetectStep
+from benchmark.steps.features import FeaturesStep
+from benchmark.steps.fit import FitStep
+from benchmark.steps.train import TrainStep
+from benchmark.suite import AttackTable, DefenseTable, DetectionTable, DetectorTable, RobustnessTable, Suite
+from benchmark.threat import Access, Epsilon, Goal, ThreatModel
+from defenses.base import Defense
+from detectors.base import Detector
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the command line narrows a suite to; globs on labels, empty for all."""
+
+    defenses: tuple[str, ...] = ()
+    attacks: tuple[str, ...] = ()
+    detectors: tuple[str, ...] = ()
+    limit: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One result on the leaderboard: a defended model, alone, under an attack, or watched by a detector.
+
+    Attributes:
+        table: "robustness" or "detection".
+        defense, attack, detector: Labels; attack is "clean" and detector "none" where there is none.
+        step: The step that computes it; None where the pairing makes no sense.
+        reason: Why there is no step.
+        threat: The threat model, for cells with an attack.
+    """
+
+    table: str
+    defense: str
+    attack: str
+    detector: str
+    step: Step | None
+    reason: str = ""
+    threat: ThreatModel | None = None
+
+
+@dataclass
+class Plan:
+    """The cells of a run, and the steps that compute them in an order that respects their needs."""
+
+    cells: list[Cell] = field(default_factory=list)
+
+    @property
+    def steps(self) -> list[Step]:
+        """Every step once, needs first."""
+        ordered: dict[str, Step] = {}
+
+        def visit(step: Step) -> None:
+            if step.key not in ordered:
+                for need in step.needs:
+                    visit(need)
+                ordered[step.key] = step
+
+        for cell in self.cells:
+            if cell.step is not None:
+                visit(cell.step)
+        return list(ordered.values())
+
+
+def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection = Selection()) -> Plan:
+    """All cells of `suite` on `data`.
+
+    Raises:
+        UserError: An unknown plug-in, setting or objective; a norm that an attack cannot respect; a filter that
+            matches nothing; a detection table without detectors.
+    """
+    return _Planner(suite, path.name, data, selection).plan()
+
+
+class _Planner:
+    def __init__(self, suite: Suite, where: str, data: ImageData, selection: Selection) -> None:
+        self.suite = suite
+        self.where = where
+        self.data = data
+        self.selection = selection
+        self.seed = suite.seed if selection.seed is None else selection.seed
+        samples = None if suite.evaluation.samples == "all" else suite.evaluation.samples
+        if selection.limit is not None:
+            samples = min(selection.limit, samples or selection.limit)
+        self.samples = samples
+        self.images = min(samples or len(data.evaluation), len(data.evaluation))
+
+    def plan(self) -> Plan:
+        suite = self.suite
+        classifier = self._build(Classifier, suite.classifier.name, suite.classifier.settings, "classifier")
+        classifier.check_size(self.data.train.shape[1:])
+        train = TrainStep(classifier, self.data.fingerprint(), self.seed)
+        defenses = {
+            label: self._defense(label, table)
+            for label, table in suite.defense.items()
+            if table.enabled and _chosen(label, self.selection.defenses)
+        }
+        self._refuse_unmatched("--defense", self.selection.defenses, list(suite.defense))
+        self._refuse_unmatched("--attack", self.selection.attacks, self._attack_labels())
+        self._refuse_unmatched("--detector", self.selection.detectors, list(suite.detector))
+        plan = Plan()
+        for label, defense in defenses.items():
+            fit = FitStep(train, label, defense, self.seed)
+            clean = CleanStep(fit, self.samples, suite.evaluation.replicates, self.seed, self.images)
+            plan.cells.append(Cell("robustness", label, "clean", "none", clean))
+            if suite.robustness is not None:
+                plan.cells += self._robustness(suite.robustness, defense, clean)
+            if suite.detection is not None and _chosen(label, suite.detection.defenses):
+                plan.cells += self._detection(suite.detection, defense, clean)
+        return plan
+
+    def _robustness(self, table: RobustnessTable, defense: Defense, clean: CleanStep) -> list[Cell]:
+        cells = []
+        for label, attack in self._attacks(table.attack):
+            where = f"{self.where}: robustness.attack.{label}"
+            step, reason = self._attack_step(label, attack, table, defense, clean, Stop.FIRST_SUCCESS, where)
+            threat = self._threat(step, defense, "none") if step else None
+            cells.append(Cell("robustness", clean.fit.name, label, "none", step, reason, threat))
+        return cells
+
+    def _detection(self, table: DetectionTable, defense: Defense, clean: CleanStep) -> list[Cell]:
+        detectors = {
+            label: self._detector(label, detector)
+            for label, detector in self.suite.detector.items()
+            if detector.enabled and _chosen(label, self.selection.detectors)
+        }
+        if not self.suite.detector:
+            raise UserError(
+                "the detection table has no detector",
+                where=f"{self.where}: detection",
+                remedy="add a [detector.NAME] table, or remove [detection]",
+            )
+        steps: dict[str, AttackStep] = {}
+        cells = []
+        features = self._features(clean)
+        for label, attack in table.attack.items():
+            if attack.enabled:
+                where = f"{self.where}: detection.attack.{label}"
+                step, reason = self._attack_step(label, attack, table, defense, clean, Stop.NEVER, where)
+                if step is not None:
+                    steps[label] = step
+                elif _chosen(label, self.selection.attacks):
+                    cells.append(Cell("detection", clean.fit.name, label, "none", None, reason))
+        for label, step in steps.items():
+            if not _chosen(label, self.selection.attacks):
+                continue
+            trained_on = table.attack[label].trained_on or label
+            if trained_on not in steps:
+                raise UserError(
+                    f"there is no attack {trained_on!r} for detectors to be trained on",
+                    where=f"{self.where}: detection.attack.{label}.trained_on",
+                    remedy=did_you_mean(trained_on, list(steps)),
+                )
+            for name, detector in detectors.items():
+                detect = DetectStep(features, steps[trained_on], step, name, detector, self.seed)
+                aware = step.objective is not None and step.objective.kind(where="").detector_aware
+                threat = self._threat(step, defense, "adaptive" if aware else "oblivious")
+                cells.append(Cell("detection", clean.fit.name, label, name, detect, threat=threat))
+        return cells
+
+    def _attack_step(
+        self,
+        label: str,
+        table: AttackTable,
+        section: RobustnessTable | DetectionTable,
+        defense: Defense,
+        clean: CleanStep,
+        stop: Stop,
+        where: str,
+    ) -> tuple[AttackStep | None, str]:
+        """The step, or the reason why this attack and this defense do not pair."""
+        attack = self._build(Attack, table.method or label, table.settings, where)
+        norm = table.norm or section.norm
+        if norm not in attack.norms:
+            raise UserError(
+                f"attack {attack.name!r} cannot respect {norm.symbol}",
+                where=f"{where}.norm",
+                remedy=f"use {' or '.join(sorted(attack.norms))}, or another attack",
+            )
+        written = section.epsilon if table.epsilon is None else table.epsilon
+        epsilon = Epsilon.parse(written, where=f"{where}.epsilon")
+        objective = _objective(table)
+        if objective is not None:
+            kind = objective.kind(where=f"{where}.objective")
+            if kind.detector_aware and stop is not Stop.NEVER:
+                raise UserError(
+                    f"objective {objective.name!r} is aimed at a detector, and this table has none",
+                    where=f"{where}.objective",
+                    remedy="move the attack to [detection.attack.…]",
+                )
+            if attack.access is not Access.GRADIENT:
+                raise UserError(
+                    f"attack {attack.name!r} takes no objective: it only queries scores",
+                    where=f"{where}.objective",
+                    remedy="remove the key",
+                )
+            if kind.minimum_classes > len(self.data.classes):
+                raise UserError(
+                    f"objective {objective.name!r} needs {kind.minimum_classes} classes, "
+                    f"the data has {len(self.data.classes)}",
+                    where=f"{where}.objective",
+                    remedy='use "margin"',
+                )
+        if not _chosen(clean.fit.name, table.defenses):
+            return None, "not in this attack's list of defenses"
+        gradient = table.gradient
+        if gradient == "auto":
+            gradient = "autograd" if defense.differentiable else "bpda"
+        elif gradient == "autograd" and not defense.differentiable:
+            return None, "the defense has no gradient; bpda replaces it"
+        elif gradient in ("bpda", "undefended") and not defense.purifier:
+            return None, "there is no purifier to step around"
+        draws = table.eot_samples
+        if draws == "auto":
+            sample = defense.randomized and attack.access is Access.GRADIENT and gradient != "undefended"
+            draws = getattr(section, "eot_samples", 20) if sample else 1
+        elif draws > 1 and not defense.randomized:
+            return None, "the defense draws no random numbers to average over"
+        needs_features = objective is not None and objective.kind(where=where).needs_features
+        step = AttackStep(
+            clean=clean,
+            name=label,
+            attack=attack,
+            norm=norm,
+            epsilon=epsilon,
+            objective=objective,
+            gradient=gradient,
+            eot_samples=draws,
+            stop=stop,
+            features=self._features(clean) if needs_features else None,
+            replicates=self.suite.evaluation.replicates,
+            seed=self.seed,
+        )
+        return step, ""
+
+    def _threat(self, step: AttackStep, defense: Defense, detector: str) -> ThreatModel:
+        budget = step.attack.budget()
+        if step.eot_samples > 1:
+            budget += f", {step.eot_samples} EOT samples"
+        if step.attack.access is Access.GRADIENT and step.gradient == "bpda":
+            budget += ", gradient by BPDA"
+        return ThreatModel(
+            norm=step.norm,
+            epsilon=step.epsilon,
+            access=step.attack.access,
+            goal=Goal.TARGETED if step.stop is Stop.NEVER else Goal.UNTARGETED,
+            resolution=self.data.evaluation.shape[1:],
+            classes=len(self.data.classes),
+            budget=budget,
+            knows_defense=step.gradient != "undefended",
+            randomized=defense.randomized,
+            detector=detector,
+        )
+
+    def _features(self, clean: CleanStep) -> FeaturesStep:
+        return FeaturesStep(clean.fit, self.seed, len(self.data.train))
+
+    def _attacks(self, tables: dict[str, AttackTable]) -> Iterable[tuple[str, AttackTable]]:
+        return [(k, t) for k, t in tables.items() if t.enabled and _chosen(k, self.selection.attacks)]
+
+    def _attack_labels(self) -> list[str]:
+        sections = [s for s in (self.suite.robustness, self.suite.detection) if s is not None]
+        return [label for section in sections for label in section.attack]
+
+    def _defense(self, label: str, table: DefenseTable) -> Defense:
+        return self._build(Defense, table.method or label, table.settings, f"defense.{label}")
+
+    def _detector(self, label: str, table: DetectorTable) -> Detector:
+        return self._build(Detector, table.method or label, table.settings, f"detector.{label}")
+
+    def _build(self, base: type[P], name: str, settings: dict[str, Any], key: str) -> P:
+        where = key if key.startswith(self.where) else f"{self.where}: {key}"
+        plugin = look_up(base.kind, name, where=where)
+        return cast(P, plugin.from_settings(settings, where=where))
+
+    def _refuse_unmatched(self, option: str, globs: tuple[str, ...], labels: list[str]) -> None:
+        for glob in globs:
+            if not any(fnmatchcase(label, glob) for label in labels):
+                raise UserError(f"{glob!r} matches nothing in the suite", where=option, remedy=did_you_mean(glob, labels))
+
+
+def _objective(table: AttackTable) -> ObjectiveChoice | None:
+    if table.objective is None:
+        return None
+    if isinstance(table.objective, str):
+        return ObjectiveChoice(table.objective)
+    return ObjectiveChoice(table.objective.name, table.objective.settings)
+
+
+def _chosen(label: str, globs: tuple[str, ...]) -> bool:
+    return not globs or any(fnmatchcase(label, glob) for glob in globs)

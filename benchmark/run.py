@@ -1,0 +1,144 @@
+"""A run from beginning to end: suite, data, plan, steps, records, leaderboard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmark.batching import BatchSize
+from benchmark.datasets.resolve import resolve_data
+from benchmark.engines.local import LocalEngine, Tally
+from benchmark.errors import UserError
+from benchmark.images import ImageData
+from benchmark.manifest import build_manifest
+from benchmark.plan import Plan, Selection, make_plan
+from benchmark.progress import progress_for
+from benchmark.records import write_samples
+from benchmark.store import Store
+from benchmark.suite import Suite, read_suite
+from benchmark.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """The arguments of `run`, as typed on the command line."""
+
+    suite: str
+    profile: str = "quick"
+    out: Path | None = None
+    data: str = "auto"
+    data_root: Path | None = None
+    selection: Selection = Selection()
+    device: str = "auto"
+    batch_size: str = "auto"
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run that has been checked and not begun."""
+
+    request: RunRequest
+    suite: Suite
+    data: ImageData
+    plan: Plan
+    device: torch.device
+    batch_size: BatchSize
+    out: Path
+
+    @property
+    def seed(self) -> int:
+        """The seed in force."""
+        return self.suite.seed if self.request.selection.seed is None else self.request.selection.seed
+
+
+def prepare(request: RunRequest) -> PreparedRun:
+    """Read the suite, load the data and make the plan.
+
+    Raises:
+        UserError: Anything that makes the run impossible.
+    """
+    suite, path = read_suite(request.suite, request.profile)
+    device = choose_device(request.device)
+    data = resolve_data(
+        request.data,
+        dataset=suite.data.name,
+        settings=suite.data.settings,
+        root=request.data_root,
+        fallback_phantom=request.profile == "quick",
+        where=f"{path.name}: data",
+    )
+    plan = make_plan(suite, path, data, request.selection)
+    out = request.out or Path("runs") / f"{suite.name}-{suite.profile}"
+    return PreparedRun(request, suite, data, plan, device, _batch_size(request.batch_size, device, data), out)
+
+
+def execute(run: PreparedRun, publish: Callable[[Store], None]) -> Tally:
+    """Compute what is missing, write the records, and call `publish` with the store.
+
+    An interrupted run keeps its finished steps and raises KeyboardInterrupt again.
+    """
+    store = Store(run.out)
+    progress = progress_for(len(run.plan.steps))
+    bench = Workbench(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
+
+    def note(status: str, tally: Tally | None) -> None:
+        store.write_manifest(
+            build_manifest(
+                suite=run.suite,
+                plan=run.plan,
+                data=run.data,
+                store=store,
+                tally=tally,
+                status=status,
+                device=run.device,
+                seed=run.seed,
+            )
+        )
+
+    note("running", None)
+    try:
+        tally = LocalEngine().run(run.plan, bench)
+    except KeyboardInterrupt:
+        note("interrupted", None)
+        raise
+    finally:
+        progress.close()
+    note("failed" if tally.failed else "done", tally)
+    write_samples(run.plan, store)
+    publish(store)
+    return tally
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; "auto" takes a GPU when there is one. Raises UserError when it cannot be used."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"cannot use {name!r} ({reason})", where="--device", remedy="use auto, cpu or cuda") from error
+    return device
+
+
+def _batch_size(written: str, device: torch.device, data: ImageData) -> BatchSize:
+    if written == "auto":
+        return BatchSize.auto(device, data.train.shape)
+    if not written.isdecimal() or int(written) < 1:
+        raise UserError(f"{written!r} is not a batch size", where="--batch-size", remedy="give a whole number or auto")
+    return BatchSize(int(written))
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError when a run cannot write to `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot be made ({error.strerror})", where=str(folder), remedy="give another --out") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError("cannot be written to", where=str(folder), remedy="give another --out")
