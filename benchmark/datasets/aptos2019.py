@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchmark.datasets.assemble import assemble
-from benchmark.datasets.base import DataMissing, Dataset, exists, whole_number
+from benchmark.datasets.base import DataMissingError, Dataset, exists, whole_number
 from benchmark.datasets.decode import Box, decode
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
@@ -90,11 +90,11 @@ def read_grades(path: Path) -> dict[str, int]:
     """`id_code` → `diagnosis` (0 to 4), sorted by id.
 
     Raises:
-        DataMissing: The file is not there.
+        DataMissingError: The file is not there.
         UserError: It is no CSV file, lacks a column, names an image twice, or has a grade that is not 0 to 4.
     """
     if not exists(path):
-        raise DataMissing("no such file", where=str(path), remedy="put the competition's train.csv there")
+        raise DataMissingError("no such file", where=str(path), remedy="put the competition's train.csv there")
     grades: dict[str, int] = {}
     remedy = "replace it with the competition's train.csv"
     try:
@@ -127,7 +127,9 @@ def retina_box(image: Image) -> Box | None:
 
 def _image_files(folder: Path, names: list[str]) -> list[Path]:
     if not exists(folder):
-        raise DataMissing("no such folder", where=str(folder), remedy="unpack the competition's train_images there")
+        raise DataMissingError(
+            "no such folder", where=str(folder), remedy="unpack the competition's train_images there"
+        )
     try:
         present = {child.name for child in folder.iterdir()}
     except OSError as error:

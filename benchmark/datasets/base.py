@@ -11,7 +11,7 @@ from benchmark.images import ImageData
 from benchmark.plugin import Plugin
 
 
-class DataMissing(UserError):
+class DataMissingError(UserError):
     """No data where they were looked for, and none could be downloaded.
 
     The only error for which the drawn phantom may stand in: data that are there but broken are never passed over.
@@ -43,7 +43,7 @@ class Dataset(Plugin):
             download: Whether a missing file may be fetched, where the data set can be.
 
         Raises:
-            DataMissing: There is nothing to read.
+            DataMissingError: There is nothing to read.
             UserError: What there is cannot be read, or is not what it should be.
         """
         raise NotImplementedError
@@ -53,10 +53,10 @@ class Dataset(Plugin):
         return f"put {self.folder} into {root}"
 
     def locate(self, *, root: Path) -> Path:
-        """The file or folder to read; raises DataMissing when it is not there."""
+        """The file or folder to read; raises DataMissingError when it is not there."""
         path = root / self.folder
         if not exists(path):
-            raise DataMissing("no such file or folder", where=str(path), remedy=self.where(root=root))
+            raise DataMissingError("no such file or folder", where=str(path), remedy=self.where(root=root))
         return path
 
     def official(self, *, root: Path) -> bool | None:
@@ -70,11 +70,15 @@ def exists(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot be looked at ({error})", where=str(path), remedy="check the path and its rights") from error
+        raise UserError(
+            f"cannot be looked at ({error})", where=str(path), remedy="check the path and its rights"
+        ) from error
 
 
 def whole_number(value: object, *, name: str, low: int, high: int, where: str) -> int:
     """`value` as it is; raises UserError unless it is an integer from `low` to `high`."""
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise UserError(f"{name} = {value!r} is not a whole number from {low} to {high}", where=where, remedy=f"set {name}")
+        raise UserError(
+            f"{name} = {value!r} is not a whole number from {low} to {high}", where=where, remedy=f"set {name}"
+        )
     return value

@@ -9,7 +9,7 @@ from typing import cast
 
 import torch
 
-from benchmark.datasets.base import DataMissing, Dataset
+from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.root import data_root
 from benchmark.errors import UserError
 from benchmark.images import ImageData
@@ -45,7 +45,7 @@ def check(root: Path | None = None) -> Iterator[DatasetStatus]:
         try:
             data = dataset.load(root=root, download=False)
             official = dataset.official(root=data_root(root))
-        except DataMissing as missing:
+        except DataMissingError as missing:
             yield DatasetStatus(name, found=False, problem=str(missing))
         except UserError as error:
             yield DatasetStatus(name, found=True, problem=str(error))

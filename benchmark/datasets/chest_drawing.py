@@ -29,12 +29,12 @@ def draw_chests(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
     lungs, image = _thorax(across, down, draw, edge)
     image = image + _bones(across, down, draw, lungs)
-    image = image + lungs * 0.05 * _texture(noise.stream("vessels"), size, 9)
+    image = image + lungs * 0.035 * _texture(noise.stream("vessels"), size, 11)
     strength = _opacities(across, down, _numbers(noise.stream("opacities"), 8 * _OPACITIES)) * lungs
     mottled = strength * (1 + 0.35 * _texture(noise.stream("mottle"), size, 12))
     image = image + mottled * diseased[:, None, None]
 
-    exposure, contrast = draw(-0.06, 0.06), draw(0.8, 1.15)
+    exposure, contrast = draw(-0.08, 0.08), draw(0.8, 1.2)
     image = (image - 0.45) * contrast + 0.45 + exposure
     grain = noise.stream("grain").normal((size, size)) * draw(0.01, 0.03)
     return (image + grain).clamp(0, 1), diseased
@@ -42,43 +42,38 @@ def draw_chests(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 def _thorax(across: Tensor, down: Tensor, draw: Draw, edge: float) -> tuple[Tensor, Tensor]:
     """Where the lungs are (0 to 1), and the soft tissue: trunk, mediastinum, heart, diaphragm, breasts."""
-    shoulders = draw(-0.78, -0.66) + 0.35 * across.abs() ** 2
-    width = draw(0.86, 0.98) + 0.06 * down
-    neck = draw(0.2, 0.28)
-    trunk = _inside((width - across.abs()).minimum(down - shoulders).maximum(neck - across.abs()), edge)
+    slope = draw(-0.98, -0.86) + draw(0.45, 0.65) * (across.abs() - 0.2).clamp(min=0)
+    width, neck = draw(0.86, 1.0) + 0.05 * down, draw(0.22, 0.30)
+    trunk = _inside((width - across.abs()).minimum(down - slope).maximum(neck - across.abs()), edge)
 
-    dome_right, dome_left = draw(0.42, 0.62), draw(0.47, 0.67)
-    dome = torch.where(across < 0, dome_right, dome_left) + 0.5 * (across.abs() - 0.38) ** 2 * 1.6
-    middle, breadth, height = draw(0.40, 0.45), draw(0.30, 0.36), draw(0.88, 1.02)
-    rise = draw(0.04, 0.14)
-    ellipse = 1 - ((across.abs() - middle) / breadth).abs() ** 2.4 - ((down - rise) / height).abs() ** 2.4
-    lungs = _inside((ellipse * 0.25).minimum(dome - down), edge)
+    dome = torch.where(across < 0, draw(0.44, 0.62), draw(0.50, 0.68)) + 0.9 * (across.abs() - 0.36) ** 2
+    middle, breadth = draw(0.40, 0.45) + 0.10 * down, draw(0.25, 0.30) + 0.11 * down
+    top, height = draw(0.08, 0.16), draw(0.88, 0.98)
+    lobe = 1 - ((across.abs() - middle) / breadth).abs() ** 2.2 - ((down - top) / height).abs() ** 2.6
+    lungs = _inside((lobe * 0.22).minimum(dome - down), edge)
 
-    heart_across, heart_down = draw(0.08, 0.18), draw(0.28, 0.42)
-    heart_width, heart_height = draw(0.30, 0.42), draw(0.28, 0.38)
-    tilted = across - heart_across + 0.35 * (heart_down - down)
-    heart = _inside(0.2 * (1 - (tilted / heart_width) ** 2 - ((down - heart_down) / heart_height) ** 2), edge)
-    vessels = _inside(draw(0.13, 0.19) - across.abs() + 0.05 * (down + 0.3), edge)
-    lungs = lungs * (1 - 0.9 * heart) * (1 - 0.9 * vessels)
+    heart_across, heart_down = draw(0.06, 0.16), draw(0.24, 0.36)
+    tilted = across - heart_across + 0.4 * (heart_down - down)
+    heart = 1 - (tilted / draw(0.28, 0.40)) ** 2 - ((down - heart_down) / draw(0.32, 0.42)) ** 2
+    middle_shadow = _inside((0.2 * heart).maximum(draw(0.13, 0.19) - across.abs() + 0.04 * down), 1.6 * edge)
+    lungs = lungs * (1 - 0.92 * middle_shadow)
 
-    flesh = 0.52 + 0.10 * _inside(down - dome, edge) + 0.12 * heart + 0.14 * vessels
-    air = draw(0.30, 0.42)
-    image = 0.04 + trunk * (flesh - air * lungs)
-    hilum = sum(
-        _blob(across - side * 0.24, down - draw(-0.02, 0.1), draw(0.09, 0.15), draw(0.14, 0.24)) for side in (-1, 1)
-    )
-    breast = sum(_blob(across - side * draw(0.42, 0.55), down - draw(0.35, 0.6), 0.3, 0.24) for side in (-1, 1))
-    return lungs, image + draw(0.06, 0.14) * hilum * trunk + draw(0, 0.12).clamp(min=0) * breast * trunk
+    belly = _inside(down - dome, 1.5 * edge)
+    image = 0.05 + trunk * (draw(0.50, 0.60) + 0.16 * torch.maximum(belly, middle_shadow) - draw(0.24, 0.36) * lungs)
+    hilum = _pair(across, down, 0.24, draw(-0.02, 0.1), draw(0.09, 0.15), draw(0.14, 0.24))
+    breasts = _pair(across, down, draw(0.42, 0.55), draw(0.35, 0.6), 0.30, 0.24)
+    return lungs, image + (draw(0.04, 0.12) * hilum + draw(-0.06, 0.12).clamp(min=0) * breasts) * trunk
 
 
 def _bones(across: Tensor, down: Tensor, draw: Draw, lungs: Tensor) -> Tensor:
     """Ribs, clavicles and spine, as what they add."""
-    arch = down - draw(0.30, 0.50) * across.abs() + draw(0.35, 0.55) * across**2
+    arch = down - draw(0.9, 1.2) * (across.abs() - draw(0.2, 0.3)) ** 2
     ribs = torch.cos((arch * draw(3.6, 4.4) + draw(0, 1)) * 2 * torch.pi).clamp(min=0)
-    collar = draw(-0.62, -0.52) - draw(0.10, 0.22) * (across.abs() - 0.1)
-    clavicles = torch.exp(-(((down - collar) / 0.045) ** 2)) * (across.abs() < 0.75) * (across.abs() > 0.08)
+    collar = draw(-0.66, -0.56) - draw(0.15, 0.3) * (across.abs() - 0.1)
+    length = _inside(0.62 - across.abs(), 0.05) * _inside(across.abs() - 0.1, 0.05)
+    clavicles = torch.exp(-(((down - collar) / 0.045) ** 2)) * length
     spine = torch.exp(-((across / 0.09) ** 2)) * (0.7 + 0.3 * torch.cos(down * 30))
-    return draw(0.05, 0.11) * ribs * (0.35 + 0.65 * lungs) * (across.abs() < 0.85) + 0.14 * clavicles + 0.08 * spine
+    return draw(0.05, 0.10) * ribs * (0.15 + 0.85 * lungs) * (across.abs() < 0.8) + 0.10 * clavicles + 0.06 * spine
 
 
 def _opacities(across: Tensor, down: Tensor, draw: Draw) -> Tensor:
@@ -88,7 +83,7 @@ def _opacities(across: Tensor, down: Tensor, draw: Draw) -> Tensor:
         side = torch.where(draw(0, 1) < 0.5, -1.0, 1.0)
         present = 1.0 if number == 0 else (draw(0, 1) < 0.35).float()
         patch = _blob(across - side * draw(0.26, 0.56), down - draw(-0.4, 0.45), draw(0.10, 0.26), draw(0.10, 0.28))
-        total = total + patch * draw(0.07, 0.34) * present
+        total = total + patch * draw(0.10, 0.42) * present
     return total
 
 
@@ -112,6 +107,13 @@ def _inside(distance: Tensor, edge: float) -> Tensor:
 
 def _blob(x: Tensor, y: Tensor, width: float | Tensor, height: float | Tensor) -> Tensor:
     return torch.exp(-((x / width) ** 2) - (y / height) ** 2)
+
+
+def _pair(
+    across: Tensor, down: Tensor, aside: float | Tensor, below: Tensor, width: float | Tensor, height: float | Tensor
+) -> Tensor:
+    """A blob on either side of the midline."""
+    return _blob(across.abs() - aside, down - below, width, height)
 
 
 def _texture(noise: Noise, size: int, cells: int) -> Tensor:

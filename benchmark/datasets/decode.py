@@ -70,8 +70,11 @@ def _read(path: Path, size: int, mode: str, crop: Callable[[Image], Box | None] 
                 )
             if crop is None:
                 image.draft(mode, (2 * size, 2 * size))
-            box = crop(image) if crop is not None else None
-            return np.asarray(image.convert(mode).resize((size, size), Image.Resampling.LANCZOS, box=box))
+                kept = image.convert(mode)
+            else:
+                # Not resize(box=...), whose filter would still reach across the edge of the box.
+                kept = image.convert(mode).crop(crop(image))
+            return np.asarray(kept.resize((size, size), Image.Resampling.LANCZOS))
     except UserError:
         raise
     except Exception as error:  # decoders of damaged files raise almost anything

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from benchmark.datasets.base import DataMissing
+from benchmark.datasets.base import DataMissingError
 
 CONNECT_SECONDS = 6.0
 _READ_SECONDS = 20.0
@@ -44,11 +44,11 @@ def fetch(url: str, target: Path, *, md5: str, remedy: str) -> None:
     """Download `url` to `target`, which appears only when it is complete and has the checksum `md5`.
 
     Raises:
-        DataMissing: No network, no such file, a damaged transfer, or a folder that cannot be written.
+        DataMissingError: No network, no such file, a damaged transfer, or a folder that cannot be written.
     """
     where = str(target)
     if not reachable(url):
-        raise DataMissing(f"not there, and {urlsplit(url).hostname} cannot be reached", where=where, remedy=remedy)
+        raise DataMissingError(f"not there, and {urlsplit(url).hostname} cannot be reached", where=where, remedy=remedy)
     from torchvision.datasets.utils import download_url
 
     try:
@@ -57,7 +57,7 @@ def fetch(url: str, target: Path, *, md5: str, remedy: str) -> None:
             download_url(url, folder, target.name, md5)
             (Path(folder) / target.name).replace(target)
     except (OSError, RuntimeError, ValueError) as error:
-        raise DataMissing(f"not there, and the download failed ({error})", where=where, remedy=remedy) from error
+        raise DataMissingError(f"not there, and the download failed ({error})", where=where, remedy=remedy) from error
 
 
 @contextmanager

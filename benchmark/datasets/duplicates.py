@@ -23,7 +23,9 @@ def duplicate_notes(splits: dict[str, LabeledImages]) -> list[str]:
             labels.setdefault(digest, set()).add(label)
         repeated = len(digests[name]) - len(set(digests[name]))
         if repeated:
-            notes.append(f"{_images(repeated)} of {name} {'is a copy' if repeated == 1 else 'are copies'} of another in {name}")
+            notes.append(
+                f"{_images(repeated)} of {name} {'is a copy' if repeated == 1 else 'are copies'} of another in {name}"
+            )
     names = list(splits)
     for number, first in enumerate(names):
         for second in names[number + 1 :]:
@@ -32,7 +34,9 @@ def duplicate_notes(splits: dict[str, LabeledImages]) -> list[str]:
                 notes.append(f"{_images(shared)} {'stands' if shared == 1 else 'stand'} in both {first} and {second}")
     contradictory = sum(len(found) > 1 for found in labels.values())
     if contradictory:
-        notes.append(f"{_images(contradictory)} {'stands' if contradictory == 1 else 'stand'} in the data with different labels")
+        notes.append(
+            f"{_images(contradictory)} {'stands' if contradictory == 1 else 'stand'} in the data with different labels"
+        )
     return notes
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmark.datasets.base import DataMissing
+from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.decode import decode
 from benchmark.errors import UserError
 from benchmark.images import LabeledImages
@@ -42,23 +42,25 @@ def list_images(
         patient: File name → patient id.
 
     Raises:
-        DataMissing: A class folder is not there.
+        DataMissingError: A class folder is not there.
         UserError: A class folder has no images, or cannot be listed.
     """
     files = []
     for label, name in enumerate(classes):
         if not (folder / name).is_dir():
-            raise DataMissing("no such folder", where=str(folder / name), remedy=f"put the images of class {name!r} there")
-        found = sorted(p for p in _children(folder / name) if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+            raise DataMissingError(
+                "no such folder", where=str(folder / name), remedy=f"put the images of class {name!r} there"
+            )
+        found = sorted(
+            p for p in _children(folder / name) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
+        )
         if not found:
             raise UserError(
                 "the class folder has no images",
                 where=str(folder / name),
                 remedy="put images there; their names end in " + ", ".join(sorted(SUFFIXES)),
             )
-        files += [
-            ImageFile(p, label, f"{prefix}/{name}/{p.name}", patient(p.name) if patient else "") for p in found
-        ]
+        files += [ImageFile(p, label, f"{prefix}/{name}/{p.name}", patient(p.name) if patient else "") for p in found]
     return files
 
 
@@ -76,4 +78,6 @@ def _children(folder: Path) -> list[Path]:
     try:
         return list(folder.iterdir())
     except OSError as error:
-        raise UserError(f"cannot be listed ({error})", where=str(folder), remedy="check the path and its rights") from error
+        raise UserError(
+            f"cannot be listed ({error})", where=str(folder), remedy="check the path and its rights"
+        ) from error

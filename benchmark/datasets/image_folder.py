@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.datasets.assemble import assemble
-from benchmark.datasets.base import DataMissing, Dataset, exists, whole_number
+from benchmark.datasets.base import DataMissingError, Dataset, exists, whole_number
 from benchmark.datasets.folders import list_images, read_images, subfolders
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
@@ -74,10 +74,10 @@ class ImageFolder(Dataset):
         )
 
     def locate(self, *, root: Path) -> Path:
-        """The folder; raises DataMissing when it is not there."""
+        """The folder; raises DataMissingError when it is not there."""
         path = root / Path(str(self.path)).expanduser()
         if not exists(path) or not path.is_dir():
-            raise DataMissing("no such folder", where=str(path), remedy=self.where(root=root))
+            raise DataMissingError("no such folder", where=str(path), remedy=self.where(root=root))
         return path
 
     def where(self, *, root: Path) -> str:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.datasets.assemble import assemble
-from benchmark.datasets.base import DataMissing, Dataset, exists
+from benchmark.datasets.base import DataMissingError, Dataset, exists
 from benchmark.datasets.download import fetch
 from benchmark.datasets.npz import md5_of, read_arrays
 from benchmark.datasets.root import data_root
@@ -44,7 +44,9 @@ class MedMNIST(Dataset):
         root = data_root(root)
         path = self.locate(root=root, download=download)
         info, remedy = self._info(), f"delete it, then {self.where(root=root)}"
-        arrays = read_arrays(path, [f"{s}_{kind}" for s in _SPLITS.values() for kind in ("images", "labels")], remedy=remedy)
+        arrays = read_arrays(
+            path, [f"{s}_{kind}" for s in _SPLITS.values() for kind in ("images", "labels")], remedy=remedy
+        )
         classes = [info["label"][str(k)] for k in range(len(info["label"]))]
         order = self._order(classes)
         splits = {}
@@ -70,7 +72,7 @@ class MedMNIST(Dataset):
         return f"put {self._file(size)} ({info[f'url{_suffix(size)}']}) into {root}, or allow the network"
 
     def locate(self, *, root: Path, download: bool = False) -> Path:
-        """The .npz file, fetched first where it is missing and `download` allows; raises DataMissing."""
+        """The .npz file, fetched first where it is missing and `download` allows; raises DataMissingError."""
         if type(self.size) is not int or self.size not in SIZES:
             raise UserError(
                 f"size {self.size!r} is not published",
@@ -81,7 +83,7 @@ class MedMNIST(Dataset):
         if exists(path):
             return path
         if not download:
-            raise DataMissing("no such file", where=str(path), remedy=self.where(root=root))
+            raise DataMissingError("no such file", where=str(path), remedy=self.where(root=root))
         info = self._info()
         fetch(info[f"url{_suffix(self.size)}"], path, md5=self._published(), remedy=self.where(root=root))
         return path
@@ -142,7 +144,5 @@ def _labels(labels: NDArray[Any], count: int, classes: int, where: str, remedy: 
         )
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
-        raise UserError(
-            f"label {labels[outside][0]} is outside 0 … {classes - 1}", where=where, remedy=remedy
-        )
+        raise UserError(f"label {labels[outside][0]} is outside 0 … {classes - 1}", where=where, remedy=remedy)
     return torch.from_numpy(labels.reshape(-1).astype(np.int64))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from benchmark.datasets.base import DataMissing, Dataset
+from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.images import ImageData
 from benchmark.plugin import look_up
@@ -46,13 +46,13 @@ def resolve_data(
         settings = {key: value for key, value in settings.items() if key == "size" and key in accepted}
     try:
         return plugin.from_settings(settings, where=where).load(root=root, download=download)
-    except DataMissing as missing:
+    except DataMissingError as missing:
         if choice != AUTO or not fallback_phantom:
             raise
         return _phantom(name, settings.get("size", 28), missing)
 
 
-def _phantom(name: str, size: int, missing: DataMissing) -> ImageData:
+def _phantom(name: str, size: int, missing: DataMissingError) -> ImageData:
     data = ChestPhantom(size=size).load(root=None)
     note = (
         f"NO REAL DATA: drawn phantom images stand in for {name}, so no number here says anything about patients "
