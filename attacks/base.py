@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, final
 
@@ -47,7 +47,7 @@ class Composition:
     norm: Norm
     epsilon: Epsilon
     objective: Objective | None = None
-    estimator: GradientEstimator = Autograd()
+    estimator: GradientEstimator = field(default_factory=Autograd)
     stop: Stop = Stop.FIRST_SUCCESS
 
 
@@ -140,21 +140,27 @@ class Attack(Plugin):
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)
         victim: Oracle
+        stop = composition.stop
+        ignorant = False
         if self.access is Access.GRADIENT:
             objective = composition.objective or self.default_objective()
             victim = Victim(model, objective, composition.estimator, aim, ball, counter, rows)
+            ignorant = not composition.estimator.sees_defense
         else:
             victim = Oracle(model, aim, ball, counter, rows)
         # Libraries draw from and reseed the global generator; nothing of that may leak out.
         with frozen(model), torch.random.fork_rng(devices=_cuda_devices(x)):
-            result = self.run(victim, x, noise, composition.stop)
+            # An attacker who does not see the defense cannot tell when to stop, so all steps are taken.
+            result = self.run(victim, x, noise, Stop.NEVER if ignorant else stop)
             attempt = result if isinstance(result, Attempt) else Attempt(result)
+            if ignorant:
+                attempt = Attempt(attempt.x)
             adversarial = _checked(self.name, attempt.x, ball)
             with torch.no_grad():
                 logits = model.decide(adversarial, noise.stream("verdict"))
         fooled = aim.reached(logits)
-        # A randomized model's verified success counts even when a later draw is lucky; others are judged by the verdict.
-        verified = model.randomized and attempt.broken_at is not None and composition.stop is Stop.FIRST_SUCCESS
+        # A randomized model's verified success counts even when a later draw is lucky; others stand by the verdict.
+        verified = model.randomized and attempt.broken_at is not None and stop is Stop.FIRST_SUCCESS
         broken_at = torch.full_like(rows, -1) if attempt.broken_at is None else attempt.broken_at
         success = broken_at >= 0 if verified else fooled
         return Outcome(adversarial, success, logits, broken_at, counter.forwards, counter.backwards)

@@ -47,9 +47,10 @@ class ObjectiveChoice:
     def build(self, attack: Attack) -> Objective:
         """The objective for `attack`."""
         kind = OBJECTIVES[self.name]
+        settings = dict(self.settings)
         if "base" in inspect.signature(kind.__init__).parameters:
-            return kind(base=attack.default_objective(), **self.settings)
-        return kind(**self.settings)
+            settings["base"] = attack.default_objective()
+        return kind(**settings)
 
 
 def build_estimator(gradient: str, draws: int) -> GradientEstimator:

@@ -44,10 +44,12 @@ class GradientEstimator(ABC):
     Class attributes:
         name: How a suite names it.
         exact: Whether it differentiates the defended model itself rather than a stand-in.
+        sees_defense: Whether its logits are the defended model's, so that they tell when an image has fallen.
     """
 
     name: ClassVar[str]
     exact: ClassVar[bool] = False
+    sees_defense: ClassVar[bool] = True
 
     def __init__(self, *, draws: int = 1) -> None:
         self.draws = draws
@@ -105,8 +107,10 @@ class Autograd(GradientEstimator):
 
 
 class BPDA(GradientEstimator):
-    """Backward pass differentiable approximation (Athalye et al. 2018a): forward through the purifier, backward through
-    its surrogate; with the identity as surrogate, the classifier's gradient at the purified image.
+    """Backward pass differentiable approximation (Athalye et al. 2018a).
+
+    Forward through the purifier, backward through its surrogate; with the identity as surrogate, the classifier's
+    gradient at the purified image.
     """
 
     name = "bpda"
@@ -123,6 +127,7 @@ class Undefended(GradientEstimator):
     """The gradient of the classifier alone, as if there were no purifier: an attacker who ignores the defense."""
 
     name = "undefended"
+    sees_defense = False
 
     def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         leaf = x.requires_grad_(True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -112,7 +110,7 @@ class _Mixture:
 
     def on(self, like: Tensor) -> _Mixture:
         """This mixture on the device and in the precision of `like`."""
-        return _Mixture(*(cast(Tensor, v).to(like) for v in (self.log_weights, self.means, self.whitening)))
+        return _Mixture(*(v.to(like) for v in (self.log_weights, self.means, self.whitening)))
 
     def distance(self, x: Tensor) -> Tensor:
         """Squared Mahalanobis distance to the likeliest component: [B, C] → [B]."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -39,7 +39,7 @@ class IterativeAttack(Attack):
     to the last step, which is submitted.
     """
 
-    restarts: ClassVar[int] = 1
+    restarts: int = 1
     steps: int
 
     @abstractmethod
@@ -53,8 +53,8 @@ class IterativeAttack(Attack):
         raise NotImplementedError
 
     def budget(self) -> str:
-        restarts = getattr(self, "restarts", 1)
-        return f"{self.steps} step{'s' * (self.steps != 1)}" + (f" × {restarts} restarts" if restarts > 1 else "")
+        text = f"{self.steps} step{'s' * (self.steps != 1)}"
+        return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         broken_at = torch.full((x.shape[0],), -1, dtype=torch.int64, device=x.device)

@@ -34,7 +34,8 @@ class Objective(ABC):
         raise NotImplementedError
 
     def fit(self, features: Features, labels: Tensor, classes: int) -> None:
-        """Learn from clean training features; called only where `needs_features`."""
+        """Learn from clean training features; called only where `needs_features`, and does nothing by default."""
+        del features, labels, classes
 
     def identity(self) -> dict[str, Any]:
         """What determines the objective's values; hashed into cached steps."""

@@ -57,7 +57,11 @@ def build_manifest(
             "title": data.title,
             "classes": list(data.classes),
             "fingerprint": data.fingerprint(),
-            "counts": {"train": len(data.train), "validation": len(data.validation), "evaluation": len(data.evaluation)},
+            "counts": {
+                "train": len(data.train),
+                "validation": len(data.validation),
+                "evaluation": len(data.evaluation),
+            },
             "grouped": data.evaluation.groups is not None,
             "notes": list(data.notes),
             "phantom": data.phantom,
@@ -92,6 +96,25 @@ def _cell(cell: Cell, store: Store, tally: Tally | None) -> dict[str, Any]:
         "status": state,
         "reason": reason,
         "threat": threat,
+        "facts": _facts(cell),
+    }
+
+
+def _facts(cell: Cell) -> dict[str, Any] | None:
+    """How the cell's attack is put together, for flags and tables."""
+    step = cell.step.attack if isinstance(cell.step, DetectStep) else cell.step
+    if not isinstance(step, AttackStep):
+        return None
+    return {
+        "method": step.attack.name,
+        "access": step.attack.access.value,
+        "norm": step.norm.value,
+        "epsilon": step.epsilon.text,
+        "objective": step.objective.name if step.objective else step.attack.default_objective().name,
+        "gradient": step.gradient,
+        "eot_samples": step.eot_samples,
+        "steps": getattr(step.attack, "steps", None),
+        "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,
     }
 
 
@@ -163,8 +186,17 @@ def _git() -> tuple[str | None, bool | None]:
 
     def ask(*arguments: str) -> str | None:
         try:
-            answer = subprocess.run(
-                ["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=10, check=True
+            answer = subprocess.run(  # noqa: S603 - fixed arguments
+                [
+                    "git",
+                    "-C",
+                    str(here),
+                    *arguments,
+                ],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
             )
         except (OSError, subprocess.SubprocessError):
             return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from attacks.base import Attack, Stop
 from attacks.composing import ObjectiveChoice
@@ -25,8 +25,6 @@ from benchmark.suite import AttackTable, DefenseTable, DetectionTable, DetectorT
 from benchmark.threat import Access, Epsilon, Goal, ThreatModel
 from defenses.base import Defense
 from detectors.base import Detector
-
-P = TypeVar("P", bound=Plugin)
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,14 @@ class Plan:
         return list(ordered.values())
 
 
-def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection = Selection()) -> Plan:
+def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | None = None) -> Plan:
     """All cells of `suite` on `data`.
 
     Raises:
         UserError: An unknown plug-in, setting or objective; a norm that an attack cannot respect; a filter that
             matches nothing; a detection table without detectors.
     """
-    return _Planner(suite, path.name, data, selection).plan()
+    return _Planner(suite, path.name, data, selection or Selection()).plan()
 
 
 class _Planner:
@@ -109,7 +107,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         suite = self.suite
-        classifier = self._build(Classifier, suite.classifier.name, suite.classifier.settings, "classifier")
+        table = suite.classifier
+        classifier = cast(Classifier, self._build("classifier", table.name, table.settings, "classifier"))
         classifier.check_size(self.data.train.shape[1:])
         train = TrainStep(classifier, self.data.fingerprint(), self.seed)
         defenses = {
@@ -191,7 +190,7 @@ class _Planner:
         where: str,
     ) -> tuple[AttackStep | None, str]:
         """The step, or the reason why this attack and this defense do not pair."""
-        attack = self._build(Attack, table.method or label, table.settings, where)
+        attack = cast(Attack, self._build("attack", table.method or label, table.settings, where))
         norm = table.norm or section.norm
         if norm not in attack.norms:
             raise UserError(
@@ -232,12 +231,13 @@ class _Planner:
             return None, "the defense has no gradient; bpda replaces it"
         elif gradient in ("bpda", "undefended") and not defense.purifier:
             return None, "there is no purifier to step around"
-        draws = table.eot_samples
-        if draws == "auto":
-            sample = defense.randomized and attack.access is Access.GRADIENT and gradient != "undefended"
-            draws = getattr(section, "eot_samples", 20) if sample else 1
-        elif draws > 1 and not defense.randomized:
-            return None, "the defense draws no random numbers to average over"
+        sampled = defense.randomized and attack.access is Access.GRADIENT and gradient != "undefended"
+        if table.eot_samples == "auto":
+            draws = section.eot_samples if sampled and isinstance(section, RobustnessTable) else 1
+        elif table.eot_samples > 1 and not sampled:
+            return None, "there are no random draws to average over"
+        else:
+            draws = table.eot_samples
         needs_features = objective is not None and objective.kind(where=where).needs_features
         step = AttackStep(
             clean=clean,
@@ -285,20 +285,21 @@ class _Planner:
         return [label for section in sections for label in section.attack]
 
     def _defense(self, label: str, table: DefenseTable) -> Defense:
-        return self._build(Defense, table.method or label, table.settings, f"defense.{label}")
+        return cast(Defense, self._build("defense", table.method or label, table.settings, f"defense.{label}"))
 
     def _detector(self, label: str, table: DetectorTable) -> Detector:
-        return self._build(Detector, table.method or label, table.settings, f"detector.{label}")
+        return cast(Detector, self._build("detector", table.method or label, table.settings, f"detector.{label}"))
 
-    def _build(self, base: type[P], name: str, settings: dict[str, Any], key: str) -> P:
+    def _build(self, kind: str, name: str, settings: dict[str, Any], key: str) -> Plugin:
         where = key if key.startswith(self.where) else f"{self.where}: {key}"
-        plugin = look_up(base.kind, name, where=where)
-        return cast(P, plugin.from_settings(settings, where=where))
+        return look_up(kind, name, where=where).from_settings(settings, where=where)
 
     def _refuse_unmatched(self, option: str, globs: tuple[str, ...], labels: list[str]) -> None:
         for glob in globs:
             if not any(fnmatchcase(label, glob) for label in labels):
-                raise UserError(f"{glob!r} matches nothing in the suite", where=option, remedy=did_you_mean(glob, labels))
+                raise UserError(
+                    f"{glob!r} matches nothing in the suite", where=option, remedy=did_you_mean(glob, labels)
+                )
 
 
 def _objective(table: AttackTable) -> ObjectiveChoice | None:

@@ -50,7 +50,8 @@ class Progress:
         """The step is over."""
 
     def reused(self, label: str) -> None:
-        """A step was found finished."""
+        """A step was found finished, or cannot run."""
+        self.label = label
         self.step += 1
 
     def close(self) -> None:
@@ -100,7 +101,7 @@ class PlainProgress(Progress):
 
     def _print(self, text: str) -> None:
         with suppress(BrokenPipeError):
-            print(text, file=self.stream, flush=True)  # noqa: T201 - this is the display
+            print(text, file=self.stream, flush=True)
 
 
 class LiveProgress(Progress):

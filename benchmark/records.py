@@ -43,9 +43,8 @@ def _frame(cell: Cell, store: Store) -> pd.DataFrame:
     if cell.attack == "clean":
         frame = frame.assign(adversarial_prediction=frame["clean_prediction"], robust=frame["clean_right"])
     frame = frame.assign(table=cell.table, defense=cell.defense, attack=cell.attack, detector=cell.detector)
-    types = {"detector_score": float, "detector_score_clean": float, "detector_score_noisy": float, "split": "object"}
-    defaults = {"linf": 0.0, "l2": 0.0, "broken_at": -1}
+    empty: dict[str, float | int | str] = {"linf": 0.0, "l2": 0.0, "broken_at": -1, "split": ""}
     for column in COLUMNS:
         if column not in frame:
-            frame[column] = pd.Series([defaults.get(column)] * len(frame), dtype=types.get(column), index=frame.index)
+            frame[column] = empty.get(column, float("nan"))
     return frame[list(COLUMNS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -32,7 +32,7 @@ class RunRequest:
     out: Path | None = None
     data: str = "auto"
     data_root: Path | None = None
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     device: str = "auto"
     batch_size: str = "auto"
 

@@ -128,7 +128,9 @@ def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
     Raises:
         UserError: The file is missing or not TOML, a key is unknown, or a value has the wrong type.
     """
-    path = Path(reference) if reference.endswith(".toml") or Path(reference).is_file() else _SUITES / f"{reference}.toml"
+    path = (
+        Path(reference) if reference.endswith(".toml") or Path(reference).is_file() else _SUITES / f"{reference}.toml"
+    )
     if not path.is_file():
         known = did_you_mean(reference, suite_names())
         raise UserError(f"no suite {reference!r}", where="--suite", remedy=f"{known} or give a .toml file")
@@ -142,7 +144,9 @@ def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
     unknown = [name for name in overlays if name not in PROFILES]
     if unknown:
         raise UserError(
-            f"unknown profile {unknown[0]!r}", where=f"{path.name}: profile", remedy=did_you_mean(unknown[0], list(PROFILES))
+            f"unknown profile {unknown[0]!r}",
+            where=f"{path.name}: profile",
+            remedy=did_you_mean(unknown[0], list(PROFILES)),
         )
     if overlays and profile not in overlays:
         raise UserError(
@@ -177,7 +181,9 @@ def _explain(error: ValidationError, path: Path) -> UserError:
         return UserError("unknown key", where=f"{path.name}: {key}", remedy=did_you_mean(steps[-1], known))
     if first["type"] == "missing":
         return UserError("missing key", where=f"{path.name}: {key}", remedy="set it")
-    return UserError(f"{first['msg']} (got {first['input']!r})", where=f"{path.name}: {key}", remedy="correct the value")
+    return UserError(
+        f"{first['msg']} (got {first['input']!r})", where=f"{path.name}: {key}", remedy="correct the value"
+    )
 
 
 def _table_at(table: Any, step: str) -> Any:

@@ -20,6 +20,7 @@ class Norm(StrEnum):
 
     @property
     def symbol(self) -> str:
+        """How it is written in text."""
         return {"linf": "L∞", "l2": "L2", "l1": "L1", "l0": "L0", "spatial": "spatial"}[self.value]
 
 
@@ -33,6 +34,7 @@ class Access(StrEnum):
 
     @property
     def phrase(self) -> str:
+        """How it is written in a threat model."""
         return {
             "gradient": "white-box (weights and gradients)",
             "scores": "black-box (class scores of queried images)",
@@ -64,9 +66,7 @@ class Epsilon:
         try:
             value = float(Fraction(text.replace(" ", "")))
         except (ValueError, ZeroDivisionError, OverflowError) as error:
-            raise UserError(
-                f"epsilon {text!r} is not a number", where=where, remedy='write "8/255" or 0.03'
-            ) from error
+            raise UserError(f"epsilon {text!r} is not a number", where=where, remedy='write "8/255" or 0.03') from error
         if value < 0:
             raise UserError(f"epsilon {text!r} is negative", where=where, remedy="give 0 or more")
         return cls(text, value)

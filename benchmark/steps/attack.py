@@ -19,7 +19,7 @@ from benchmark.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep, replicate_logits
 from benchmark.steps.features import FeaturesStep
-from benchmark.threat import Epsilon, Norm
+from benchmark.threat import Access, Epsilon, Norm
 from benchmark.workbench import Workbench
 from defenses.base import DefendedModel, Passes
 
@@ -80,9 +80,9 @@ class AttackStep(Step):
         }
 
     def passes(self) -> Passes:
-        steps = getattr(self.attack, "steps", None) or getattr(self.attack, "queries", 1)
-        each = int(steps) * self.eot_samples * self.clean.images
-        return Passes(each, each if hasattr(self.attack, "steps") else 0)
+        queries: int = getattr(self.attack, "steps", 0) or getattr(self.attack, "queries", 1)
+        each = queries * self.eot_samples * self.clean.images
+        return Passes(each, each if self.attack.access is Access.GRADIENT else 0)
 
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.clean.key)

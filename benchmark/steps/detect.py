@@ -121,5 +121,7 @@ def _feature_set(pixels: Tensor, features: Features, logits: Tensor, classifier:
 def _finite(detector: Detector, view: FeatureSet) -> np.ndarray:
     scores = np.asarray(detector.score(view), dtype=np.float64)
     if scores.shape != (len(view),) or not np.isfinite(scores).all():
-        raise RuntimeError(f"detector {detector.name} gave scores of shape {scores.shape} or scores that are not finite")
+        raise RuntimeError(
+            f"detector {detector.name} gave scores of shape {scores.shape} or scores that are not finite"
+        )
     return scores

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +31,6 @@ class QueryOnly(nn.Module):
         with torch.no_grad():
             logits: Tensor = self._ask[0](x.detach())
         return logits
-
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """No parameters: they are the owner's."""
-        return iter(())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,33 @@
+"""`python -m benchmark leaderboard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Print a run's leaderboard from its folder alone.")
+
+Run = Annotated[Path, typer.Option("--run", help="The folder that `run --out` wrote.")]
+
+
+@app.command()
+def show(run: Run) -> None:
+    """Print the tables for a terminal."""
+    from rich.console import Console
+
+    from leaderboard.board import read_board
+    from leaderboard.terminal import show as show_board
+
+    console = Console()
+    show_board(read_board(run), console if console.is_terminal else Console(width=200))
+
+
+@app.command()
+def markdown(run: Run) -> None:
+    """Print the tables as Markdown."""
+    from leaderboard.board import read_board
+    from leaderboard.markdown import to_markdown
+
+    typer.echo(to_markdown(read_board(run)), nl=False)

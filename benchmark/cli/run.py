@@ -1,0 +1,93 @@
+"""`python -m benchmark run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from benchmark.run import PreparedRun
+
+PROFILES = ("quick", "standard", "paper")
+
+
+def run(
+    suite: Annotated[str, typer.Option(help="A suite that ships with medrobust, or your own .toml file.")],
+    profile: Annotated[str, typer.Option(help="quick (minutes on two cores), standard (a GPU) or paper.")] = "quick",
+    out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/SUITE-PROFILE.")] = None,
+    data: Annotated[str, typer.Option(help="auto for the suite's data, or the name of a data set.")] = "auto",
+    data_root: Annotated[Path | None, typer.Option(help="Where data are; by default $MEDROBUST_DATA.")] = None,
+    defense: Annotated[list[str] | None, typer.Option(help="Only defenses whose label matches this glob.")] = None,
+    attack: Annotated[list[str] | None, typer.Option(help="Only attacks whose label matches this glob.")] = None,
+    detector: Annotated[list[str] | None, typer.Option(help="Only detectors whose label matches this glob.")] = None,
+    plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many evaluation images.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed; by default the suite's.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
+    batch_size: Annotated[str, typer.Option(help="Images at a time, or auto.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,
+) -> None:
+    """Run a suite's grid of defenses, attacks and detectors, and publish its leaderboard.
+
+    A run that was interrupted goes on where it stopped; a finished one only prints its tables.
+    """
+    from benchmark.discovery import load_plugins
+    from benchmark.errors import UserError, did_you_mean
+    from benchmark.plan import Selection
+    from benchmark.run import RunRequest, check_writable, execute, prepare
+    from benchmark.store import Store
+    from leaderboard.publish import publish
+
+    if profile not in PROFILES:
+        raise UserError(f"unknown profile {profile!r}", where="--profile", remedy=did_you_mean(profile, list(PROFILES)))
+    load_plugins(plugin or ())
+    selection = Selection(tuple(defense or ()), tuple(attack or ()), tuple(detector or ()), limit, seed)
+    prepared = prepare(RunRequest(suite, profile, out, data, data_root, selection, device, batch_size))
+    _announce(prepared)
+    if dry_run:
+        _estimate(prepared)
+        return
+    check_writable(prepared.out)
+    tally = execute(prepared, publish)
+    _report(Store(prepared.out))
+    typer.echo(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
+    typer.echo(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
+    if tally.failed:
+        raise typer.Exit(1)
+
+
+def _announce(prepared: PreparedRun) -> None:
+    data = prepared.data
+    if data.phantom:
+        typer.secho(
+            "PHANTOM DATA: drawn images, no patients. Results say nothing about real ones.", bold=True, err=True
+        )
+    typer.echo(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}", err=True)
+    for note in data.notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def _report(store: object) -> None:
+    from rich.console import Console
+
+    from benchmark.store import Store
+    from leaderboard.board import read_board
+    from leaderboard.terminal import show
+
+    assert isinstance(store, Store)
+    console = Console()
+    show(read_board(store.root), console if console.is_terminal else Console(width=200))
+
+
+def _estimate(prepared: PreparedRun) -> None:
+    """Print every cell with its passes, and the time they take at the measured speed of the classifier."""
+    from tabulate import tabulate
+
+    from benchmark.estimate import cell_estimates
+
+    rows, total = cell_estimates(prepared)
+    headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]
+    typer.echo(tabulate(rows, headers, tablefmt="simple"))
+    typer.echo(f"{len(rows)} cells, about {total} on {prepared.device} (upper bound: attacks stop early)")

@@ -1,0 +1,131 @@
+"""What a flag is, and the evidence it looks at."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import pandas as pd
+
+
+class Verdict(StrEnum):
+    """What a flag says. `not-run` is shown and never treated as a pass."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    WARN = "warn"
+    FAIL = "fail"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One flag of one row.
+
+    Attributes:
+        id: Name of the flag.
+        verdict: What it says.
+        value: What was measured; None where nothing was.
+        threshold: What it was compared with, in words.
+        n: Number of samples it rests on.
+        meaning: What it means when raised, in one line.
+        note: Details, e.g. which attack.
+    """
+
+    id: str
+    verdict: Verdict
+    value: float | None
+    threshold: str
+    n: int
+    meaning: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class AttackEvidence:
+    """One attack of the row.
+
+    Attributes:
+        label: Its label in the suite.
+        facts: access, gradient, objective, steps, norm, epsilon, eot_samples.
+        samples: Per-sample records, aligned over the attacks of a row.
+    """
+
+    label: str
+    facts: dict[str, Any]
+    samples: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RowEvidence:
+    """Everything known of a defense's row.
+
+    Attributes:
+        traits: What the defense says of itself.
+        clean: Per-sample clean records.
+        attacks: The finished attacks.
+        measurements: What probes measured, by flag id.
+    """
+
+    traits: dict[str, Any]
+    clean: pd.DataFrame
+    attacks: list[AttackEvidence]
+    measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def where(self, **facts: Any) -> list[AttackEvidence]:
+        """The attacks whose facts have these values."""
+        return [a for a in self.attacks if all(a.facts.get(k) == v for k, v in facts.items())]
+
+
+class FlagCheck(ABC):
+    """Computes one flag.
+
+    Class attributes:
+        id: Its name, as in `docs/flags.md`.
+        threshold: What the value is compared with, in words.
+        meaning: What it means when raised, in one line.
+        source: Where the definition comes from.
+    """
+
+    id: ClassVar[str]
+    threshold: ClassVar[str]
+    meaning: ClassVar[str]
+    source: ClassVar[str] = ""
+
+    @abstractmethod
+    def evaluate(self, row: RowEvidence) -> Flag:
+        """The flag for a row; `not-run` where the evidence is missing."""
+        raise NotImplementedError
+
+    def flag(self, verdict: Verdict, value: float | None, n: int, note: str = "") -> Flag:
+        """A flag with this check's name and meaning."""
+        return Flag(self.id, verdict, value, self.threshold, n, self.meaning, note)
+
+    def not_run(self, note: str) -> Flag:
+        """The flag when it could not be computed, and why."""
+        return self.flag(Verdict.NOT_RUN, None, 0, note)
+
+
+def broken(attacks: list[AttackEvidence]) -> pd.Series:
+    """Which samples, right on clean input, at least one of `attacks` broke: bool, in the order of the records."""
+    first = attacks[0].samples
+    union = pd.Series(False, index=first.index)
+    for attack in attacks:
+        union |= attack.samples["clean_right"] & ~attack.samples["robust"]
+    return union
+
+
+def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence]) -> tuple[int, float]:
+    """(samples that only `weak` breaks, one-sided exact McNemar p that `weak` does not break more)."""
+    from benchmark.evaluation.intervals import mcnemar
+
+    weaker, stronger = broken(weak), broken(strong)
+    return int((weaker & ~stronger).sum()), mcnemar(weaker, stronger)
+
+
+def excess_verdict(only_weak: int, p_value: float, n: int) -> Verdict:
+    """Raised when max(2, 0.2 %) samples or more fall to the weaker attack alone; a failure where significant."""
+    if only_weak < max(2, 0.002 * n):
+        return Verdict.PASS
+    return Verdict.FAIL if p_value < 0.05 else Verdict.WARN

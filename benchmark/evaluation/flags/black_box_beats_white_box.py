@@ -1,0 +1,23 @@
+"""Flag: an attack without gradients breaks images that gradient attacks do not."""
+
+from __future__ import annotations
+
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, excess_verdict, paired_excess
+
+
+class BlackBoxBeatsWhiteBox(FlagCheck):
+    """Samples broken only by query attacks."""
+
+    id = "black_box_beats_white_box"
+    threshold = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05"
+    meaning = "Random search finds what the gradient does not: gradients are masked."
+    source = "Athalye et al. 2018a, section 3.1; AutoAttack flags"
+
+    def evaluate(self, row: RowEvidence) -> Flag:
+        queried = [*row.where(access="scores"), *row.where(access="decisions")]
+        white = [a for a in row.where(access="gradient") if a.facts["gradient"] != "undefended"]
+        if not queried or not white:
+            return self.not_run("needs a query attack and a gradient attack")
+        only, p_value = paired_excess(queried, white)
+        n = len(row.clean)
+        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")

@@ -1,0 +1,23 @@
+"""Flag: images made for the undefended model break what adaptive attacks do not."""
+
+from __future__ import annotations
+
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, excess_verdict, paired_excess
+
+
+class TransferBeatsWhiteBox(FlagCheck):
+    """Samples broken only by attacks that ignore the defense."""
+
+    id = "transfer_beats_white_box"
+    threshold = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05"
+    meaning = "Ignoring the defense works better than attacking it: the adaptive gradient is wrong or masked."
+    source = "Croce et al. 2022, Evaluating the adversarial robustness of adaptive test-time defenses"
+
+    def evaluate(self, row: RowEvidence) -> Flag:
+        ignorant = [*row.where(access="gradient", gradient="undefended"), *row.where(access="surrogate")]
+        white = [a for a in row.where(access="gradient") if a.facts["gradient"] != "undefended"]
+        if not ignorant or not white:
+            return self.not_run("needs an attack on the undefended model and an adaptive one")
+        only, p_value = paired_excess(ignorant, white)
+        n = len(row.clean)
+        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")

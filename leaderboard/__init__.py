@@ -1,0 +1,1 @@
+"""Leaderboards, made from a run folder alone."""

@@ -1,0 +1,59 @@
+"""A run folder read into a board."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmark.store import Store
+from leaderboard.detection import detection_rows
+from leaderboard.robustness import robustness_rows
+from leaderboard.schema import Board
+
+
+def read_board(run: Path) -> Board:
+    """Both tables of the run in folder `run`; raises UserError where there is none."""
+    store = Store(run)
+    manifest = store.manifest()
+    suite, data = manifest["suite"], manifest["data"]
+    robustness = robustness_rows(manifest, store)
+    samples = max((row.n for row in robustness), default=0)
+    title = f"{suite['title']} · {suite['profile']} profile · {data['title']}"
+    return Board(
+        title=title,
+        protocol=_protocol(manifest, samples),
+        notes=tuple(data["notes"]),
+        phantom=data["phantom"],
+        robustness=robustness,
+        detection=detection_rows(manifest, store),
+    )
+
+
+def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
+    suite, data = manifest["suite"], manifest["data"]
+    counts = data["counts"]
+    grouped = "intervals count patients as clusters" if data["grouped"] else "no patient ids, images are independent"
+    lines = [
+        f"Suite {suite['name']}, profile {suite['profile']}, protocol {suite['protocol']}, seed {manifest['seed']}, "
+        f"medrobust {manifest['medrobust']}; rows of other profiles, suites or data are not comparable.",
+        f"Data: {data['title']}, fingerprint {data['fingerprint'][:16]}; {counts['train']} training, "
+        f"{counts['validation']} validation and {samples} of {counts['evaluation']} evaluation images; {grouped}.",
+        f"Classifier: {suite['classifier']['name']}; weights and operating threshold chosen on validation data.",
+        "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per image "
+        "over all attacks of the row. Only images that are right on clean input are attacked. Intervals are 95 %.",
+    ]
+    if suite["robustness"]:
+        table = suite["robustness"]
+        lines.append(
+            f"Robustness: {table['norm']}, ε = {table['epsilon']} on [0, 1] pixels unless a threat model says otherwise; "
+            "an attack on an image ends at its first verified success."
+        )
+    if suite["detection"]:
+        table = suite["detection"]
+        lines.append(
+            f"Detection: {table['norm']}, ε = {table['epsilon']}, targeted at the likeliest wrong class; all steps are "
+            "run and the last image is kept. Detectors learn from 55 % of the correctly classified images, thresholds "
+            "come from the clean ones of another 15 %, scores are on the remaining 30 %; negatives are clean images "
+            "and images with noise of the attack's L2 size."
+        )
+    return tuple(lines)

@@ -1,0 +1,148 @@
+"""Robustness rows: clean, each attack, worst case per sample, clinical metrics and flags."""
+
+from __future__ import annotations
+
+from statistics import mean, pstdev
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.clinical import ClinicalMetrics, clinical_metrics
+from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence, Verdict
+from benchmark.evaluation.flags.catalogue import PLANNED, evaluate_flags
+from benchmark.evaluation.intervals import clustered_wilson
+from benchmark.store import Store
+from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
+
+
+def robustness_rows(manifest: dict[str, Any], store: Store) -> tuple[RobustnessRow, ...]:
+    """Ranked rows by worst-case robust accuracy, then the others in the suite's order."""
+    cells = [c for c in manifest["cells"] if c["table"] == "robustness"]
+    rows = [
+        _row(name, facts, [c for c in cells if c["defense"] == name], manifest, store)
+        for name, facts in manifest["defenses"].items()
+    ]
+    ranked = sorted((r for r in rows if r.status == "ranked"), key=lambda r: -(r.worst.value if r.worst else 0))
+    return (*ranked, *(r for r in rows if r.status != "ranked"))
+
+
+def estimate(hits: pd.Series, groups: pd.Series) -> Estimate:
+    """Share of hits with its interval."""
+    return Estimate(float(hits.mean()), clustered_wilson(hits.tolist(), groups.tolist()))
+
+
+def _row(
+    name: str, facts: dict[str, Any], cells: list[dict[str, Any]], manifest: dict[str, Any], store: Store
+) -> RobustnessRow:
+    clean_cell = next(c for c in cells if c["attack"] == "clean")
+    attack_cells = [c for c in cells if c["attack"] != "clean"]
+    clean = store.samples(clean_cell["key"]) if clean_cell["status"] == "done" else None
+    results = tuple(_attack(c, store) for c in attack_cells)
+    done = [c for c in attack_cells if c["status"] == "done"]
+    evidence = [AttackEvidence(c["attack"], c["facts"], store.samples(c["key"])) for c in done]
+    failed = [r for r in results if r.status in ("error", "not run")]
+    if clean_cell["status"] != "done":
+        failed = [_attack(clean_cell, store), *failed]
+    complete = clean is not None and not failed
+    flags = tuple(evaluate_flags(RowEvidence(facts["traits"], clean, evidence))) if clean is not None else ()
+    failures = [f for f in flags if f.verdict is Verdict.FAIL]
+    missing = list(facts["missing"])
+    if failed:
+        status = "error"
+        remarks = [f"{r.attack}: {r.reason or r.status}" for r in failed]
+    elif missing:
+        status, remarks = "incomplete", [f"lacks {m}" for m in missing]
+    elif failures:
+        status, remarks = "flagged", [f"{f.id}: {f.meaning}" for f in failures]
+    else:
+        status, remarks = "ranked", []
+    classes = len(manifest["data"]["classes"])
+    worst = _worst(clean, evidence) if clean is not None else None
+    attacked = [r for r in results if r.forwards is not None]
+    return RobustnessRow(
+        defense=name,
+        description=facts["repr"],
+        source=facts["source"],
+        status=status,
+        remarks=tuple(remarks),
+        n=0 if clean is None else len(clean),
+        clean=None if clean is None else estimate(clean["clean_right"], clean["group"]),
+        clean_spread=None if clean is None else _spread(store, clean_cell["key"]),
+        attacks=results,
+        worst=estimate(worst["robust"], worst["group"]) if complete and worst is not None and evidence else None,
+        clinical_clean=None if clean is None else _clinical(clean, "clean_prediction", classes),
+        clinical_worst=_clinical(worst, "prediction", classes) if complete and worst is not None and evidence else None,
+        flags=flags,
+        not_run=PLANNED,
+        threat=_threat(done),
+        forwards=mean(r.forwards for r in attacked if r.forwards is not None) if attacked else None,
+        backwards=mean(r.backwards for r in attacked if r.backwards is not None) if attacked else None,
+    )
+
+
+def _attack(cell: dict[str, Any], store: Store) -> AttackResult:
+    sentence = cell["threat"]["sentence"] if cell["threat"] else ""
+    if cell["status"] != "done":
+        return AttackResult(cell["attack"], cell["status"], cell["reason"], None, None, None, None, sentence)
+    samples = store.samples(cell["key"])
+    attacked = samples[samples["attacked"]]
+    return AttackResult(
+        attack=cell["attack"],
+        status="done",
+        reason="",
+        robust=estimate(samples["robust"], samples["group"]),
+        fresh=_spread(store, cell["key"]),
+        forwards=float(attacked["forwards"].mean()) if len(attacked) else 0.0,
+        backwards=float(attacked["backwards"].mean()) if len(attacked) else 0.0,
+        threat=sentence,
+    )
+
+
+def _spread(store: Store, key: str) -> Spread | None:
+    accuracy = store.record(key).results["accuracy"]
+    return Spread(mean(accuracy), pstdev(accuracy), len(accuracy)) if len(accuracy) > 1 else None
+
+
+def _worst(clean: pd.DataFrame, attacks: list[AttackEvidence]) -> pd.DataFrame:
+    """Every image in its worst state: the submission that leaves the true class the least probability.
+
+    Of an image that an attack broke, only submissions that broke it are compared.
+    """
+    labels = clean["label"].to_numpy()
+    rows = np.arange(len(clean))
+    scores, prediction = np.stack(clean["scores"].tolist()), clean["clean_prediction"].to_numpy().copy()
+    robust = clean["clean_right"].to_numpy(dtype=bool).copy()
+    for attack in attacks:
+        answer = attack.samples["adversarial_prediction"].to_numpy()
+        standing = attack.samples["robust"].to_numpy(dtype=bool)
+        probability = np.stack(attack.samples["scores"].tolist())
+        lower = probability[rows, labels] < scores[rows, labels]
+        worse = np.where(robust == standing, lower, robust & ~standing)
+        scores[worse], prediction[worse] = probability[worse], answer[worse]
+        robust &= standing
+    # A randomized model's verified break counts as wrong even where the recorded draw was lucky.
+    lucky = ~robust & (prediction == labels)
+    runner_up = np.where(np.eye(scores.shape[1], dtype=bool)[labels], -np.inf, scores).argmax(1)
+    prediction[lucky] = runner_up[lucky]
+    return clean[["label", "group"]].assign(prediction=prediction, scores=list(scores), robust=robust)
+
+
+def _clinical(frame: pd.DataFrame, prediction: str, classes: int) -> ClinicalMetrics:
+    scores = np.stack(frame["scores"].tolist())
+    return clinical_metrics(
+        frame["label"].to_numpy(),
+        frame[prediction].to_numpy(),
+        scores[:, 1] if classes == 2 else scores,
+        classes=classes,
+    )
+
+
+def _threat(done: list[dict[str, Any]]) -> str:
+    """The sentence of the row: that of its attacks where they agree, with all budgets."""
+    informed = [c for c in done if c["threat"]["knows_defense"]] or done
+    if not informed:
+        return "No attack was run."
+    first = next((c for c in informed if c["threat"]["access"] == "gradient"), informed[0])["threat"]
+    budgets = "; ".join(f"{c['attack']}: {c['threat']['budget']}" for c in done)
+    return str(first["sentence"]).replace(f"budget: {first['budget']}.", f"budget: {budgets}.")

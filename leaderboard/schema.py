@@ -1,0 +1,127 @@
+"""What a leaderboard row holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmark.evaluation.clinical import ClinicalMetrics
+from benchmark.evaluation.detection import Detection
+from benchmark.evaluation.flags.base import Flag
+from benchmark.evaluation.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share of samples with its 95 % interval (Wilson; patients as clusters where ids exist)."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Accuracy over fresh draws of a randomized defense."""
+
+    mean: float
+    deviation: float
+    draws: int
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """One attack of a robustness row.
+
+    Attributes:
+        attack: Its label.
+        status: "done", "error", "not run" or "not applicable".
+        reason: Why it is not done.
+        robust: Robust accuracy under this attack; None unless done.
+        fresh: Accuracy on the submitted images over fresh draws, for a randomized defense.
+        forwards, backwards: Mean passes per attacked image.
+        threat: The threat-model sentence.
+    """
+
+    attack: str
+    status: str
+    reason: str
+    robust: Estimate | None
+    fresh: Spread | None
+    forwards: float | None
+    backwards: float | None
+    threat: str
+
+
+@dataclass(frozen=True)
+class RobustnessRow:
+    """A defense on the robustness table.
+
+    Attributes:
+        defense: Its label; `description` its configuration.
+        status: "ranked", "incomplete", "flagged" or "error". Only ranked rows have a rank.
+        remarks: What is missing or wrong.
+        n: Evaluation images.
+        clean, clean_spread: Accuracy without attack, and over fresh draws.
+        attacks: One result for each attack of the suite.
+        worst: Share of images right on clean input and after every attack; None where an attack failed.
+        clinical_clean, clinical_worst: At the deployed operating point; under attack every image is in its worst state.
+        flags: Reliability flags.
+        not_run: Flags that were not computed.
+        threat: The row's threat-model sentence.
+        forwards, backwards: Mean passes per attacked image over all attacks.
+    """
+
+    defense: str
+    description: str
+    source: str
+    status: str
+    remarks: tuple[str, ...]
+    n: int
+    clean: Estimate | None
+    clean_spread: Spread | None
+    attacks: tuple[AttackResult, ...]
+    worst: Estimate | None
+    clinical_clean: ClinicalMetrics | None
+    clinical_worst: ClinicalMetrics | None
+    flags: tuple[Flag, ...]
+    not_run: tuple[str, ...]
+    threat: str
+    forwards: float | None
+    backwards: float | None
+
+
+@dataclass(frozen=True)
+class DetectionRow:
+    """A detector against an attack.
+
+    Attributes:
+        defense, attack, detector: Labels.
+        trained_on: The attack whose examples the detector was fitted on.
+        status, reason: As in `AttackResult`.
+        n: AdvTest images.
+        success: Share of AdvTest images that the attack turns, before any detector.
+        metrics: AUC, TPR and what gets through; None unless done.
+        threat: The threat-model sentence.
+    """
+
+    defense: str
+    attack: str
+    detector: str
+    trained_on: str
+    status: str
+    reason: str
+    n: int
+    success: Estimate | None
+    metrics: Detection | None
+    threat: str
+
+
+@dataclass(frozen=True)
+class Board:
+    """Both tables of a run, with what must stand above them."""
+
+    title: str
+    protocol: tuple[str, ...]
+    notes: tuple[str, ...]
+    phantom: bool
+    robustness: tuple[RobustnessRow, ...]
+    detection: tuple[DetectionRow, ...]

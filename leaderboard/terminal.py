@@ -1,0 +1,49 @@
+"""The board on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from leaderboard.markdown import detection_table, robustness_table
+from leaderboard.schema import Board
+
+
+def show(board: Board, console: Console) -> None:
+    """Print both tables and what a reader must know."""
+    console.print(Text(board.title, style="bold"))
+    if board.phantom:
+        console.print(Text("PHANTOM IMAGES: nothing below says anything about patients.", style="bold red"))
+    for note in board.notes:
+        console.print(Text(f"note: {note}", style="yellow"))
+    if board.robustness:
+        _print("Robustness (per cent, 95 % intervals)", *robustness_table(board.robustness), console)
+        for row in board.robustness:
+            console.print(Text(f"{row.defense}: {row.threat}"))
+            if row.remarks:
+                console.print(Text(f"  {row.status}: {'; '.join(row.remarks)}", style="yellow"))
+    if board.detection:
+        _print("Detection (per cent)", *detection_table(board.detection), console)
+
+
+def _print(title: str, headers: Sequence[str], cells: Sequence[Sequence[str]], console: Console) -> None:
+    if console.width >= 160 or not console.is_terminal:
+        table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
+        for header in headers:
+            table.add_column(Text(header), overflow="fold")
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        console.print(table)
+        return
+    # A narrow terminal shows one block a row: a table of fifteen columns would break every cell.
+    console.print(Text(title, style="bold"))
+    for row in cells:
+        line = Text()
+        for header, cell in zip(headers, row, strict=True):
+            line.append(f"{header} ", style="dim")
+            line.append(f"{cell}   ")
+        console.print(line)

@@ -1,0 +1,49 @@
+"""Numbers as text, and text from elsewhere made safe for Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from benchmark.evaluation.intervals import Interval
+from leaderboard.schema import Estimate, Spread
+
+_SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|^[#+>-]|^\d+(?=[.)])")
+
+
+def escape(text: str) -> str:
+    """Text from users or files as Markdown that shows it literally, on one line.
+
+    Brackets and underscores are left alone where they have no meaning in Markdown, so that the source stays readable.
+    """
+    return _SPECIAL.sub(_shown, " ".join(text.split()))
+
+
+def _shown(match: re.Match[str]) -> str:
+    # A list number is disarmed by escaping what follows it; digits themselves cannot be escaped.
+    text = match.group()
+    return f"{text}\u2060" if text.isdigit() else f"\\{text}"
+
+
+def percent(value: float | None, *, digits: int = 1) -> str:
+    """0.123 → "12.3"; a dash for None."""
+    return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def with_interval(estimate: Estimate | None) -> str:
+    """A share and its interval in per cent."""
+    return "–" if estimate is None else f"{percent(estimate.value)} {interval(estimate.interval)}"
+
+
+def interval(bounds: Interval | None) -> str:
+    """[low, high] in per cent."""
+    return "" if bounds is None else f"[{percent(bounds.low)}, {percent(bounds.high)}]"
+
+
+def spread(values: Spread | None) -> str:
+    """Mean ± standard deviation in per cent."""
+    return "" if values is None else f"{percent(values.mean)} ± {percent(values.deviation)}"
+
+
+def passes(forwards: float | None, backwards: float | None) -> str:
+    """Passes per image: forward + backward."""
+    return "–" if forwards is None or backwards is None else f"{forwards:.0f} + {backwards:.0f}"
