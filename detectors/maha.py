@@ -17,6 +17,8 @@ from detectors.preconditions import finite, require_adversarial, require_classes
 _ROWS = 64
 _FEWEST_ROWS = 8
 """Below this many rows the CPU's kernels round differently; smaller batches are padded."""
+_ROUNDING = 1e-3
+"""Largest difference, as a share of the layer's largest value, between two passes over one image."""
 
 
 class Mahalanobis(Detector):
@@ -29,8 +31,8 @@ class Mahalanobis(Detector):
 
     Args:
         magnitude: Length m of the input step x − m · sign(∇ d²), on pixels in [0, 1]; the same for every image. The
-            default is the one that HFC evaluates against. It costs one backward and one forward pass a layer; 0 takes
-            the distances of the features as they are, at no pass.
+            default is the one that HFC evaluates against. It costs one backward and one forward pass a layer, and
+            needs a classifier that sees the images as they are; 0 takes the features as they are, at no pass.
     """
 
     name = "maha"
@@ -65,7 +67,12 @@ class Mahalanobis(Detector):
         self.regression_ = fit_regression(distances, adversarial_labels(len(data.clean)))
 
     def distances(self, features: FeatureSet) -> Floats:
-        """Squared distance to the closest class mean, after the input step, of each image in each layer: [N, L]."""
+        """Squared distance to the closest class mean, after the input step, of each image in each layer: [N, L].
+
+        Raises:
+            UserError: With an input step, the features are not what the classifier computes from the images, as
+                behind a defense that purifies them.
+        """
         moves = self.magnitude > 0 and len(features) > 0
         layers = self._layers_after_step(features) if moves else features.layers
         return np.stack(
@@ -81,10 +88,14 @@ class Mahalanobis(Detector):
         return decision(self.regression_, self.distances(features))
 
     def _layers_after_step(self, features: FeatureSet) -> list[Floats]:
-        batches = [self._batch_after_step(rows, features.classifier) for rows in torch.split(features.images, _ROWS)]
+        batches = []
+        for start in range(0, len(features), _ROWS):
+            rows = slice(start, start + _ROWS)
+            layers = [layer[rows] for layer in features.layers]
+            batches.append(self._batch_after_step(features.images[rows], layers, features.classifier))
         return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
-    def _batch_after_step(self, images: Tensor, classifier: nn.Module) -> list[Floats]:
+    def _batch_after_step(self, images: Tensor, layers: list[Floats], classifier: nn.Module) -> list[Floats]:
         """Each layer's features of the images that were moved for that layer: L arrays [B, C_l]."""
         parameter = next(classifier.parameters(), None)
         device = images.device if parameter is None else parameter.device
@@ -94,12 +105,24 @@ class Mahalanobis(Detector):
         with frozen(classifier):
             with recording(classifier) as before:
                 classifier(x)
+            _require_same([_array(layer)[: len(images)] for layer in before.layers], layers)
             for index, (layer, gaussian) in enumerate(zip(before.layers, self.gaussians_, strict=True)):
                 step = self.magnitude * _gradient(layer, gaussian, x).sign()
                 with torch.no_grad(), recording(classifier) as after:
                     classifier(x - step)
                 moved.append(_array(after.layers[index])[: len(images)])
         return moved
+
+
+def _require_same(computed: list[Floats], given: list[Floats]) -> None:
+    for index, (one, other) in enumerate(zip(computed, given, strict=True)):
+        difference = float(np.abs(one - other).max())
+        if difference > _ROUNDING * float(np.abs(other).max()) + np.finfo(np.float32).tiny:
+            raise UserError(
+                f"layer {index} of the features differs by {difference:.3g} from what the classifier computes",
+                where="detector maha",
+                remedy="set magnitude to 0: the input step cannot see through a defense that changes the image",
+            )
 
 
 def _gradient(layer: Tensor, gaussian: TiedGaussian, x: Tensor) -> Tensor:

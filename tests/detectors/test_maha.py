@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from benchmark.errors import UserError
-from detectors.maha import Mahalanobis
+from benchmark.features import recording
+from detectors.maha import Mahalanobis, _gradient
 
 
 @pytest.mark.parametrize("magnitude", [1e-5, 5e-4])
@@ -29,14 +30,10 @@ def test_a_step_of_no_length_is_no_step(image_data):
 
 
 def test_the_gradient_of_the_input_step_is_the_derivative_of_the_distance(image_data, watch):
-    from detectors.maha import _gradient
-
     detector = Mahalanobis(magnitude=0.0)
     detector.fit(image_data)
     network = image_data.clean.classifier.eval()
     x = image_data.clean.images[:8].clone().requires_grad_()
-    from benchmark.features import recording
-
     with recording(network) as features:
         network(x)
     gradient = _gradient(features.layers[0], detector.gaussians_[0], x).detach()
@@ -70,6 +67,18 @@ def test_the_score_of_an_image_does_not_depend_on_its_batch(image_data, watch):
     together = detector.score(watch(images))
     alone = np.concatenate([detector.score(watch(image[None])) for image in images])
     assert alone == pytest.approx(together, rel=1e-4, abs=1e-4)
+
+
+def test_features_of_other_images_are_not_stepped_silently(image_data):
+    # Behind a purifier the classifier sees other images than the detector is shown.
+    detector = Mahalanobis()
+    detector.fit(image_data)
+    purified = dataclasses.replace(image_data.clean, images=image_data.clean.images * 0.9)
+    with pytest.raises(UserError, match="set magnitude to 0"):
+        detector.score(purified)
+    still = Mahalanobis(magnitude=0.0)
+    still.fit(image_data)
+    assert still.score(purified) == pytest.approx(still.score(image_data.clean))
 
 
 def test_a_negative_magnitude_is_refused(image_data):
