@@ -145,7 +145,7 @@ def optimize(
                         x = perturb(model, x, y, noise, progress).detach()
                 loss = cross_entropy(model(x), y, weight=weights)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                torch.autograd.backward(loss)
                 optimizer.step()
                 total += loss.detach()
             model.eval()

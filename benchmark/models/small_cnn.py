@@ -8,7 +8,7 @@ from benchmark.models.base import Classifier
 
 
 class SmallCNN(Classifier):
-    """Four convolutions and a linear head, about 75 thousand parameters: trains in seconds on a CPU."""
+    """Four convolutions and a hidden layer, about 77 thousand parameters: trains in seconds on a CPU."""
 
     name = "small-cnn"
     source = "this project; sized for PneumoniaMNIST (Yang et al. 2023) at 28×28"
@@ -30,15 +30,15 @@ class SmallCNN(Classifier):
         self.weight_decay = weight_decay
 
     def build(self, *, channels: int, classes: int, size: tuple[int, int]) -> nn.Module:  # noqa: ARG002
-        """Strides come early, since the first layers on full-size maps would cost the most."""
-        widths = (self.width, 2 * self.width, 4 * self.width, 4 * self.width)
+        """Every layer but the last halves the image, since convolutions on full-size maps would cost the most."""
         layers: list[nn.Module] = []
         before = channels
-        for width, kernel, stride in zip(widths, (5, 3, 3, 3), (2, 2, 1, 2), strict=True):
+        for width, stride in ((self.width, 2), (2 * self.width, 2), (4 * self.width, 2), (4 * self.width, 1)):
             layers += [
-                nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2, bias=False),
+                nn.Conv2d(before, width, 3, stride=stride, padding=1, bias=False),
                 nn.BatchNorm2d(width),
                 nn.ReLU(),
             ]
             before = width
-        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
+        head = [nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * before, before), nn.ReLU()]
+        return nn.Sequential(*layers, *head, nn.Linear(before, classes))
