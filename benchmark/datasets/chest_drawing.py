@@ -3,6 +3,8 @@
 Coordinates are (across, down) in [-1, 1]; the patient's left is on the right, as radiographs are read. Brightness is
 how much the body absorbs: bone and water bright, air dark. Anatomy, exposure and noise differ from image to image,
 and faint opacities compete with vessels, breast shadows and noise, so that no classifier can be right every time.
+Everything is drawn in float64 from uniform numbers, which are the same bits everywhere: what processors round
+differently then vanishes in the 8 bits that are kept, and the images have the same fingerprint on every machine.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ Draw = Callable[[float, float], Tensor]
 
 
 def draw_chests(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Radiographs float32 [N, size, size] in [0, 1], and which of them show disease, bool [N]."""
+    """Radiographs float64 [N, size, size] in [0, 1], and which of them show disease, bool [N]."""
     noise = Noise.of(0, numbers).stream("chest-phantom")
     diseased = noise.stream("disease").uniform((1,))[:, 0] < 0.5
     draw = _numbers(noise.stream("anatomy"), 48)
@@ -36,7 +38,7 @@ def draw_chests(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
     exposure, contrast = draw(-0.08, 0.08), draw(0.8, 1.2)
     image = (image - 0.45) * contrast + 0.45 + exposure
-    grain = noise.stream("grain").normal((size, size)) * draw(0.01, 0.03)
+    grain = _centred(noise.stream("grain"), (2, size, size)).sum(1) * draw(0.007, 0.021)
     return (image + grain).clamp(0, 1), diseased
 
 
@@ -89,7 +91,7 @@ def _opacities(across: Tensor, down: Tensor, draw: Draw) -> Tensor:
 
 def _grid(draw: Draw, size: int) -> tuple[Tensor, Tensor]:
     """Where each pixel is in the body: [N, size, size] twice, shifted, scaled and turned a little."""
-    line = (torch.arange(size) + 0.5) * (2 / size) - 1
+    line = (torch.arange(size, dtype=torch.float64) + 0.5) * (2 / size) - 1
     x, y = line[None, None, :] - draw(-0.06, 0.06), line[None, :, None] - draw(-0.06, 0.06)
     angle, scale = draw(-0.06, 0.06), draw(0.94, 1.08)
     return (x * angle.cos() + y * angle.sin()) * scale, (y * angle.cos() - x * angle.sin()) * scale
@@ -97,8 +99,13 @@ def _grid(draw: Draw, size: int) -> tuple[Tensor, Tensor]:
 
 def _numbers(noise: Noise, count: int) -> Draw:
     """Successive uniform numbers for every image: draw(low, high) → [N, 1, 1]."""
-    columns = iter(noise.uniform((count,)).unbind(1))
+    columns = iter(noise.uniform((count,), dtype=torch.float64).unbind(1))
     return lambda low, high: low + (high - low) * next(columns)[:, None, None]
+
+
+def _centred(noise: Noise, shape: tuple[int, ...]) -> Tensor:
+    """Uniform numbers of mean 0 and variance 1."""
+    return (noise.uniform(shape, dtype=torch.float64) - 0.5) * 12**0.5
 
 
 def _inside(distance: Tensor, edge: float) -> Tensor:
@@ -118,5 +125,5 @@ def _pair(
 
 def _texture(noise: Noise, size: int, cells: int) -> Tensor:
     """Smooth random mottle of about `cells` spots across: [N, size, size]."""
-    coarse = noise.normal((1, cells, cells))
+    coarse = _centred(noise, (1, cells, cells))
     return interpolate(coarse, (size, size), mode="bicubic", align_corners=False)[:, 0]

@@ -14,7 +14,7 @@ from benchmark.datasets.root import data_root
 from benchmark.images import ImageData, LabeledImages
 
 _SHARES = {"train": 0.7, "validation": 0.1, "evaluation": 0.2}
-_BATCH = 512
+_PIXELS_AT_ONCE = 2**18
 
 
 class ChestPhantom(Dataset):
@@ -73,8 +73,9 @@ def draw(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """The phantoms of these numbers: pixels uint8 [N, 1, size, size] and labels int64 [N] (1 = opacity)."""
     pixels = torch.empty(len(numbers), 1, size, size, dtype=torch.uint8)
     labels = torch.empty(len(numbers), dtype=torch.int64)
-    for start in range(0, len(numbers), _BATCH):
-        rows = slice(start, start + _BATCH)
+    batch = max(1, _PIXELS_AT_ONCE // size**2)
+    for start in range(0, len(numbers), batch):
+        rows = slice(start, start + batch)
         images, diseased = draw_chests(numbers[rows], size)
         pixels[rows, 0] = images.mul(255).round().to(torch.uint8)
         labels[rows] = diseased.long()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from benchmark.datasets.assemble import assemble
@@ -75,7 +76,7 @@ class ImageFolder(Dataset):
 
     def locate(self, *, root: Path) -> Path:
         """The folder; raises DataMissingError when it is not there."""
-        path = root / Path(str(self.path)).expanduser()
+        path = root / os.path.expanduser(str(self.path))
         if not exists(path) or not path.is_dir():
             raise DataMissingError("no such folder", where=str(path), remedy=self.where(root=root))
         return path

@@ -24,9 +24,10 @@ class KaggleChestXray(Dataset):
     choose anything on: it is merged into train, and 10 % of each class, whole patients, become validation.
 
     The patient is the number in the file name: `person1000_bacteria_2931.jpeg` → person1000, `IM-0115-0001.jpeg` and
-    `NORMAL2-IM-0115-0001.jpeg` → IM-0115. Training images of a number that also stands in test are left out. That is
-    the careful reading: no `personN_bacteria` of test has its like in train, only `personN_virus` has (and likewise
-    with and without NORMAL2), so the numbers may well have been counted for each kind separately.
+    `NORMAL2-IM-0115-0001.jpeg` → IM-0115. Training images whose number also stands in test are left out. That is the
+    careful reading, and it costs a tenth of train: no `personN_bacteria` of test has its like in train, only
+    `personN_virus` has (likewise with and without NORMAL2), and such pairs look no more alike than strangers, so the
+    numbers were probably counted for each kind by itself.
 
     Args:
         size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.decode`).

@@ -46,4 +46,6 @@ def md5_of(path: Path) -> str:
 
 def _damaged(error: Exception) -> str:
     reason = " ".join(str(error).split())[:200]
+    if isinstance(error, (PermissionError, IsADirectoryError)):
+        return f"cannot be opened ({error.strerror})"
     return f"is truncated or damaged ({type(error).__name__}: {reason})"

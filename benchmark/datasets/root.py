@@ -14,9 +14,9 @@ def data_root(given: Path | None = None) -> Path:
     It need not exist: a data set that does not find its files there says so.
     """
     if given is not None:
-        return given.expanduser()
+        return Path(os.path.expanduser(given))
     if os.environ.get(VARIABLE):
-        return Path(os.environ[VARIABLE]).expanduser()
+        return Path(os.path.expanduser(os.environ[VARIABLE]))
     from platformdirs import user_cache_path
 
     return user_cache_path("medrobust")

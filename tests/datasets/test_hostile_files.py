@@ -12,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_dtypes, array_shapes, arrays, integer_dtypes, scalar_dtypes
+from PIL import Image
 
 from benchmark.datasets.aptos2019 import read_grades
+from benchmark.datasets.decode import decode
 from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.errors import UserError
 from benchmark.images import ImageData
@@ -106,6 +108,31 @@ def test_any_array_in_place_of_a_right_one(key, array):
         assert key.endswith("labels")
         assert array.dtype.kind in "iu"
         assert set(array.ravel().tolist()) == {0, 1}
+
+
+@quickly
+@given(
+    suffix=st.sampled_from(["png", "jpeg", "tiff", "bmp", "webp"]),
+    edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=12),
+    keep=st.floats(0.1, 1),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_image(suffix, edits, keep):
+    file = io.BytesIO()
+    Image.fromarray(valid()["train_images"][0]).convert("RGB").save(file, suffix)
+    content = bytearray(file.getvalue())
+    for place, byte in edits:
+        content[int(place * len(content))] = byte
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"image.{suffix}"
+        path.write_bytes(content[: int(keep * len(content))])
+        try:
+            decode([path], size=16, channels=1)
+        except UserError as error:
+            refusal = error
+        else:
+            return
+    assert refusal.where == str(path)
 
 
 def read_csv(content: bytes) -> dict[str, int] | None:
