@@ -60,7 +60,7 @@ class Plugin:
         return [
             Parameter(
                 name=p.name,
-                annotation=str(p.annotation) if p.annotation is not p.empty else "Any",
+                annotation="Any" if p.annotation is p.empty else _written(p.annotation),
                 default=None if p.default is p.empty else p.default,
                 required=p.default is p.empty,
             )
@@ -77,8 +77,19 @@ class Plugin:
 
     @classmethod
     def summary(cls) -> str:
-        """The first line of the docstring."""
-        return (inspect.getdoc(cls) or "").split("\n", 1)[0]
+        """The first line of the class's own docstring."""
+        return inspect.cleandoc(cls.__doc__ or "").split("\n", 1)[0]
+
+    @classmethod
+    def traits(cls) -> dict[str, Any]:
+        """The class attributes that the base class of the kind declares, by name, as this class sets them."""
+        base = next((c for c in cls.__mro__ if Plugin in c.__bases__), cls)
+        own = {"kind", "name", "source", "version"}
+        return {
+            name: getattr(cls, name)
+            for name in inspect.get_annotations(base)
+            if name not in own and not name.startswith("_") and not name.endswith("_")
+        }
 
     @classmethod
     def source_digest(cls) -> str:
@@ -91,7 +102,7 @@ class Plugin:
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], *, where: str) -> Self:
-        """Build from a table of settings; raises UserError for unknown or missing keys."""
+        """Build from a table of settings; raises UserError for an unknown or missing key or a value of another type."""
         known = {p.name: p for p in cls.parameters()}
         for key in settings:
             if key not in known:
@@ -102,9 +113,7 @@ class Plugin:
                 )
         missing = [p.name for p in known.values() if p.required and p.name not in settings]
         if missing:
-            raise UserError(
-                f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it"
-            )
+            raise UserError(f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it")
         return cls(**settings)
 
     def settings(self) -> dict[str, Any]:
@@ -125,11 +134,21 @@ class Plugin:
         return f"{type(self).__name__}({arguments})"
 
 
+def is_name(text: object) -> bool:
+    """Whether `text` can be the name of a plug-in."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
+def _written(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
 def _source_file(cls: type) -> str | None:
     try:
-        return inspect.getsourcefile(cls)
+        file = inspect.getsourcefile(cls)
     except (OSError, TypeError):
         return None
+    return None if file is None else str(Path(file).resolve())
 
 
 def _register(cls: type[Plugin]) -> None:
@@ -139,25 +158,36 @@ def _register(cls: type[Plugin]) -> None:
             where=cls.origin(),
             remedy="subclass Attack, Defense, Detector, Dataset or Classifier",
         )
-    if not _NAME.fullmatch(cls.name):
+    if not is_name(cls.name):
         raise UserError(
-            f"plug-in name {cls.name!r} is not lower-case words joined by hyphens", where=cls.origin()
+            f"plug-in name {cls.name!r} is not lower-case words joined by hyphens",
+            where=cls.origin(),
+            remedy='write, for example, name = "my-method"',
         )
-    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
-        if cls.__init__ is not object.__init__ and parameter.kind is not parameter.KEYWORD_ONLY:
-            raise UserError(
-                f"constructor argument {parameter.name!r} of {cls.kind} {cls.name!r} is not keyword-only",
-                where=cls.origin(),
-                remedy="put a bare * before it",
-            )
+    _check_constructor(cls)
+    for method in dir(cls):
+        if getattr(inspect.getattr_static(cls, method), "__isabstractmethod__", False):
+            raise UserError(f"{cls.kind} {cls.name!r} has no method {method!r}", where=cls.origin(), remedy="define it")
     holder = _registry[cls.kind].get(cls.name)
     if holder is not None and (holder.__qualname__, _source_file(holder)) != (cls.__qualname__, _source_file(cls)):
         raise UserError(
             f"two {cls.kind} plug-ins are named {cls.name!r}: {holder.origin()} and {cls.origin()}",
-            where=cls.origin(),
             remedy="rename one of them",
         )
     _registry[cls.kind][cls.name] = cls
+
+
+def _check_constructor(cls: type[Plugin]) -> None:
+    if cls.__init__ is object.__init__:
+        return
+    for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+        of_plugin = f"constructor argument {parameter.name!r} of {cls.kind} {cls.name!r}"
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise UserError(f"{of_plugin} has no name of its own", where=cls.origin(), remedy="name every setting")
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            raise UserError(f"{of_plugin} is not keyword-only", where=cls.origin(), remedy="put a bare * before it")
+        if hasattr(Plugin, parameter.name):
+            raise UserError(f"{of_plugin} would hide the plug-in's own", where=cls.origin(), remedy="rename it")
 
 
 def registered(kind: str) -> dict[str, type[Plugin]]:

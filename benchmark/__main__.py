@@ -1,0 +1,75 @@
+"""`python -m benchmark`, and the `medrobust` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+WRONG_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command (of `sys.argv` by default), and give the exit status.
+
+    0 done; 1 a cell of a run failed; 2 wrong input; 130 interrupted.
+    """
+    from benchmark.errors import UserError
+
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            # A terminal or a log that cannot show ε gets "?" rather than a traceback.
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except UserError as error:
+        return _refuse(str(error))
+    except BrokenPipeError:
+        # Whoever read the output (`| head`) has seen enough.
+        _discard_output()
+        return 0
+    except OSError as error:
+        # Python itself would try once more to write on its way out.
+        _discard_output()
+        return _refuse(f"{error.filename or 'standard output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    from benchmark.cli.app import app
+
+    try:
+        app(args=arguments, prog_name="python -m benchmark")
+    except SystemExit as leaving:
+        # What typer makes of these two depends on its version; that they happened does not.
+        cause = leaving.__context__
+        while cause is not None:
+            if isinstance(cause, (KeyboardInterrupt, BrokenPipeError)):
+                raise cause from None
+            cause = cause.__context__
+        return leaving.code if isinstance(leaving.code, int) else 0
+    return 0
+
+
+def _refuse(message: str) -> int:
+    from benchmark.cli.console import harmless
+
+    with suppress(OSError):
+        sys.stderr.write(f"error: {harmless(message)}\n")
+    return WRONG_INPUT
+
+
+def _discard_output() -> None:
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

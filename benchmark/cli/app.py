@@ -1,0 +1,58 @@
+"""The commands by name. A command's module is imported when the command is used, or shown in the help text."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from benchmark import __version__
+from benchmark.errors import UserError, did_you_mean
+
+COMMANDS = {
+    "run": "benchmark.cli.run:run",
+    "leaderboard": "benchmark.cli.leaderboard:app",
+    "list": "benchmark.cli.list:list_plugins",
+    "describe": "benchmark.cli.describe:describe",
+    "new": "benchmark.cli.new:new",
+    "data": "benchmark.cli.data:app",
+    "doctor": "benchmark.cli.doctor:doctor",
+}
+"""Each command's module and, in it, the function or the typer app."""
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        if cmd_name not in COMMANDS:
+            raise UserError(f"no command {cmd_name!r}", remedy=did_you_mean(cmd_name, list(COMMANDS)))
+        module, attribute = COMMANDS[cmd_name].split(":")
+        found = getattr(importlib.import_module(module), attribute)
+        if not isinstance(found, typer.Typer):
+            found, function = typer.Typer(add_completion=False), found
+            found.command(cmd_name)(function)
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"medrobust {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def medrobust(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and stop.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """How much of a defense, or of a detector, survives an attacker who knows about it?"""

@@ -1,0 +1,87 @@
+"""`python -m benchmark describe`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+if TYPE_CHECKING:
+    from attacks.base import Attack
+    from benchmark.plugin import Plugin
+    from defenses.base import Defense
+
+Field = tuple[str, object]
+
+
+def describe(
+    name: Annotated[str, typer.Argument(help="A plug-in or a suite; KIND:NAME where kinds share a name.")],
+    plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
+) -> None:
+    """Show a plug-in's traits, settings, source and threat model, or what a suite contains."""
+    from benchmark.cli.console import print_fields
+    from benchmark.cli.describe_suite import suite_fields
+    from benchmark.discovery import load_plugins
+    from benchmark.errors import UserError, did_you_mean
+    from benchmark.plugin import KINDS, look_up, registered
+    from benchmark.suite import suite_names
+
+    load_plugins(plugin or ())
+    known = [(kind, entry) for kind in KINDS for entry in registered(kind)]
+    known += [("suite", entry) for entry in suite_names()]
+    found = [(kind, entry) for kind, entry in known if name in (entry, f"{kind}:{entry}")]
+    if not found:
+        names = [f"{kind}:{entry}" if ":" in name else entry for kind, entry in known]
+        raise UserError(f"nothing is named {name!r}", where="describe", remedy=did_you_mean(name, names))
+    if len(found) > 1:
+        choices = " or ".join(f"{kind}:{entry}" for kind, entry in found)
+        raise UserError(f"{name!r} is the name of several", where="describe", remedy=f"say {choices}")
+    kind, entry = found[0]
+    fields = suite_fields(entry) if kind == "suite" else _plugin_fields(look_up(kind, entry))
+    print_fields(f"{kind} {entry}", fields)
+
+
+def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:
+    yield "what it is", inspect.cleandoc(plugin.__doc__ or "") or "(it has no docstring)"
+    yield "source", plugin.source or "(not stated)"
+    if plugin.kind == "attack":
+        yield "threat model", _threat_model(cast("type[Attack]", plugin))
+    if plugin.kind == "defense":
+        yield "a fair row needs", _required(cast("type[Defense]", plugin))
+    for name, value in plugin.traits().items():
+        yield name, _shown(value)
+    settings = [_setting(p.name, p.annotation, p.required, p.default) for p in plugin.parameters()]
+    yield "settings", "\n".join(settings) or "none"
+    yield "version", plugin.version
+    yield "defined in", plugin.origin()
+
+
+def _threat_model(attack: type[Attack]) -> str:
+    norms = " or ".join(norm.symbol for norm in sorted(attack.norms))
+    text = f"{attack.access.phrase}, {norms} on [0, 1] pixels"
+    if any(p.required for p in attack.parameters()):
+        return text
+    return f"{text}, budget by default: {attack().budget()}"
+
+
+def _required(defense: type[Defense]) -> str:
+    from benchmark.evaluation.required import missing_attacks
+
+    gradient = "exact" if defense.differentiable else "by BPDA, since the defense has none"
+    # Only the traits are asked, which the class has as well as an instance.
+    needs = missing_attacks(cast("Defense", defense), [])
+    return "\n".join([*needs, f"gradient: {gradient}"])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (set, frozenset)):
+        return ", ".join(sorted(map(str, value)))
+    return str(value) or "(empty)"
+
+
+def _setting(name: str, annotation: str, required: bool, default: object) -> str:
+    return f"{name}: {annotation}" + (" (required)" if required else f" = {default!r}")

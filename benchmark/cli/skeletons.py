@@ -1,0 +1,133 @@
+"""The files that `new` writes: each a small method that works, to be replaced by one's own."""
+
+from __future__ import annotations
+
+ATTACK = '''\
+"""$name: an attack."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from attacks.iterative import IterativeAttack, State
+from attacks.victim import Victim
+from benchmark.noise import Noise
+from benchmark.threat import Access, Norm
+
+
+class $cls(IterativeAttack):
+    """Steepest ascent from a random start. (Say here, in one line, what your attack does.)
+
+    Args:
+        steps: Number of steps.
+    """
+
+    name = "$name"
+    source = "your paper, with the equation or algorithm that this code follows"
+    norms = frozenset({Norm.LINF, Norm.L2})
+    access = Access.GRADIENT
+
+    def __init__(self, *, steps: int = 10) -> None:
+        self.steps = steps
+
+    def start(self, victim: Victim, x: Tensor, noise: Noise) -> State:
+        """The first image to look at; `noise` gives random numbers that belong to each image."""
+        return State(victim.ball.random(noise))
+
+    def step(self, victim: Victim, state: State, noise: Noise) -> State:
+        """The next image. Knowing when an image has fallen, and keeping the best, is done for you."""
+        ball = victim.ball
+        ascent = victim.gradient(state.x, noise)
+        size = 2.5 * ball.epsilon / self.steps
+        return State(ball.project(state.x + size * ball.steepest(ascent)))
+'''
+
+DEFENSE = '''\
+"""$name: a defense."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from benchmark.noise import Noise
+from defenses.base import DefendedModel, Defense
+
+
+class $cls(Defense):
+    """Averages neighbouring pixels. (Say here, in one line, what your defense does.)
+
+    Args:
+        width: Height and width, in pixels, of the window; an odd number.
+    """
+
+    name = "$name"
+    source = "your paper, with the equation or algorithm that this code follows"
+    # The traits decide which attacks a fair row needs, so they must be true: see defenses/base.py for all of them.
+    purifier = True
+    differentiable = True
+    randomized = False
+
+    def __init__(self, *, width: int = 3) -> None:
+        self.width = width
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        """The classifier with the purifier in front. A defense that learns has a `fit`, too, which sets `weights_`."""
+        return DefendedModel(classifier, purify=self._purify)
+
+    def _purify(self, x: Tensor, noise: Noise) -> Tensor:
+        return nn.functional.avg_pool2d(x, self.width, stride=1, padding=self.width // 2, count_include_pad=False)
+'''
+
+DETECTOR = '''\
+"""$name: a detector."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
+
+
+class $cls(Detector):
+    """Distance of the hidden features to the nearest class mean. (Say here, in one line, what your detector does.)
+
+    Args:
+        power: Exponent of the distance.
+    """
+
+    name = "$name"
+    source = "your paper, with the equation or algorithm that this code follows"
+    # True for a detector that learns from adversarial examples, not from clean images alone.
+    supervised = False
+
+    def __init__(self, *, power: float = 1.0) -> None:
+        self.power = power
+
+    def fit(self, data: DetectorData) -> None:
+        """Learn what is normal; what is learned is kept in attributes whose names end in an underscore."""
+        features, labels = data.reference.penultimate, data.reference_labels
+        self.means_ = np.stack([features[labels == label].mean(axis=0) for label in np.unique(labels)])
+
+    def score(self, features: FeatureSet) -> Floats:
+        """One score per image; higher is more adversarial."""
+        offsets = features.penultimate[:, None] - self.means_
+        nearest: Floats = np.linalg.norm(offsets, axis=2).min(axis=1)
+        return nearest**self.power
+'''
+
+TEST = '''\
+"""Whether $kind $name keeps its contract."""
+
+from __future__ import annotations
+
+from $module import $cls
+
+from benchmark.testing import check_$kind
+
+
+def test_keeps_the_contract() -> None:
+    check_$kind($cls())
+'''
+
+SKELETONS = {"attack": ATTACK, "defense": DEFENSE, "detector": DETECTOR}
+"""The file of each kind of plug-in that `new` can write."""
