@@ -52,8 +52,8 @@ def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
         table = suite["detection"]
         lines.append(
             f"Detection: {table['norm']}, ε = {table['epsilon']}, targeted at the likeliest wrong class; all steps are "
-            "run and the last image is kept. Detectors learn from 55 % of the correctly classified images, thresholds "
-            "come from the clean ones of another 15 %, scores are on the remaining 30 %; negatives are clean images "
+            "run and the last image is kept. Detectors learn from 45 % of the correctly classified images, thresholds "
+            "come from the clean ones of another 25 %, scores are on the remaining 30 %; negatives are clean images "
             "and images with noise of the attack's L2 size."
         )
     return tuple(lines)
