@@ -17,7 +17,12 @@ def small_network(channels: int = 1, classes: int = 2, size: tuple[int, int] = (
                 torch.zeros(1, channels, *size)
             ).shape[1]
         network = nn.Sequential(
-            nn.Conv2d(channels, 8, 3, 2), nn.SiLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(width, classes)
+            nn.Conv2d(channels, 8, 3, 2),
+            nn.SiLU(),
+            nn.Conv2d(8, 8, 3, 2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(width, classes),
         )
     return network.eval()
 

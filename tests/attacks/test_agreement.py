@@ -24,7 +24,9 @@ def test_fgsm_and_bim_take_the_steps_of_torchattacks(network: nn.Module, images:
     aim, noise = Aim(decisions(network, images)), Noise.of(0, range(24))
     composition = Composition(Norm.LINF, EPSILON, stop=Stop.NEVER)
     theirs = torchattacks.FGSM(network, eps=EPSILON.value)(images, aim.labels)
-    assert torch.allclose(FGSM()(DefendedModel(network), images, aim, noise, composition).adversarial, theirs, atol=1e-6)
+    assert torch.allclose(
+        FGSM()(DefendedModel(network), images, aim, noise, composition).adversarial, theirs, atol=1e-6
+    )
     theirs = torchattacks.BIM(network, eps=EPSILON.value, alpha=1 / 255, steps=6)(images, aim.labels)
     ours = BIM(steps=6, step_size="1/255")(DefendedModel(network), images, aim, noise, composition).adversarial
     assert torch.allclose(ours, theirs, atol=1e-6)

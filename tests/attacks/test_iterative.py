@@ -47,7 +47,9 @@ def test_a_linear_model_falls_exactly_when_its_margin_is_within_reach(method: At
 @pytest.mark.parametrize("method", GRADIENT_ATTACKS, ids=lambda a: a.name)
 def test_success_never_falls_when_epsilon_grows(method: Attack, network: nn.Module, images: Tensor) -> None:
     model = DefendedModel(network)
-    rates = [float(attack(method, model, images, e).success.float().mean()) for e in ("0", "1/255", "8/255", "0.2", "1")]
+    rates = [
+        float(attack(method, model, images, e).success.float().mean()) for e in ("0", "1/255", "8/255", "0.2", "1")
+    ]
     assert rates[0] == 0
     assert rates == sorted(rates)
 

@@ -1,0 +1,92 @@
+"""Whatever cannot work is refused before any work, with file, key and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.errors import UserError
+from benchmark.plan import Selection
+from benchmark.run import RunRequest, prepare
+
+WRONG = [
+    ("[robustness.attack.pdg]\n", "robustness.attack.pdg", "did you mean 'pgd'"),
+    ("[defense.jpg]\n", "defense.jpg", "did you mean 'jpeg'"),
+    ("[detector.mahalanobis]\n", "detector.mahalanobis", "maha"),
+    ("[robustness.attack.square2]\nmethod = 'square'\nnorm = 'l2'\n", "robustness.attack.square2.norm", "linf"),
+    ("[robustness.attack.cw]\nmethod = 'cw-linf'\nnorm = 'l2'\n", "robustness.attack.cw.norm", "linf"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nstep = 3\n", "robustness.attack.x", "did you mean 'steps'"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nepsilon = 'big'\n", "robustness.attack.x.epsilon", "8/255"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nepsilon = -0.1\n", "robustness.attack.x.epsilon", "0 or more"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nnorm = 'l7'\n", "robustness.attack.x.norm", "correct"),
+    (
+        "[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'hfc'\n",
+        "robustness.attack.x.objective",
+        "[detection.attack",
+    ),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'magin'\n", "robustness.attack.x.objective", "margin"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'dlr'\n", "robustness.attack.x.objective", "margin"),
+    ("[robustness.attack.x]\nmethod = 'square'\nobjective = 'margin'\n", "robustness.attack.x.objective", "remove"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\ngradient = 'magic'\n", "robustness.attack.x.gradient", "correct"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\neot_samples = 0\n", "eot_samples", "correct"),
+    (
+        "[detection.attack.y]\nmethod = 'bim'\ntrained_on = 'bmi'\n",
+        "detection.attack.y.trained_on",
+        "did you mean 'bim'",
+    ),
+    ("[evaluatoin]\n", "evaluatoin", "did you mean 'evaluation'"),
+    ("[profile.fast]\n", "profile", "quick"),
+]
+
+
+@pytest.mark.parametrize(("added", "where", "remedy"), WRONG)
+def test_wrong_suites_name_the_file_the_key_and_the_remedy(
+    added: str, where: str, remedy: str, suite_file: Callable[..., Path]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        prepare(RunRequest(str(suite_file(added))))
+    assert "tiny.toml" in caught.value.where
+    assert where in caught.value.where
+    assert remedy in caught.value.remedy
+
+
+def test_a_detection_table_needs_a_detector(suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    path.write_text(path.read_text().replace("[detector.kd]\n[detector.svm]\n", ""))
+    with pytest.raises(UserError, match="no detector"):
+        prepare(RunRequest(str(path)))
+
+
+@pytest.mark.parametrize("field", ["defenses", "attacks", "detectors"])
+def test_a_filter_that_matches_nothing_is_refused(field: str, suite_file: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="matches nothing"):
+        prepare(RunRequest(str(suite_file()), selection=Selection(**{field: ("nothing*",)})))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("name = ", "not TOML"), ("\xff\xfe", "missing key"), ("name = 'x'\ntitle = 'y'\n", "missing key")],
+)
+def test_files_that_are_no_suite(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(text if "\xff" not in text else "", encoding="utf-8")
+    with pytest.raises(UserError, match=words):
+        prepare(RunRequest(str(path)))
+
+
+def test_an_unknown_suite_names_those_that_exist() -> None:
+    with pytest.raises(UserError) as caught:
+        prepare(RunRequest("chest-xry"))
+    assert "chest-xray" in caught.value.remedy
+
+
+def test_globs_choose_cells(suite_file: Callable[..., Path]) -> None:
+    selection = Selection(defenses=("n*",), attacks=("bim*",), detectors=("k*",))
+    cells = prepare(RunRequest(str(suite_file()), selection=selection)).plan.cells
+    assert {(c.defense, c.attack, c.detector) for c in cells} == {
+        ("none", "clean", "none"),
+        ("none", "bim", "kd"),
+        ("none", "bim+hfc", "kd"),
+    }

@@ -1,0 +1,187 @@
+"""Whole runs on drawn images: what they leave, and that the same run gives the same bytes."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from attacks.base import Attack, Stop
+from attacks.victim import Victim
+from benchmark.noise import Noise
+from benchmark.plan import Selection
+from benchmark.run import RunRequest, execute, prepare
+from benchmark.store import Store
+from leaderboard.board import read_board
+from leaderboard.publish import publish
+
+TABLES = ("leaderboard.md", "rows.csv")
+
+
+def run(suite: Path, out: Path, **request: object) -> Store:
+    prepared = prepare(RunRequest(str(suite), out=out, **request))  # type: ignore[arg-type]
+    execute(prepared, publish)
+    return Store(out)
+
+
+def tables(out: Path) -> list[bytes]:
+    return [(out / name).read_bytes() for name in TABLES]
+
+
+def command(suite: Path, out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "benchmark", "run", "--suite", str(suite), "--out", str(out), *more]
+
+
+def test_a_run_leaves_one_record_per_sample_and_cell(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    store = run(suite_file(), tmp_path / "run")
+    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
+    required = "defense attack detector sample_id label clean_prediction adversarial_prediction robust linf l2 forwards"
+    assert set((required + " backwards detector_score").split()) <= set(samples.columns)
+    assert not samples.duplicated(["table", "defense", "attack", "detector", "sample_id"]).any()
+    robustness = samples[samples["table"] == "robustness"]
+    assert set(robustness.groupby(["defense", "attack"]).size()) == {40}
+    wrong = robustness[robustness["clean_prediction"] != robustness["label"]]
+    assert not wrong["robust"].any()
+    assert (wrong["linf"] == 0).all()
+    assert robustness["linf"].max() <= 8 / 255 + 1e-6
+    board = read_board(store.root)
+    row = next(r for r in board.robustness if r.defense == "none")
+    attacks = robustness[(robustness["defense"] == "none")].pivot_table(
+        index="sample_id", columns="attack", values="robust"
+    )
+    assert row.worst is not None
+    assert row.worst.value == pytest.approx(float(attacks.all(axis=1).mean()))
+
+
+def test_batch_size_does_not_matter(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    one, other = tmp_path / "16", tmp_path / "128"
+    run(suite_file(), one, batch_size="16")
+    run(suite_file(), other, batch_size="128")
+    assert tables(one) == tables(other)
+    pd.testing.assert_frame_equal(pd.read_parquet(one / "samples.parquet"), pd.read_parquet(other / "samples.parquet"))
+
+
+def test_a_limit_keeps_the_random_numbers_of_each_image(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    selection = {"defenses": ("none",), "attacks": ("pgd",)}
+    few, many = (run(suite_file(), tmp_path / str(n), selection=Selection(**selection, limit=n)).root for n in (10, 30))
+    small, large = (
+        pd.read_parquet(p / "samples.parquet").query("attack == 'pgd'").set_index("sample_id") for p in (few, many)
+    )
+    assert len(small) == 10
+    pd.testing.assert_frame_equal(small, large.loc[small.index])
+
+
+def test_killed_at_random_moments_the_tables_are_the_same(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    suite = suite_file()
+    started = time.monotonic()
+    subprocess.run(command(suite, tmp_path / "whole"), check=True, capture_output=True)
+    duration = time.monotonic() - started
+    moments = random.Random(0)
+    kills = 0
+    while kills < 5:
+        process = subprocess.Popen(
+            command(suite, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(moments.uniform(0.3, 0.9) * duration)
+        process.send_signal(signal.SIGKILL)
+        kills += 1
+        process.wait()
+    subprocess.run(command(suite, tmp_path / "killed"), check=True, capture_output=True)
+    assert tables(tmp_path / "whole") == tables(tmp_path / "killed")
+
+
+def test_a_finished_run_computes_nothing(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    suite = suite_file()
+    run(suite, tmp_path / "run")
+    before = tables(tmp_path / "run")
+    prepared = prepare(RunRequest(str(suite), out=tmp_path / "run"))
+    tally = execute(prepared, publish)
+    assert not tally.computed
+    assert tables(tmp_path / "run") == before
+
+
+def test_an_attack_that_raises_is_an_error_and_the_others_go_on(
+    suite_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    class Crashes(Attack):
+        name = "crashes-in-tests"
+
+        def run(self, victim: Victim, x: torch.Tensor, noise: Noise, stop: Stop) -> torch.Tensor:
+            raise ZeroDivisionError("on purpose")
+
+    store = run(suite_file("[robustness.attack.crashes-in-tests]\n"), tmp_path / "run")
+    rows = {r.defense: r for r in read_board(store.root).robustness}
+    crashed = next(a for a in rows["none"].attacks if a.attack == "crashes-in-tests")
+    assert crashed.status == "error"
+    assert "on purpose" in crashed.reason
+    assert rows["none"].status == "error"
+    assert rows["none"].worst is None
+    assert next(a for a in rows["none"].attacks if a.attack == "pgd").robust is not None
+    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
+    assert "crashes-in-tests" not in set(samples["attack"])
+
+
+def test_exit_codes_of_the_command_line(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    suite = suite_file()
+    wrong = subprocess.run(
+        command(suite, tmp_path / "x", "--attack", "nothing"), capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
+    process = subprocess.Popen(
+        command(suite, tmp_path / "y"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "train" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    plugin = tmp_path / "bad.py"
+    plugin.write_text(
+        "from attacks.base import Attack\n"
+        "class Bad(Attack):\n"
+        "    '''Raises.'''\n"
+        "    name = 'bad-in-tests'\n"
+        "    def run(self, victim, x, noise, stop):\n"
+        "        raise RuntimeError('on purpose')\n"
+    )
+    with_bad = suite_file("[robustness.attack.bad-in-tests]\n")
+    failed = subprocess.run(
+        command(with_bad, tmp_path / "z", "--plugin", str(plugin), "--attack", "bad*", "--attack", "fgsm"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1, failed.stderr
+    assert "on purpose" in failed.stdout + failed.stderr
+    assert (tmp_path / "z" / "leaderboard.md").is_file()
+
+
+def test_running_out_of_memory_halves_the_batch() -> None:
+    from benchmark.batching import BatchSize
+
+    seen = []
+
+    def work(rows: slice) -> list[int]:
+        size = rows.stop - rows.start
+        seen.append(size)
+        if size > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return list(range(rows.start, rows.stop))
+
+    batches = BatchSize(16)
+    assert [i for part in batches.map(10, work) for i in part] == list(range(10))
+    assert seen == [10, 8, 4, 2, 2, 2, 2, 2]
+    with pytest.raises(ValueError, match="other"):
+        batches.map(4, lambda rows: (_ for _ in ()).throw(ValueError("other")))
