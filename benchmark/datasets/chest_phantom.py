@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -74,9 +76,21 @@ def draw(numbers: Tensor, size: int) -> tuple[Tensor, Tensor]:
     pixels = torch.empty(len(numbers), 1, size, size, dtype=torch.uint8)
     labels = torch.empty(len(numbers), dtype=torch.int64)
     batch = max(1, _PIXELS_AT_ONCE // size**2)
-    for start in range(0, len(numbers), batch):
-        rows = slice(start, start + batch)
-        images, diseased = draw_chests(numbers[rows], size)
-        pixels[rows, 0] = images.mul(255).round().to(torch.uint8)
-        labels[rows] = diseased.long()
+    with _one_thread():
+        for start in range(0, len(numbers), batch):
+            rows = slice(start, start + batch)
+            images, diseased = draw_chests(numbers[rows], size)
+            pixels[rows, 0] = images.mul(255).round().to(torch.uint8)
+            labels[rows] = diseased.long()
     return pixels, labels
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Thousands of short operations: where other programs are busy, threads wait for each other longer than they work.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

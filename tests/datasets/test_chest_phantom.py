@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmark.datasets.chest_drawing import draw_chests
 from benchmark.datasets.chest_phantom import ChestPhantom, draw
 from benchmark.errors import UserError
 
@@ -28,13 +29,16 @@ def test_each_image_depends_on_its_number_alone():
 
 def test_pixels_are_the_same_bytes_for_any_number_of_threads():
     before = torch.get_num_threads()
+    drawn = []
     try:
-        torch.set_num_threads(1)
-        one = draw(torch.arange(300), 28)[0]
-        torch.set_num_threads(3)
-        assert torch.equal(draw(torch.arange(300), 28)[0], one)
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            drawn.append(draw_chests(torch.arange(300), 28)[0].mul(255).round())
+        draw(torch.arange(10), 28)
+        assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+    assert torch.equal(*drawn)
 
 
 def test_fingerprint_is_that_of_every_other_machine():
