@@ -25,10 +25,11 @@ from defenses.base import DefendedModel, Defense, FitData
 class AdversarialTraining(Defense):
     """Trains the classifier further on PGD examples and keeps the epoch most robust on validation images.
 
-    The inner maximisation is L∞ PGD from a random start, in eval mode. Its ε grows from 0 during the first part of
-    the training: at full strength from the start a small network may learn to name the commoner class alone. The
-    loss counts every class alike. The epoch kept is the one with the best balanced accuracy under PGD on the
-    validation images, and for two classes the operating threshold is the one that gives it.
+    Training starts from the classifier's own weights. The inner maximisation is L∞ PGD from a random start, in eval
+    mode; its ε grows from 0 during the first part of the training, which leaves a small network a little more robust
+    than full strength from the start. The loss counts every class alike, so that calling every image by the commoner
+    class does not pay. The epoch kept is the one with the best balanced accuracy under PGD on the validation images,
+    and for two classes the operating threshold is the one that gives it.
 
     Args:
         epsilon: L∞ bound trained for, on pixels in [0, 1].
