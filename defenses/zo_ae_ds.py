@@ -1,0 +1,232 @@
+"""ZO-AE-DS: denoised smoothing through an autoencoder, trained by querying the classifier."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import UserError, did_you_mean
+from benchmark.noise import Noise
+from defenses import zeroth_order
+from defenses.base import DecisionRule, DefendedModel, Defense, FitData, Passes
+from defenses.zeroth_order.black_box import BlackBox
+from defenses.zeroth_order.estimators import (
+    Loss,
+    coordinate_gradient_estimate,
+    random_gradient_estimate,
+    unit_sphere,
+)
+from defenses.zeroth_order.purifier import Purifier
+from defenses.zeroth_order.reconstruction import fit_reconstruction
+from defenses.zeroth_order.stability import StabilityObjective, fit_stability
+
+_ESTIMATORS = ("rge", "cge")
+_WHOLE_NUMBERS = {
+    "directions": 1,
+    "latent": 1,
+    "width": 2,
+    "depth": 2,
+    "denoiser_epochs": 0,
+    "autoencoder_epochs": 0,
+    "steps": 0,
+    "votes": 1,
+}
+_NUMBERS = ("sigma", "gamma", "denoising", "mu", "learning_rate")
+_POSITIVE = ("mu", "learning_rate")
+
+
+class ZOAEDS(Defense):
+    """Denoised smoothing for a classifier that can only be queried: x → Dec(Enc(D(x + σδ))), δ ~ N(0, I).
+
+    Three trainings: denoiser D by squared error on noisy images; autoencoder by squared error on clean images; then,
+    with the decoder taken as part of the black box, D and Enc by
+
+        E_δ[κ ‖D(x+σδ) − x‖² + γ w CE(f(Dec(Enc(D(x+σδ)))), f(x))],
+
+    the gradient of the cross-entropy CE being estimated in the latent from queries. f(x) is the class that the
+    classifier names for the clean image, as in the reference implementation, and w makes each named class count alike.
+    At inference all three are ordinary networks: a white-box attacker differentiates through them and averages over δ.
+
+    Args:
+        sigma: σ (not σ²) of the noise, on [0, 1] pixels; 0 gives the autoencoder alone.
+        gamma: γ, weight of the cross-entropy; 0 asks the classifier nothing.
+        denoising: κ, weight of the squared error per image; 0 with γ > 0 is the loss of Zhang et al.'s code.
+        estimator: "rge" (random directions) or "cge" (coordinates, 2d queries an image and step).
+        directions: q, random directions per image and step for "rge", which asks q + 1 queries.
+        mu: μ, length of a probe, in standard deviations of the latent.
+        latent: Wanted latent size d; the nearest that a grid of at most 8 × 8 cells allows is taken.
+        width: Channels of hidden layers.
+        depth: Convolutions of the denoiser.
+        denoiser_epochs: Epochs of training D before any query.
+        autoencoder_epochs: Epochs of training Enc and Dec before any query.
+        steps: Zeroth-order steps, of 64 images each.
+        learning_rate: Adam's, at the first zeroth-order step.
+        votes: Draws of δ that one decision rests on.
+        decision_rule: "mean-logits" or "majority-vote".
+
+    Attributes:
+        queries_: Images that the last `fit` asked the classifier about.
+    """
+
+    name = "zo-ae-ds"
+    source = "Zhang et al. 2022, 'How to robustify black-box ML models? A zeroth-order optimization perspective', ICLR"
+    randomized = True
+    purifier = True
+    query_only = True
+
+    queries_: int = 0
+
+    def __init__(
+        self,
+        *,
+        sigma: float = 0.15,
+        gamma: float = 1.0,
+        denoising: float = 1.0,
+        estimator: str = "rge",
+        directions: int = 20,
+        mu: float = 0.005,
+        latent: int = 192,
+        width: int = 32,
+        depth: int = 4,
+        denoiser_epochs: int = 2,
+        autoencoder_epochs: int = 6,
+        steps: int = 150,
+        learning_rate: float = 1e-3,
+        votes: int = 8,
+        decision_rule: str = DecisionRule.MEAN_LOGITS.value,
+    ) -> None:
+        self.sigma = sigma
+        self.gamma = gamma
+        self.denoising = denoising
+        self.estimator = estimator
+        self.directions = directions
+        self.mu = mu
+        self.latent = latent
+        self.width = width
+        self.depth = depth
+        self.denoiser_epochs = denoiser_epochs
+        self.autoencoder_epochs = autoencoder_epochs
+        self.steps = steps
+        self.learning_rate = learning_rate
+        self.votes = votes
+        self.decision_rule = decision_rule
+
+    @classmethod
+    def source_digest(cls) -> str:
+        """Hash of the class's sources and of the zeroth-order training, which determine the weights together."""
+        digest = hashlib.sha256(super().source_digest().encode())
+        for file in sorted(Path(zeroth_order.__file__).parent.glob("*.py")):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def fit(self, classifier: nn.Module, data: FitData) -> None:
+        """Train the three networks; `classifier` is only queried, and is the same afterwards.
+
+        Raises:
+            UserError: A setting is out of range, or there are no images to train or validate on.
+        """
+        self._check()
+        if len(data.train) == 0 or len(data.validation) == 0:
+            raise UserError(
+                "there are no training or no validation images",
+                where=f"defense {self.name!r}",
+                remedy="give some of both",
+            )
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            self._train(classifier, data)
+
+    def _train(self, classifier: nn.Module, data: FitData) -> None:
+        purifier = self._purifier(data.train.shape)
+        purifier.initialise(torch.Generator().manual_seed(data.seed))
+        purifier.to(data.device)
+        black_box = BlackBox(classifier)
+        fit_reconstruction(
+            purifier.denoiser,
+            lambda x, noise: x + self.sigma * noise.stream("smoothing").normal(x.shape[1:]),
+            data,
+            epochs=self.denoiser_epochs,
+            stream="denoiser",
+            report=lambda done: data.report(0.25 * done, "denoiser"),
+        )
+        fit_reconstruction(
+            nn.Sequential(purifier.encoder, purifier.decoder),
+            lambda x, _noise: x,
+            data,
+            epochs=self.autoencoder_epochs,
+            stream="autoencoder",
+            report=lambda done: data.report(0.25 + 0.25 * done, "autoencoder"),
+        )
+        purifier.standardise(data.train, data.device)
+        if self.gamma > 0 and self.steps > 0:
+            fit_stability(
+                purifier,
+                black_box,
+                StabilityObjective(self.sigma, self.gamma, self.denoising, self._estimate),
+                data,
+                steps=self.steps,
+                learning_rate=self.learning_rate,
+                report=lambda done: data.report(0.5 + 0.5 * done, f"{black_box.queries} queries"),
+            )
+        self.queries_ = black_box.queries
+        shape = torch.tensor(data.train.shape)
+        self.weights_ = {"shape": shape} | {k: v.detach().cpu().clone() for k, v in purifier.state_dict().items()}
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        """The classifier behind the trained networks.
+
+        Raises:
+            UserError: `fit` has not run and no weights were given back.
+        """
+        self._check()
+        if not self.weights_:
+            raise UserError(
+                "the defense has no weights", where=f"defense {self.name!r}", remedy="call fit before defend"
+            )
+        weights = dict(self.weights_)
+        channels, height, width = weights.pop("shape").tolist()
+        purifier = self._purifier((channels, height, width))
+        purifier.load_state_dict(weights)
+        parameter = next(classifier.parameters(), None)
+        purifier.to("cpu" if parameter is None else parameter.device).eval().requires_grad_(False)
+        return DefendedModel(
+            classifier,
+            purify=lambda x, noise: purifier(x + self.sigma * noise.stream("smoothing").normal(x.shape[1:])),
+            networks=[purifier],
+            purify_passes=Passes(forwards=1),
+            votes=self.votes,
+            randomized=True,
+            decision_rule=DecisionRule(self.decision_rule),
+        )
+
+    def _purifier(self, shape: tuple[int, int, int]) -> Purifier:
+        return Purifier(shape, latent=self.latent, width=self.width, depth=self.depth)
+
+    def _estimate(self, loss: Loss, points: Tensor, noise: Noise) -> Tensor:
+        if self.estimator == "cge":
+            return coordinate_gradient_estimate(loss, points, self.mu)
+        directions = unit_sphere(noise.normal((self.directions, points.shape[1])))
+        return random_gradient_estimate(loss, points, directions, self.mu)
+
+    def _check(self) -> None:
+        where = f"defense {self.name!r}"
+        choices = (
+            ("estimator", self.estimator, _ESTIMATORS),
+            ("decision_rule", self.decision_rule, tuple(DecisionRule)),
+        )
+        for key, value, known in choices:
+            if value not in known:
+                remedy = did_you_mean(str(value), [str(k) for k in known])
+                raise UserError(f"{key} {value!r} is unknown", where=where, remedy=remedy)
+        for key, lowest in _WHOLE_NUMBERS.items():
+            value = getattr(self, key)
+            if not isinstance(value, int) or value < lowest:
+                raise UserError(f"{key} is {value!r}", where=where, remedy=f"give a whole number of {lowest} or more")
+        for key in _NUMBERS:
+            value = getattr(self, key)
+            if not isinstance(value, int | float) or not 0 <= value < math.inf or (value == 0 and key in _POSITIVE):
+                bound = "above 0" if key in _POSITIVE else "of 0 or more"
+                raise UserError(f"{key} is {value!r}", where=where, remedy=f"give a number {bound}")
