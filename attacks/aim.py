@@ -14,10 +14,13 @@ class Aim:
     Attributes:
         labels: True classes, int64 [B].
         targets: Wanted classes, int64 [B], or None for an untargeted attack.
+        sample_ids: The images' numbers, int64 [B], for objectives that keep something per image (a guide); None where
+            nothing does.
     """
 
     labels: Tensor
     targets: Tensor | None = None
+    sample_ids: Tensor | None = None
 
     def reached(self, logits: Tensor) -> Tensor:
         """Which rows of `logits` [B, K] are a success: bool [B]. NaN logits are never one."""
@@ -33,7 +36,9 @@ class Aim:
         return others - own if self.targets is None else own - others
 
     def __getitem__(self, rows: Tensor | slice) -> Aim:
-        return Aim(self.labels[rows], None if self.targets is None else self.targets[rows])
+        targets = None if self.targets is None else self.targets[rows]
+        sample_ids = None if self.sample_ids is None else self.sample_ids[rows]
+        return Aim(self.labels[rows], targets, sample_ids)
 
 
 def other_class(labels: Tensor, logits: Tensor) -> Tensor:

@@ -8,14 +8,15 @@ from enum import StrEnum
 from typing import Any, ClassVar, final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attacks.aim import Aim
 from attacks.ball import TOLERANCE, Ball, perturbation_size
 from attacks.gradients import Autograd, GradientEstimator
 from attacks.objectives import CrossEntropy, Objective
-from attacks.victim import Counter, Oracle, Victim
+from attacks.victim import Blind, Counter, Oracle, Victim
 from benchmark.frozen import frozen
+from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.plugin import Plugin
 from benchmark.threat import Access, Epsilon, Norm
@@ -49,6 +50,27 @@ class Composition:
     objective: Objective | None = None
     estimator: GradientEstimator = field(default_factory=Autograd)
     stop: Stop = Stop.FIRST_SUCCESS
+
+
+@dataclass(frozen=True)
+class Aids:
+    """What an attacker may have beside the victim; handed to `prepare` once, before the first batch.
+
+    Attributes:
+        model: The defended model, for attacks with gradient access; None for others.
+        train: Clean training images.
+        classes: Number of classes.
+        proxies: Classifiers that the attacker has trained, frozen, in eval mode; as many as `proxies` asks for.
+        seed: Seed of everything random in preparation.
+        device: Where to compute.
+    """
+
+    model: DefendedModel | None
+    train: LabeledImages
+    classes: int
+    proxies: tuple[nn.Module, ...]
+    seed: int
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -98,6 +120,8 @@ class Attack(Plugin):
         batch_coupled: The rows of a batch share random numbers or a stopping rule (some libraries' attacks), so
             the harness always calls it with the same batches, whatever the batch size asked for.
         batch_rows: The size of those batches.
+        minimal: It looks for the nearest adversarial image and may end beyond ε; an image that does counts as failed.
+        proxies: How many classifiers of the attacker's own it needs; a transfer attack may make this a setting.
     """
 
     kind = "attack"
@@ -105,13 +129,19 @@ class Attack(Plugin):
     access: ClassVar[Access] = Access.GRADIENT
     batch_coupled: ClassVar[bool] = False
     batch_rows: ClassVar[int] = 64
+    minimal: ClassVar[bool] = False
+    proxies: int = 0
+
+    def prepare(self, aids: Aids) -> None:
+        """Learn what does not depend on the attacked images (learned attributes end in `_`); nothing by default."""
 
     @abstractmethod
     def run(self, victim: Any, x: Tensor, noise: Noise, stop: Stop) -> Attempt | Tensor:
         """Attack clean images `x` [B, C, H, W] that the model classifies correctly.
 
         Args:
-            victim: A `Victim` (access "gradient") or an `Oracle` (any other access), with `aim` and `ball`.
+            victim: A `Victim` (access "gradient"), an `Oracle` ("scores", "decisions") or a `Blind` ("surrogate"), with
+                `aim` and `ball`.
             x: Clean images in [0, 1].
             noise: Keyed random numbers, one row per image.
             stop: When to end.
@@ -129,6 +159,10 @@ class Attack(Plugin):
         """The attacker's effort in words, for the threat model."""
         return "one run"
 
+    def bound(self, norm: Norm, epsilon: Epsilon) -> str:
+        """The allowed perturbation in words, for the threat model."""
+        return f"{norm.symbol} ε = {epsilon} on [0, 1] pixels"
+
     @final
     def __call__(self, model: DefendedModel, x: Tensor, aim: Aim, noise: Noise, composition: Composition) -> Outcome:
         """Attack a batch and check the result.
@@ -139,13 +173,15 @@ class Attack(Plugin):
         ball = Ball(composition.norm, composition.epsilon.value, x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)
-        victim: Oracle
+        victim: Blind
         stop = composition.stop
         ignorant = False
         if self.access is Access.GRADIENT:
             objective = composition.objective or self.default_objective()
             victim = Victim(model, objective, composition.estimator, aim, ball, counter, rows)
             ignorant = not composition.estimator.sees_defense
+        elif self.access is Access.SURROGATE:
+            victim = Blind(aim, ball)
         else:
             victim = Oracle(model, aim, ball, counter, rows)
         # Libraries draw from and reseed the global generator; nothing of that may leak out.
@@ -155,7 +191,8 @@ class Attack(Plugin):
             attempt = result if isinstance(result, Attempt) else Attempt(result)
             if ignorant:
                 attempt = Attempt(attempt.x)
-            adversarial = _checked(self.name, attempt.x, ball)
+            submitted = _within_reach(attempt.x, ball) if self.minimal else attempt.x
+            adversarial = _checked(self.name, submitted, ball)
             with torch.no_grad():
                 logits = model.decide(adversarial, noise.stream("verdict"))
         fooled = aim.reached(logits)
@@ -164,6 +201,14 @@ class Attack(Plugin):
         broken_at = torch.full_like(rows, -1) if attempt.broken_at is None else attempt.broken_at
         success = broken_at >= 0 if verified else fooled
         return Outcome(adversarial, success, logits, broken_at, counter.forwards, counter.backwards)
+
+
+def _within_reach(x: Tensor, ball: Ball) -> Tensor:
+    """A nearest-image attack's result, with the clean image wherever it ended beyond the bound."""
+    if x.shape != ball.center.shape:
+        return x
+    beyond = ball.size(x.clamp(0, 1)) > ball.epsilon * (1 + 1e-5) + TOLERANCE
+    return torch.where(beyond.view(-1, 1, 1, 1), ball.center, x)
 
 
 def _checked(name: str, x: Tensor, ball: Ball) -> Tensor:

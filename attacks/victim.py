@@ -27,6 +27,14 @@ class Counter:
         return cls(*(torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2)))
 
 
+class Blind:
+    """The aim and the allowed images, and no model: what a transfer attack receives."""
+
+    def __init__(self, aim: Aim, ball: Ball) -> None:
+        self.aim = aim
+        self.ball = ball
+
+
 @dataclass(frozen=True)
 class Observation:
     """The last image the attack asked about, and the answer."""
@@ -35,7 +43,7 @@ class Observation:
     logits: Tensor
 
 
-class Oracle:
+class Oracle(Blind):
     """A model that can be queried for scores and nothing else: what a black-box attack receives.
 
     Attributes:
@@ -45,8 +53,7 @@ class Oracle:
     """
 
     def __init__(self, model: DefendedModel, aim: Aim, ball: Ball, counter: Counter, rows: Tensor) -> None:
-        self.aim = aim
-        self.ball = ball
+        super().__init__(aim, ball)
         self.observed: Observation | None = None
         self._counter = counter
         self._rows = rows
@@ -114,13 +121,12 @@ class Victim(Oracle):
         self.observed = Observation(x.detach(), ascent.logits)
         return ascent.gradient
 
+    def towards(self, objective: Objective, aim: Aim | None = None) -> Victim:
+        """The same model asked for another objective, or with another aim; passes go on the same account."""
+        return self._with(objective, self.aim if aim is None else aim, self.ball, self._rows)
+
     def __getitem__(self, rows: Tensor) -> Victim:
-        return Victim(
-            self.model,
-            self.objective,
-            self.estimator,
-            self.aim[rows],
-            self.ball[rows],
-            self._counter,
-            self._rows[rows],
-        )
+        return self._with(self.objective, self.aim[rows], self.ball[rows], self._rows[rows])
+
+    def _with(self, objective: Objective, aim: Aim, ball: Ball, rows: Tensor) -> Victim:
+        return Victim(self.model, objective, self.estimator, aim, ball, self._counter, rows)

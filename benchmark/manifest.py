@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import subprocess
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -184,20 +185,14 @@ def _git() -> tuple[str | None, bool | None]:
     """Commit and dirty flag of the checkout that the code runs from; None where it is not one."""
     here = Path(__file__).resolve().parent
 
+    git = shutil.which("git")
+
     def ask(*arguments: str) -> str | None:
+        if git is None:
+            return None
+        command = [git, "-C", str(here), *arguments]
         try:
-            answer = subprocess.run(  # noqa: S603 - fixed arguments
-                [
-                    "git",
-                    "-C",
-                    str(here),
-                    *arguments,
-                ],
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=True,
-            )
+            answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
         except (OSError, subprocess.SubprocessError):
             return None
         return answer.stdout.strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, cast
@@ -174,7 +174,7 @@ class _Planner:
                 )
             for name, detector in detectors.items():
                 detect = DetectStep(features, steps[trained_on], step, name, detector, self.seed)
-                aware = step.objective is not None and step.objective.kind(where="").detector_aware
+                aware = _detector_aware(step.attack, step.objective)
                 threat = self._threat(step, defense, "adaptive" if aware else "oblivious")
                 cells.append(Cell("detection", clean.fit.name, label, name, detect, threat=threat))
         return cells
@@ -203,12 +203,6 @@ class _Planner:
         objective = _objective(table)
         if objective is not None:
             kind = objective.kind(where=f"{where}.objective")
-            if kind.detector_aware and stop is not Stop.NEVER:
-                raise UserError(
-                    f"objective {objective.name!r} is aimed at a detector, and this table has none",
-                    where=f"{where}.objective",
-                    remedy="move the attack to [detection.attack.…]",
-                )
             if attack.access is not Access.GRADIENT:
                 raise UserError(
                     f"attack {attack.name!r} takes no objective: it only queries scores",
@@ -222,6 +216,12 @@ class _Planner:
                     where=f"{where}.objective",
                     remedy='use "margin"',
                 )
+        if _detector_aware(attack, objective) and stop is not Stop.NEVER:
+            raise UserError(
+                "the attack is aimed at a detector, and this table has none",
+                where=f"{where}.objective" if objective else where,
+                remedy="move the attack to [detection.attack.…]",
+            )
         if not _chosen(clean.fit.name, table.defenses):
             return None, "not in this attack's list of defenses"
         gradient = table.gradient
@@ -238,7 +238,8 @@ class _Planner:
             return None, "there are no random draws to average over"
         else:
             draws = table.eot_samples
-        needs_features = objective is not None and objective.kind(where=where).needs_features
+        needs_features = (objective.kind(where=where) if objective else attack.default_objective()).needs_features
+        proxies = tuple(replace(clean.fit.train, seed=self.seed + 1 + i) for i in range(attack.proxies))
         step = AttackStep(
             clean=clean,
             name=label,
@@ -250,6 +251,7 @@ class _Planner:
             eot_samples=draws,
             stop=stop,
             features=self._features(clean) if needs_features else None,
+            proxies=proxies,
             replicates=self.suite.evaluation.replicates,
             seed=self.seed,
         )
@@ -269,6 +271,7 @@ class _Planner:
             resolution=self.data.evaluation.shape[1:],
             classes=len(self.data.classes),
             budget=budget,
+            bound=step.attack.bound(step.norm, step.epsilon),
             knows_defense=step.gradient != "undefended",
             randomized=defense.randomized,
             detector=detector,
@@ -308,6 +311,10 @@ def _objective(table: AttackTable) -> ObjectiveChoice | None:
     if isinstance(table.objective, str):
         return ObjectiveChoice(table.objective)
     return ObjectiveChoice(table.objective.name, table.objective.settings)
+
+
+def _detector_aware(attack: Attack, objective: ObjectiveChoice | None) -> bool:
+    return (objective.kind(where="") if objective else attack.default_objective()).detector_aware
 
 
 def _chosen(label: str, globs: tuple[str, ...]) -> bool:

@@ -90,6 +90,7 @@ class ThreatModel:
         classes: Number of classes.
         operating_threshold: Probability at which a two-class model says "disease"; None for argmax.
         budget: The attacker's effort in words, e.g. "50 steps, 16 EOT samples".
+        bound: The allowed perturbation in words, where norm and ε do not say it (rotations).
         randomized: Whether the defended model draws random numbers at inference.
     """
 
@@ -100,6 +101,7 @@ class ThreatModel:
     resolution: tuple[int, int]
     classes: int
     budget: str
+    bound: str = ""
     knows_defense: bool = True
     randomized: bool = False
     knows_randomness: bool = False
@@ -117,10 +119,11 @@ class ThreatModel:
             "oblivious": "a detector is present that the attacker ignores",
             "adaptive": "a detector is present that the attacker knows",
         }[self.detector]
+        bound = self.bound or f"{self.norm.symbol} ε = {self.epsilon} on [0, 1] pixels"
         decision = f"K = {self.classes}"
         if self.operating_threshold is not None:
             decision += f" at operating threshold {self.operating_threshold:.3f}"
         return (
-            f"{self.access.phrase}, {self.norm.symbol} ε = {self.epsilon} on [0, 1] pixels at {height}×{width}, "
+            f"{self.access.phrase}, {bound} at {height}×{width}, "
             f"{self.goal.value}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."
         )

@@ -12,13 +12,15 @@ from torch import Tensor
 
 from attacks.aim import Aim, other_class
 from attacks.ball import perturbation_size
-from attacks.base import Attack, Composition, Outcome, Stop
+from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import ObjectiveChoice, build_estimator
+from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep, replicate_logits
 from benchmark.steps.features import FeaturesStep
+from benchmark.steps.train import TrainStep
 from benchmark.threat import Access, Epsilon, Norm
 from benchmark.workbench import Workbench
 from defenses.base import DefendedModel, Passes
@@ -38,6 +40,7 @@ class AttackStep(Step):
         stop: Robustness rows end at the first verified success; detection rows run all steps, towards the likeliest
             wrong class.
         features: Training features, where the objective needs them.
+        proxies: Classifiers that the attacker trains on the same images with other seeds, where the attack needs them.
         replicates: Fresh decisions on each adversarial image of a randomized defense.
         seed: Seed of everything random in the attack.
     """
@@ -54,6 +57,7 @@ class AttackStep(Step):
     eot_samples: int
     stop: Stop
     features: FeaturesStep | None
+    proxies: tuple[TrainStep, ...]
     replicates: int
     seed: int
 
@@ -63,7 +67,7 @@ class AttackStep(Step):
 
     @property
     def needs(self) -> tuple[Step, ...]:
-        return (self.clean,) if self.features is None else (self.clean, self.features)
+        return (self.clean, *([self.features] if self.features else []), *self.proxies)
 
     def settings(self) -> dict[str, Any]:
         objective = self.objective.build(self.attack).identity() if self.objective else None
@@ -103,20 +107,26 @@ class AttackStep(Step):
         )
 
     def _attack(self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench) -> Outcome:
-        objective = self.objective.build(self.attack) if self.objective else None
-        if objective is not None and objective.needs_features:
+        objective = self.objective.build(self.attack) if self.objective else self.attack.default_objective()
+        if objective.needs_features:
             assert self.features is not None
             features, _ = self.features.features(bench)
             objective.fit(features, bench.data.train.labels, len(bench.data.classes))
         composition = Composition(
             self.norm, self.epsilon, objective, build_estimator(self.gradient, self.eot_samples), self.stop
         )
+        proxies = tuple(proxy.model(bench).requires_grad_(False) for proxy in self.proxies)
+        informed = model if self.attack.access is Access.GRADIENT else None
+        classes = len(bench.data.classes)
+        with frozen(model):
+            self.attack.prepare(Aids(informed, bench.data.train, classes, proxies, self.seed, bench.device))
         targets = other_class(images.labels, scores) if self.stop is Stop.NEVER else None
 
         def attack(rows: slice) -> Outcome:
-            aim = Aim(images.labels[rows].to(bench.device), None if targets is None else targets[rows].to(bench.device))
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
             noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(f"attack {self.attack.name}")
+            wanted = None if targets is None else targets[rows].to(bench.device)
+            aim = Aim(images.labels[rows].to(bench.device), wanted, noise.sample_ids)
             outcome = self.attack(model, images.floats(rows, device=bench.device), aim, noise, composition)
             bench.progress.advance(len(outcome.success))
             return Outcome.concatenate([outcome])
