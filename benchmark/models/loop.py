@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -43,9 +42,16 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def predict(model: nn.Module, images: LabeledImages, *, device: torch.device) -> Tensor:
-    """Logits [N, K] on the CPU, in eval mode and without gradients."""
+    """Logits [N, K] on the CPU, in eval mode and without gradients; raises UserError when any is not finite."""
     with frozen(model), torch.no_grad():
-        return torch.cat([model(x).float().cpu() for x, _, _ in images.batches(EVALUATION_BATCH, device=device)])
+        logits = torch.cat([model(x).float().cpu() for x, _, _ in images.batches(EVALUATION_BATCH, device=device)])
+    if not bool(logits.isfinite().all()):
+        raise UserError(
+            "the classifier gives logits that are not finite numbers",
+            where=type(model).__name__,
+            remedy="lower learning_rate, or check the weights",
+        )
+    return logits
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:
@@ -124,7 +130,8 @@ def optimize(
     weights = weights.to(device)
     optimizer = _optimizer(model, recipe)
     generator = torch.Generator().manual_seed(seed)
-    batches_per_epoch = math.ceil(len(train) / recipe.batch_size)
+    # Rounded down: a batch of one image has no batch statistics.
+    batches_per_epoch = max(1, len(train) // recipe.batch_size)
     best: tuple[float, ...] = ()
     kept: dict[str, Tensor] = {}
     with seeded(seed, device):
@@ -149,7 +156,7 @@ def optimize(
                 optimizer.step()
                 total += loss.detach()
             model.eval()
-            if not bool(total.isfinite()):
+            if not all(bool(tensor.isfinite().all()) for tensor in (total, *model.state_dict().values())):
                 raise UserError(
                     f"training diverged in epoch {epoch + 1}", where=type(model).__name__, remedy="lower learning_rate"
                 )

@@ -17,7 +17,7 @@ class Recipe:
 
     Attributes:
         epochs: Passes over the training images.
-        batch_size: Images per step; the last batches are evened out, so none is much smaller.
+        batch_size: Images per step, or a few more: batches are evened out, so that none is smaller.
         optimizer: "adam" (with decoupled weight decay) or "sgd" (momentum 0.9, Nesterov).
         learning_rate: Its highest value.
         weight_decay: Strength of weight decay.

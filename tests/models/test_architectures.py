@@ -12,7 +12,7 @@ from benchmark.errors import UserError
 from benchmark.features import recording
 from benchmark.images import LabeledImages
 from benchmark.models.module import Module
-from benchmark.models.pretrained import reachable
+from benchmark.models.pretrained import load_imagenet, reachable
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training import assemble, train_classifier
@@ -96,6 +96,23 @@ def test_damaged_imagenet_weights_in_the_cache_give_a_clear_error(monkeypatch, t
     (tmp_path / "hub" / "checkpoints" / "resnet50-11ad3fa6.pth").write_bytes(b"not weights")
     with pytest.raises(UserError, match="cannot be loaded"):
         train(ResNet50(), stripes(2, 2, seed=0, size=32))
+
+
+def test_imagenet_weights_in_the_cache_fill_all_but_the_head(monkeypatch, tmp_path):
+    from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
+
+    weights = SqueezeNet1_1_Weights.IMAGENET1K_V1
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("benchmark.models.pretrained.reachable", lambda _url: False)
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    published, network = squeezenet1_1(weights=None), squeezenet1_1(weights=None, num_classes=2)
+    head = network.classifier[1].weight.detach().clone()
+    torch.save(published.state_dict(), tmp_path / "hub" / "checkpoints" / weights.url.rsplit("/", 1)[1])
+    load_imagenet(network, weights, head="classifier.1", where="")
+    assert torch.equal(network.classifier[1].weight, head)
+    assert torch.equal(network.features[0].weight, published.features[0].weight)
+    with pytest.raises(UserError, match="do not fit"):
+        load_imagenet(nn.Sequential(nn.Linear(2, 2)), weights, head="classifier.1", where="")
 
 
 def test_a_silent_host_is_given_up_within_ten_seconds(monkeypatch):

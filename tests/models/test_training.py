@@ -9,8 +9,10 @@ from benchmark.models.base import Classifier
 from benchmark.models.loop import augment, optimize, predict
 from benchmark.models.ranking import macro_auroc
 from benchmark.models.recipe import Recipe
+from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training import assemble, train_classifier
+from benchmark.models.wide_resnet import WideResNet
 
 CPU = torch.device("cpu")
 
@@ -183,9 +185,25 @@ def test_a_class_without_images_and_labels_out_of_range_are_refused(stripes):
         train(SmallCNN(epochs=1), stripes(4, 4, 4, seed=0), stripes(4, 4, seed=1))
 
 
-def test_divergence_is_reported(stripes):
-    with pytest.raises(UserError, match="diverged"):
-        train(SmallCNN(epochs=3, learning_rate=1e30), stripes(40, 40, seed=0), stripes(4, 4, seed=1))
+def test_no_batch_is_so_small_that_batch_normalisation_fails(stripes):
+    # 32 × 32 images leave ResNet-50 with one pixel per channel; three images in batches of two leave one over.
+    train(
+        ResNet50(pretrained=False, epochs=1, batch_size=2),
+        stripes(2, 1, seed=0, size=32),
+        stripes(1, 1, seed=1, size=32),
+    )
+
+
+def test_a_wide_resnet_learns(stripes):
+    classifier = train(WideResNet(depth=10, width=1, epochs=3), stripes(150, 150, seed=0), stripes(40, 40, seed=1))
+    test = stripes(60, 60, seed=2)
+    assert (predict(classifier, test, device=CPU).argmax(1) == test.labels).double().mean() > 0.9
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_divergence_is_reported(stripes, epochs):
+    with pytest.raises(UserError, match="diverged|not finite"):
+        train(SmallCNN(epochs=epochs, learning_rate=1e30), stripes(40, 40, seed=0), stripes(4, 4, seed=1))
 
 
 def test_images_below_the_smallest_size_are_refused(stripes):
