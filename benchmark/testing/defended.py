@@ -1,0 +1,210 @@
+"""What must hold of the model that a defense leaves behind."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.frozen import frozen
+from benchmark.noise import Noise
+from benchmark.testing.claims import Claims
+from benchmark.testing.isolation import global_randomness, untouched
+from benchmark.testing.problem import Problem
+from benchmark.testing.slope import slope_ratios
+from defenses.base import MINIMUM_ROWS, DefendedModel, Defense
+
+_IMAGES = 3 * MINIMUM_ROWS
+_ROUNDING = 1e-5
+
+
+class Defended:
+    """A defended model on one task.
+
+    Args:
+        defense: The defense, for its traits.
+        claims: What is claimed of it.
+        problem: The task.
+        classifier: The classifier that is defended.
+        model: What `defend` gave.
+    """
+
+    def __init__(
+        self, defense: Defense, claims: Claims, problem: Problem, classifier: nn.Module, model: DefendedModel
+    ) -> None:
+        self.defense = defense
+        self.claims = claims
+        self.classifier = classifier
+        self.model = model
+        images = problem.evaluation[torch.arange(_IMAGES)]
+        self.x = images.floats()
+        self.noise = Noise.of(0, images.index)
+        self.classes = problem.classes
+        self.on = f"on images of shape {images.shape}"
+
+    def check(self) -> None:
+        """Every claim; raises AssertionError for the first that does not hold."""
+        self._check_traits()
+        self._check_randomness()
+        self._check_batches()
+        self._check_cost()
+        if self.defense.differentiable:
+            self._check_true_gradient()
+        else:
+            self._check_surrogate()
+
+    def purified(self, x: Tensor | None = None, noise: Noise | None = None, *, seed: int = 1) -> Tensor:
+        """The images as the classifier sees them; raises UserError where the defense refuses them."""
+        x, noise = (self.x if x is None else x), noise or self.noise
+        given = x.clone()
+        with (
+            self.claims.works(f"purify {self.on}", may_refuse=True),
+            untouched(self.claims, "purifies", self.classifier),
+            global_randomness(self.claims, "purifies", seed=seed),
+            frozen(self.model),
+            torch.no_grad(),
+        ):
+            purified = self.model.purify(x, noise)
+        self.claims.holds(torch.equal(x, given), "changes the images it is given")
+        self.claims.holds(
+            purified.shape == x.shape and purified.dtype == x.dtype,
+            f"purifies {x.dtype} {list(x.shape)} to {purified.dtype} {list(purified.shape)}",
+        )
+        self.claims.holds(bool(purified.isfinite().all()), "gives purified images with NaN or infinity")
+        return purified
+
+    def decision(self, x: Tensor, noise: Noise) -> Tensor:
+        """The defended model's answer, checked for shape and finiteness."""
+        with self.claims.works(f"decide {self.on}"), frozen(self.model), torch.no_grad():
+            logits = self.model.decide(x, noise)
+        expected = (x.shape[0], self.classes)
+        self.claims.holds(logits.shape == expected, f"answers with shape {list(logits.shape)}, not {list(expected)}")
+        self.claims.holds(bool(logits.isfinite().all()), "answers with NaN or infinity")
+        return logits
+
+    def _check_traits(self) -> None:
+        claims, defense, model = self.claims, self.defense, self.model
+        purified = self.purified()
+        same = torch.equal(purified, self.x)
+        claims.holds(defense.purifier or same, "changes the image and does not say `purifier = True`")
+        claims.holds(not (defense.purifier and same), "says `purifier = True` and gives the image back as it is")
+        with frozen(model), torch.no_grad():
+            kept = torch.equal(model.classify(purified), self.classifier(purified))
+        claims.holds(defense.retrains or kept, "answers with another classifier and does not say `retrains = True`")
+        claims.holds(
+            not (defense.retrains and kept), "says `retrains = True` and answers with the classifier as it was"
+        )
+        claims.holds(
+            model.randomized == defense.randomized,
+            f"says `randomized = {defense.randomized}` and its model says {model.randomized}",
+        )
+        claims.holds(model.votes >= 1, f"decides with {model.votes} votes")
+        if not defense.gradient_at_inference:
+            self._check_no_gradient_needed()
+
+    def _check_no_gradient_needed(self) -> None:
+        expected = self.decision(self.x, self.noise)
+        with (
+            self.claims.works(
+                "classify where autograd is out of reach (or it must say `gradient_at_inference = True`)"
+            ),
+            frozen(self.model),
+            torch.inference_mode(),
+        ):
+            answer = self.model.decide(self.x, self.noise)
+        self.claims.holds(torch.equal(answer, expected), "answers differently where autograd is out of reach")
+
+    def _check_randomness(self) -> None:
+        claims = self.claims
+        first, second = self.purified(seed=2), self.purified(seed=3)
+        claims.holds(torch.equal(first, second), "gives another image the second time, from the same noise")
+        other = self.purified(noise=self.noise.stream("other draws"))
+        changed = not torch.equal(first, other)
+        claims.holds(changed or not self.defense.randomized, "says `randomized = True` and its noise changes nothing")
+        claims.holds(self.defense.randomized or not changed, "uses its noise and does not say `randomized = True`")
+
+    def _check_batches(self) -> None:
+        claims, x, noise = self.claims, self.x, self.noise
+        together = self.decision(x, noise)
+        groups = [torch.arange(start, start + MINIMUM_ROWS) for start in range(0, _IMAGES, MINIMUM_ROWS)]
+        parts = torch.cat([self.decision(x[rows], noise[rows]) for rows in groups])
+        if torch.equal(self._bare(x), torch.cat([self._bare(x[rows]) for rows in groups])):
+            # Where the classifier alone gives the same bits in either batch, so must the defense.
+            claims.holds(torch.equal(parts, together), self._other_logits(parts, together, MINIMUM_ROWS))
+        alone = torch.cat([self.decision(x[i : i + 1], noise[i : i + 1]) for i in range(4)])
+        for answer, size in ((parts, MINIMUM_ROWS), (alone, 1)):
+            expected = together[: len(answer)]
+            claims.holds(_close(answer, expected), self._other_logits(answer, expected, size))
+        order = torch.arange(_IMAGES).flip(0)
+        claims.holds(
+            _close(self.decision(x[order], noise[order]), together[order]),
+            "gives an image another answer when the batch is in another order",
+        )
+
+    def _other_logits(self, answer: Tensor, expected: Tensor, size: int) -> str:
+        worst = float((answer - expected).abs().max())
+        return f"gives an image other logits (by {worst:.3g}) in a batch of {size} than in one of {_IMAGES} {self.on}"
+
+    def _bare(self, x: Tensor) -> Tensor:
+        with frozen(self.classifier), torch.no_grad():
+            logits: Tensor = self.classifier(x)
+        return logits
+
+    def _check_cost(self) -> None:
+        rows = 0
+
+        def count(_module: nn.Module, inputs: tuple[Tensor, ...], _output: object) -> None:
+            nonlocal rows
+            rows += inputs[0].shape[0]
+
+        handles = [network.register_forward_hook(count) for network in self.model.networks]
+        try:
+            self.purified()
+        finally:
+            for handle in handles:
+                handle.remove()
+        declared = self.model.purify_passes.forwards
+        self.claims.holds(
+            rows <= declared * _IMAGES,
+            f"says that purifying an image costs {declared} forward passes, and it costs {rows / _IMAGES:.3g}",
+        )
+
+    def _check_true_gradient(self) -> None:
+        with self.claims.works("be differentiated (or it must say `differentiable = False`)"):
+            ratio = self._slope_ratio()
+        self.claims.holds(
+            ratio is not None, "lets no gradient through to the image and does not say `differentiable = False`"
+        )
+        assert ratio is not None
+        self.claims.holds(
+            0.5 < ratio < 2,
+            f"has a gradient that is not the slope of its answer (slope / gradient = {ratio:.3g}); "
+            "if a stand-in takes its place on the way back, it must say `differentiable = False`",
+        )
+
+    def _check_surrogate(self) -> None:
+        leaf = self.x.clone().requires_grad_()
+        with self.claims.works("give a surrogate for the backward pass"), frozen(self.model):
+            stand_in = self.model.surrogate(leaf)
+        self.claims.holds(
+            stand_in.shape == leaf.shape and stand_in.requires_grad,
+            "has a surrogate that changes the image's shape or has no gradient either",
+        )
+        ratio = None
+        with suppress(RuntimeError):
+            ratio = self._slope_ratio()
+        # A few steps of gradient at inference hardly bend the identity that autograd then sees.
+        self.claims.holds(
+            ratio is None or self.defense.gradient_at_inference or abs(ratio - 1) > 0.02,
+            "has a true gradient and says `differentiable = False`, which would keep it from the attacks",
+        )
+
+    def _slope_ratio(self) -> float | None:
+        with frozen(self.model):
+            ratios = slope_ratios(lambda x: self.model.classify(self.model.purify(x, self.noise)), self.x)
+        return None if ratios is None else float(ratios.median())
+
+
+def _close(answer: Tensor, expected: Tensor) -> bool:
+    return bool(((answer - expected).abs() <= _ROUNDING * (1 + expected.abs())).all())

@@ -1,0 +1,105 @@
+"""The contract of a defense."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import UserError
+from benchmark.frozen import frozen
+from benchmark.steps.fit import QueryOnly
+from benchmark.testing.claims import Claims
+from benchmark.testing.defended import Defended
+from benchmark.testing.isolation import global_randomness, untouched
+from benchmark.testing.problem import Problem, color, grayscale
+from benchmark.testing.settings import check_settings, fresh, instance_of
+from defenses.base import DefendedModel, Defense, FitData, Weights
+
+
+def check_defense(defense: Defense | type[Defense]) -> None:
+    """Check that a defense keeps its contract, on grayscale and on color images.
+
+    Its traits are true; purified images keep their shape and range; random numbers come from the noise alone; an
+    image's answer does not depend on the images beside it; what `fit` learned can be saved and given back; the
+    classifier and the global random state are left alone. It may refuse one of the two kinds of images by a UserError.
+
+    Raises:
+        AssertionError: Saying what is broken.
+    """
+    defense = instance_of(defense, Defense)  # type: ignore[type-abstract]
+    claims = Claims(defense)
+    check_settings(defense, claims)
+    refusals = [_refusal(problem, defense, claims) for problem in (grayscale(), color())]
+    claims.holds(not all(refusals), f"refuses grayscale and color images alike: {refusals[0]}")
+
+
+def _refusal(problem: Problem, defense: Defense, claims: Claims) -> str:
+    """Check everything on one task; gives the reason when the defense was not made for its images, or nothing."""
+    classifier = problem.classifier()
+    try:
+        weights = _fit(defense, problem, classifier, claims, seed=1)
+        again = _fit(defense, problem, classifier, claims, seed=2)
+        model = _defend(defense, classifier, weights, claims)
+        Defended(defense, claims, problem, classifier, model).purified()
+    except UserError as refusal:
+        return str(refusal)
+    claims.holds(_equal(weights, again), "learns other weights when it is fitted again with the same seed")
+    claims.holds(not Defense.weights_, "changes the empty default of `weights_` in place; set the attribute instead")
+    Defended(defense, claims, problem, classifier, model).check()
+    return ""
+
+
+def _fit(defense: Defense, problem: Problem, classifier: nn.Module, claims: Claims, *, seed: int) -> Weights:
+    """The weights that a fresh instance learns, after a round through the file format that they are kept in."""
+    from safetensors.torch import load, save
+
+    reported: list[float] = []
+    data = FitData(
+        train=problem.train,
+        validation=problem.validation,
+        classes=problem.classes,
+        seed=0,
+        device=torch.device("cpu"),
+        report=lambda fraction, _text: reported.append(fraction),
+    )
+    pixels, labels = problem.train.pixels.clone(), problem.train.labels.clone()
+    fitted = fresh(defense)
+    with _task(claims, "fit", "fits", classifier, seed):
+        fitted.fit(QueryOnly(classifier) if defense.query_only else classifier, data)
+    claims.holds(all(0 <= fraction <= 1 for fraction in reported), "reports a share of its fitting outside [0, 1]")
+    claims.holds(
+        torch.equal(pixels, problem.train.pixels) and torch.equal(labels, problem.train.labels),
+        "changes the training images or labels while it fits",
+    )
+    claims.holds(
+        all(isinstance(k, str) and isinstance(v, Tensor) for k, v in fitted.weights_.items()),
+        "has something else than named tensors in `weights_`",
+    )
+    claims.holds(all(bool(v.isfinite().all()) for v in fitted.weights_.values()), "learns weights that are not finite")
+    with claims.works("have its `weights_` saved as safetensors"):
+        return dict(load(save(fitted.weights_)))
+
+
+def _defend(defense: Defense, classifier: nn.Module, weights: Weights, claims: Claims) -> DefendedModel:
+    defending = fresh(defense)
+    defending.weights_ = weights
+    with _task(claims, "defend from its settings and the weights it is given back", "defends", classifier, 3):
+        model = defending.defend(classifier)
+    claims.holds(isinstance(model, DefendedModel), f"defends with a {type(model).__name__}, not a DefendedModel")
+    return model
+
+
+def _task(claims: Claims, infinitive: str, finite: str, classifier: nn.Module, seed: int) -> ExitStack:
+    """Frozen as in a run, with the classifier and the global random state watched."""
+    stack = ExitStack()
+    stack.enter_context(claims.works(infinitive, may_refuse=True))
+    stack.enter_context(untouched(claims, finite, classifier))
+    stack.enter_context(global_randomness(claims, finite, seed=seed))
+    stack.enter_context(frozen(classifier))
+    return stack
+
+
+def _equal(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)

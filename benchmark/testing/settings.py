@@ -1,0 +1,42 @@
+"""What holds of every plug-in, whatever its kind: its name, its constructor, its settings."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from benchmark.plugin import Plugin
+from benchmark.testing.claims import Claims
+
+P = TypeVar("P", bound=Plugin)
+
+
+def instance_of(plugin: P | type[P], kind: type[P]) -> P:
+    """The plug-in itself, or one built with its defaults; raises AssertionError when it is of another kind."""
+    built = plugin() if isinstance(plugin, type) else plugin
+    if not isinstance(built, kind):
+        raise AssertionError(f"{built!r} is not a subclass of {kind.__name__}")
+    return built
+
+
+def fresh(plugin: P) -> P:
+    """Another instance with the same settings, as the harness builds it."""
+    return plugin.from_settings(plugin.settings(), where="benchmark.testing")
+
+
+def check_settings(plugin: Plugin, claims: Claims) -> None:
+    """Name and source are stated, the constructor only stores, and the settings make an equal plug-in."""
+    claims.holds(bool(plugin.name), f"({type(plugin).__name__}) has no `name`, so nothing can refer to it")
+    claims.holds(bool(plugin.source), "has no `source`: name the paper, or say that the method is your own")
+    names = [p.name for p in plugin.parameters()]
+    # Objects that support nothing but being stored.
+    marks = {name: object() for name in names}
+    with claims.works("build when every setting is an arbitrary object (the constructor must only store)"):
+        stored = type(plugin)(**marks)
+    for name in names:
+        claims.holds(
+            getattr(stored, name, None) is marks[name],
+            f"does not store setting {name!r} unchanged under the same name",
+        )
+    with claims.works("build again from its own settings"):
+        again = fresh(plugin)
+    claims.holds(again.settings() == plugin.settings(), "gives other settings when it is built again from its own")
