@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, final
 
@@ -15,6 +15,7 @@ from attacks.ball import TOLERANCE, Ball, perturbation_size
 from attacks.gradients import Autograd, GradientEstimator
 from attacks.objectives import CrossEntropy, Objective
 from attacks.victim import Blind, Counter, Oracle, Victim
+from attacks.watcher import Watcher
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
@@ -63,6 +64,7 @@ class Aids:
         proxies: Classifiers that the attacker has trained, frozen, in eval mode; as many as `proxies` asks for.
         seed: Seed of everything random in preparation.
         device: Where to compute.
+        detector: The fitted detector to deceive, for attacks that need one; None for others.
     """
 
     model: DefendedModel | None
@@ -71,6 +73,7 @@ class Aids:
     proxies: tuple[nn.Module, ...]
     seed: int
     device: torch.device
+    detector: Watcher | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Attack(Plugin):
         batch_rows: The size of those batches.
         minimal: It looks for the nearest adversarial image and may end beyond ε; an image that does counts as failed.
         proxies: How many classifiers of the attacker's own it needs; a transfer attack may make this a setting.
+        needs_detector: It deceives one given detector, so it is run once for each, and `prepare` is handed it fitted.
     """
 
     kind = "attack"
@@ -130,6 +134,7 @@ class Attack(Plugin):
     batch_coupled: ClassVar[bool] = False
     batch_rows: ClassVar[int] = 64
     minimal: ClassVar[bool] = False
+    needs_detector: ClassVar[bool] = False
     proxies: int = 0
 
     def prepare(self, aids: Aids) -> None:
@@ -170,6 +175,8 @@ class Attack(Plugin):
         Raises:
             AttackError: The result has another shape, is not finite, leaves [0, 1] or the allowed ball.
         """
+        if aim.sample_ids is None:
+            aim = replace(aim, sample_ids=noise.sample_ids)
         ball = Ball(composition.norm, composition.epsilon.value, x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)

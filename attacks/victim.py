@@ -11,6 +11,7 @@ from attacks.aim import Aim
 from attacks.ball import Ball
 from attacks.gradients import GradientEstimator
 from attacks.objectives import Objective
+from benchmark.features import Features, recording
 from benchmark.noise import Noise
 from defenses.base import DefendedModel
 
@@ -120,6 +121,24 @@ class Victim(Oracle):
         self._charge(passes.forwards, passes.backwards)
         self.observed = Observation(x.detach(), ascent.logits)
         return ascent.gradient
+
+    def features(self, x: Tensor, noise: Noise) -> tuple[Features, Tensor]:
+        """What a detector sees of some images: hidden features of the classifier, and logits [B·n, K]; no gradient.
+
+        Args:
+            x: n images for each of the victim's, in succession: [B·n, C, H, W].
+            noise: Keyed random numbers of a randomized defense, one row per row of `x`.
+        """
+        with torch.no_grad():
+            purified = self.model.purify(x.detach(), noise)
+            with recording(self.model.classifier) as seen:
+                logits = self.model.classify(purified)
+        count, passes = x.shape[0], self.model.purify_passes
+        copies = count // max(1, self._rows.shape[0])
+        self._charge(copies * (1 + passes.forwards), copies * passes.backwards)
+        assert seen.penultimate is not None
+        # Small batches are padded on their way in; only the first rows are images.
+        return Features([layer[:count] for layer in seen.layers], seen.penultimate[:count]), logits
 
     def towards(self, objective: Objective, aim: Aim | None = None) -> Victim:
         """The same model asked for another objective, or with another aim; passes go on the same account."""

@@ -97,3 +97,14 @@ class Detector(Plugin):
     def score(self, features: FeatureSet) -> Floats:
         """One score per image: [N], finite, higher = more adversarial."""
         raise NotImplementedError
+
+    def differentiable_score(self, layers: list[Tensor], penultimate: Tensor, logits: Tensor) -> Tensor | None:
+        """The score, or a stand-in that ranks images alike, with a gradient; for attacks that know the detector.
+
+        Args:
+            layers, penultimate, logits: As in `FeatureSet`, on any device, with gradients to the image.
+
+        Returns:
+            One score per image [N]; None, the default, where there is none, so that attacks query `score` instead.
+        """
+        del layers, penultimate, logits
