@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from detectors.base import Floats, Integers
 
@@ -35,3 +37,12 @@ def decision(model: Any, statistics: Floats) -> Floats:
     if not len(statistics):
         return np.empty(0)
     return np.asarray(model.decision_function(statistics), dtype=np.float64)
+
+
+def differentiable_decision(model: Any, statistics: Tensor) -> Tensor:
+    """`decision` of what `fit_regression` gave, on float64 `statistics` [N, L] in torch, with a gradient: [N]."""
+    scaler, regression = model[0], model[-1]
+    mean, scale, weights = (
+        torch.as_tensor(v, device=statistics.device) for v in (scaler.mean_, scaler.scale_, regression.coef_[0])
+    )
+    return (statistics - mean) / scale @ weights + float(regression.intercept_[0])

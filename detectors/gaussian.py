@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from detectors.base import Floats, Integers
 
@@ -64,6 +66,15 @@ class TiedGaussian:
         """Squared Mahalanobis distance of each row of `values` [N, C] to each class mean: [N, K]."""
         whitened, means = self._whitened(values)
         return np.stack([((whitened - mean) ** 2).sum(axis=1) for mean in means], axis=1)
+
+    def differentiable_distances(self, values: Tensor) -> Tensor:
+        """`squared_distances` of float64 `values` [N, C] in torch, with a gradient: [N, K]."""
+        factor, means = (torch.as_tensor(v, device=values.device) for v in (self.factor, self.means))
+        centre = means.mean(0)
+        both = torch.linalg.solve_triangular(factor, torch.cat([values - centre, means - centre]).T, upper=False).T
+        whitened, whitened_means = both[: len(values)], both[len(values) :]
+        squared: Tensor = (whitened[:, None, :] - whitened_means).square().sum(2)
+        return squared
 
     def gradient(self, values: Floats) -> Floats:
         """Gradient of the squared distance to the closest class mean, 2 Σ⁻¹(x − μ): [N, C]."""

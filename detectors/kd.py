@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import torch
+from torch import Tensor
 
 from benchmark.errors import UserError
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from detectors.kernel_density import choose_bandwidth, log_density
+from detectors.kernel_density import choose_bandwidth, log_density, squared_distances
 from detectors.preconditions import finite, require_classes
 from detectors.principal_components import PrincipalComponents
 
@@ -63,3 +67,17 @@ class KernelDensity(Detector):
             rows = predictions == label
             scores[rows] = -log_density(projected[rows], centres, self.bandwidth_)
         return scores
+
+    def differentiable_score(self, layers: list[Tensor], penultimate: Tensor, logits: Tensor) -> Tensor:
+        """The same −log p(features | predicted class), in torch."""
+        z = penultimate.double()
+        mean, axes = (torch.as_tensor(v, device=z.device) for v in (self.projection_.mean, self.projection_.axes))
+        projected, predictions = (z - mean) @ axes, logits.argmax(1)
+        spread = 2 * self.bandwidth_**2
+        by_class = []
+        for points in self.centres_:
+            centres = torch.as_tensor(points, device=z.device)
+            kernels = squared_distances(projected, centres) / -spread
+            normalisation = 0.5 * centres.shape[1] * math.log(math.pi * spread) + math.log(len(centres))
+            by_class.append(normalisation - kernels.logsumexp(1))
+        return torch.stack(by_class, dim=1).gather(1, predictions[:, None]).squeeze(1)

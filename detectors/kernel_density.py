@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 from detectors.base import Floats
 
@@ -31,6 +32,15 @@ def log_density(queries: Floats, centres: Floats, bandwidth: float) -> Floats:
     for rows in _chunks(len(queries), len(centres)):
         densities[rows] = _from_squares(_squared_distances(queries[rows], centres), bandwidth, queries.shape[1])
     return densities
+
+
+def squared_distances(queries: Tensor, centres: Tensor) -> Tensor:
+    """Squared distance of each of N to each of n points in torch, with a gradient: [N, n].
+
+    Expanded, so that no [N, n, D] array is built; in float64, since the squares cancel for close points.
+    """
+    a, b = queries.double(), centres.double()
+    return a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * (a @ b.T)
 
 
 def choose_bandwidth(points_by_class: Sequence[Floats], *, seed: int) -> float:

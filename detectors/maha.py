@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.features import recording
 from benchmark.frozen import frozen
-from detectors.adversarial_regression import adversarial_labels, decision, fit_regression
+from detectors.adversarial_regression import (
+    adversarial_labels,
+    decision,
+    differentiable_decision,
+    fit_regression,
+)
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.gaussian import TiedGaussian
 from detectors.preconditions import finite, require_adversarial, require_classes
@@ -86,6 +91,17 @@ class Mahalanobis(Detector):
     def score(self, features: FeatureSet) -> Floats:
         """Log-odds of being adversarial: [N]."""
         return decision(self.regression_, self.distances(features))
+
+    def differentiable_score(self, layers: list[Tensor], penultimate: Tensor, logits: Tensor) -> Tensor:
+        """The log-odds that the detector gives without its input step, in torch.
+
+        The step is at most a fraction of a grey level and every image takes it, so images rank nearly alike without.
+        """
+        distances = [
+            gaussian.differentiable_distances(layer.double()).amin(1)
+            for gaussian, layer in zip(self.gaussians_, layers, strict=True)
+        ]
+        return differentiable_decision(self.regression_, torch.stack(distances, dim=1))
 
     def _layers_after_step(self, features: FeatureSet) -> list[Floats]:
         batches = []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from benchmark.errors import UserError
 from detectors.adversarial_regression import adversarial_labels, decision
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.kernel_density import squared_distances
 from detectors.preconditions import finite, require_adversarial
 
 
@@ -36,7 +39,7 @@ class SupportVectorMachine(Detector):
         Raises:
             UserError: There is nothing to learn from, or the penalty is not positive.
         """
-        from sklearn.pipeline import make_pipeline
+        from sklearn.pipeline import Pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import SVC
 
@@ -47,10 +50,28 @@ class SupportVectorMachine(Detector):
         require_adversarial(data, where="detector svm")
         sets = (data.clean, data.noisy, data.adversarial)
         features = np.concatenate([finite(s.penultimate, where="detector svm") for s in sets])
+        scaler = StandardScaler().fit(features)
+        scaled = scaler.transform(features)
+        # The library's gamma="scale", written out because the fitted machine does not say what it was.
+        variance = float(scaled.var())
+        self.gamma_ = 1 / (scaled.shape[1] * variance) if variance > 0 else 1.0
         # Without a seed of its own the solver would take one from numpy's global state.
-        machine = SVC(C=self.penalty, kernel="rbf", gamma="scale", class_weight="balanced", random_state=data.seed)
-        self.machine_ = make_pipeline(StandardScaler(), machine).fit(features, adversarial_labels(len(data.clean)))
+        machine = SVC(C=self.penalty, gamma=self.gamma_, class_weight="balanced", random_state=data.seed)
+        machine.fit(scaled, adversarial_labels(len(data.clean)))
+        self.machine_ = Pipeline([("scale", scaler), ("machine", machine)])
 
     def score(self, features: FeatureSet) -> Floats:
         """Signed distance to the boundary, positive on the adversarial side: [N]."""
         return decision(self.machine_, finite(features.penultimate, where="detector svm"))
+
+    def differentiable_score(self, layers: list[Tensor], penultimate: Tensor, logits: Tensor) -> Tensor:
+        """The same signed distance, Σ_i α_i K(x, x_i) + b over the support vectors, in torch."""
+        z = penultimate.double()
+        scaler, machine = self.machine_[0], self.machine_[-1]
+        mean, scale, vectors, weights = (
+            torch.as_tensor(np.ascontiguousarray(v), device=z.device)
+            for v in (scaler.mean_, scaler.scale_, machine.support_vectors_, machine.dual_coef_[0])
+        )
+        scaled = (z - mean) / scale
+        kernels = (-self.gamma_ * squared_distances(scaled, vectors)).exp()
+        return kernels @ weights + float(machine.intercept_[0])
