@@ -28,7 +28,9 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """A remedy for an unknown `name`: the closest `known` names, or all of them."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    # A part of the right name is as good a hint as a misspelling of it.
+    parts = [k for k in sorted(known) if len(name) > 1 and (name in k or k in name)][:3]
+    close = get_close_matches(name, known, n=3, cutoff=0.5) or parts
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
     return "known: " + (", ".join(sorted(known)) or "none")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from benchmark.errors import UserError, did_you_mean
+from benchmark.settings import mistyped
 
 KINDS = ("attack", "defense", "detector", "dataset", "classifier")
 """The kinds of plug-in; each has one base class, in the package that holds its methods."""
@@ -114,6 +115,13 @@ class Plugin:
         missing = [p.name for p in known.values() if p.required and p.name not in settings]
         if missing:
             raise UserError(f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it")
+        for key, value in settings.items():
+            if mistyped(cls.__init__, key, value):
+                raise UserError(
+                    f"{key} = {value!r} of {cls.kind} {cls.name!r} is not {known[key].annotation}",
+                    where=where,
+                    remedy="correct the value",
+                )
         return cls(**settings)
 
     def settings(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from benchmark.threat import Access, Norm
 
 
 class $cls(IterativeAttack):
-    """Steepest ascent from a random start. (Say here, in one line, what your attack does.)
+    """Steepest ascent from a random start: say here, in one line, what your attack does.
 
     Args:
         steps: Number of steps.
@@ -54,7 +54,7 @@ from defenses.base import DefendedModel, Defense
 
 
 class $cls(Defense):
-    """Averages neighbouring pixels. (Say here, in one line, what your defense does.)
+    """Averages neighbouring pixels: say here, in one line, what your defense does.
 
     Args:
         width: Height and width, in pixels, of the window; an odd number.
@@ -89,7 +89,7 @@ from detectors.base import Detector, DetectorData, FeatureSet, Floats
 
 
 class $cls(Detector):
-    """Distance of the hidden features to the nearest class mean. (Say here, in one line, what your detector does.)
+    """Distance of the hidden features to the nearest class mean: say here, in one line, what your detector does.
 
     Args:
         power: Exponent of the distance.

@@ -136,6 +136,6 @@ class Trial:
             worst = float(perturbation_size(adversarial - x, composition.norm).max())
             claims.holds(
                 worst <= radius * (1 + ROUNDING) + ROUNDING,
-                f"leaves the {composition.norm.symbol} ball: a perturbation is {worst:.6g} large, and ε is {radius:.6g}",
+                f"leaves the {composition.norm.symbol} ball: a perturbation of {worst:.6g}, where ε is {radius:.6g}",
             )
         claims.holds(not adversarial.requires_grad, "returns images that still carry a gradient")

@@ -1,0 +1,46 @@
+"""What tests of every package share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmark import plugin
+from benchmark.discovery import load_plugins
+
+# A package of its own, with tests of its own, which run where it is installed.
+collect_ignore = ["third_party_package"]
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The project's plug-ins are registered; what the test registers beside them is forgotten afterwards."""
+    load_plugins()
+    monkeypatch.setattr(plugin, "_registry", {kind: dict(found) for kind, found in plugin._registry.items()})
+    modules, path = set(sys.modules), list(sys.path)
+    yield
+    for name in set(sys.modules) - modules:
+        if name.startswith("medrobust_plugin_"):
+            del sys.modules[name]
+    sys.path[:] = path
+
+
+@pytest.fixture
+def python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run Python in a process of its own, on this checkout, with extra folders on its path."""
+
+    def run(*arguments: str, path: tuple[Path, ...] = (), **settings: str) -> subprocess.CompletedProcess[str]:
+        folders = [str(folder) for folder in (*path, ROOT)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "OMP_NUM_THREADS": "1", **settings}
+        return subprocess.run(
+            [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    return run
