@@ -99,11 +99,6 @@ class _Planner:
         self.data = data
         self.selection = selection
         self.seed = suite.seed if selection.seed is None else selection.seed
-        samples = None if suite.evaluation.samples == "all" else suite.evaluation.samples
-        if selection.limit is not None:
-            samples = min(selection.limit, samples or selection.limit)
-        self.samples = samples
-        self.images = min(samples or len(data.evaluation), len(data.evaluation))
 
     def plan(self) -> Plan:
         suite = self.suite
@@ -122,13 +117,20 @@ class _Planner:
         plan = Plan()
         for label, defense in defenses.items():
             fit = FitStep(train, label, defense, self.seed)
-            clean = CleanStep(fit, self.samples, suite.evaluation.replicates, self.seed, self.images)
+            clean = self._clean(fit, suite.evaluation.samples)
             plan.cells.append(Cell("robustness", label, "clean", "none", clean))
             if suite.robustness is not None:
                 plan.cells += self._robustness(suite.robustness, defense, clean)
             if suite.detection is not None and _chosen(label, suite.detection.defenses):
-                plan.cells += self._detection(suite.detection, defense, clean)
+                samples = suite.detection.samples or suite.evaluation.samples
+                plan.cells += self._detection(suite.detection, defense, self._clean(fit, samples))
         return plan
+
+    def _clean(self, fit: FitStep, written: int | str) -> CleanStep:
+        limits = [n for n in (self.selection.limit, written, len(self.data.evaluation)) if isinstance(n, int)]
+        images = min(limits)
+        samples = None if images == len(self.data.evaluation) else images
+        return CleanStep(fit, samples, self.suite.evaluation.replicates, self.seed, images)
 
     def _robustness(self, table: RobustnessTable, defense: Defense, clean: CleanStep) -> list[Cell]:
         cells = []

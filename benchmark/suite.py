@@ -92,10 +92,11 @@ class RobustnessTable(_Table):
 
 
 class DetectionTable(_Table):
-    """`[detection]`: the detection table of the leaderboard."""
+    """`[detection]`: the detection table of the leaderboard; `samples` where it uses more images than the other."""
 
     norm: Norm = Norm.LINF
     epsilon: str | float
+    samples: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
     defenses: tuple[str, ...] = ("none",)
     attack: dict[str, AttackTable] = {}
 

@@ -28,8 +28,8 @@ def to_markdown(board: Board) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def robustness_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[list[str]]]:
-    """(headers, cells) of the robustness table; percentages."""
+def robustness_table(rows: Sequence[RobustnessRow], *, brief: bool = False) -> tuple[list[str], list[list[str]]]:
+    """(headers, cells) of the robustness table; percentages. `brief` leaves out the intervals of single attacks."""
     attacks = [a.attack for a in rows[0].attacks]
     headers = [
         "Rank",
@@ -53,7 +53,7 @@ def robustness_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[lis
                 str(rank) if row.status == "ranked" else "–",
                 row.defense,
                 with_interval(row.clean),
-                *(_attack_cell(row, label) for label in attacks),
+                *(_attack_cell(row, label, brief=brief) for label in attacks),
                 with_interval(row.worst),
                 percent(clinical.sensitivity if clinical else None),
                 percent(clinical.specificity if clinical else None),
@@ -124,8 +124,8 @@ def _robustness(rows: Sequence[RobustnessRow]) -> list[str]:
     parts = [
         "## Robustness",
         _table(headers, cells),
-        "Per cent. Sensitivity, specificity and AUROC are under the worst case, at the deployed operating point; passes "
-        "are mean forward + backward passes per attacked image and attack; n/a marks a pairing that makes no sense.",
+        "Per cent. Sensitivity, specificity and AUROC are under the worst case, at the deployed operating point; "
+        "passes are mean forward + backward passes per attacked image and attack; n/a marks a pairing that makes no sense.",
     ]
     random = [row for row in rows if row.clean_spread]
     if random:
@@ -205,11 +205,13 @@ def _flags(rows: Sequence[RobustnessRow]) -> str:
     return f"{table}\n\nNot run in any row: {escape(', '.join(rows[0].not_run))}." if rows[0].not_run else table
 
 
-def _attack_cell(row: RobustnessRow, label: str) -> str:
+def _attack_cell(row: RobustnessRow, label: str, *, brief: bool) -> str:
     result = next((a for a in row.attacks if a.attack == label), None)
     if result is None or result.status == "not applicable":
         return "n/a"
-    return with_interval(result.robust) if result.status == "done" else result.status
+    if result.status != "done" or result.robust is None:
+        return result.status
+    return percent(result.robust.value) if brief else with_interval(result.robust)
 
 
 def _order(rows: Sequence[DetectionRow], detector: str) -> int:

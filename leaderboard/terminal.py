@@ -21,7 +21,7 @@ def show(board: Board, console: Console) -> None:
     for note in board.notes:
         console.print(Text(f"note: {note}", style="yellow"))
     if board.robustness:
-        _print("Robustness (per cent, 95 % intervals)", *robustness_table(board.robustness), console)
+        _print("Robustness (per cent, 95 % intervals)", *robustness_table(board.robustness, brief=True), console)
         for row in board.robustness:
             console.print(Text(f"{row.defense}: {row.threat}"))
             if row.remarks:
@@ -34,7 +34,8 @@ def _print(title: str, headers: Sequence[str], cells: Sequence[Sequence[str]], c
     if console.width >= 160 or not console.is_terminal:
         table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
         for header in headers:
-            table.add_column(Text(header), overflow="fold")
+            long = header in ("Flags", "Threshold", "Note")
+            table.add_column(Text(header), overflow="fold", no_wrap=not long)
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         console.print(table)
