@@ -45,8 +45,8 @@ def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
     if suite["robustness"]:
         table = suite["robustness"]
         lines.append(
-            f"Robustness: {table['norm']}, ε = {table['epsilon']} on [0, 1] pixels unless a threat model says otherwise;"
-            " an attack on an image ends at its first verified success."
+            f"Robustness: {table['norm']}, ε = {table['epsilon']} on [0, 1] pixels unless a threat model differs. "
+            "An attack on an image ends at its first verified success."
         )
     if suite["detection"]:
         table = suite["detection"]

@@ -125,7 +125,7 @@ def _robustness(rows: Sequence[RobustnessRow]) -> list[str]:
         "## Robustness",
         _table(headers, cells),
         "Per cent. Sensitivity, specificity and AUROC are under the worst case, at the deployed operating point; "
-        "passes are mean forward + backward passes per attacked image and attack; n/a marks a pairing that makes no sense.",
+        "passes are mean forward + backward passes per attacked image and attack; n/a marks pairings without sense.",
     ]
     random = [row for row in rows if row.clean_spread]
     if random:
