@@ -59,6 +59,7 @@ class Aids:
 
     Attributes:
         model: The defended model, for attacks with gradient access; None for others.
+        composition: The attack as it will be run: norm, ε, objective and gradient estimator.
         train: Clean training images.
         classes: Number of classes.
         proxies: Classifiers that the attacker has trained, frozen, in eval mode; as many as `proxies` asks for.
@@ -68,6 +69,7 @@ class Aids:
     """
 
     model: DefendedModel | None
+    composition: Composition
     train: LabeledImages
     classes: int
     proxies: tuple[nn.Module, ...]

@@ -67,7 +67,9 @@ class GradientEstimator(ABC):
         """
         rows = x.shape[0]
         with torch.enable_grad():
-            leaf, purified = self.link(model, x.detach().repeat_interleave(self.draws, 0), noise.repeat(self.draws))
+            # `detach` makes a new tensor that shares memory, so that one draw costs no copy.
+            copies = x.detach() if self.draws == 1 else x.detach().repeat_interleave(self.draws, 0)
+            leaf, purified = self.link(model, copies, noise.repeat(self.draws))
             features: Features | None = None
             if objective.needs_features:
                 with recording(model.classifier) as recorded:
@@ -75,14 +77,15 @@ class GradientEstimator(ABC):
                 features = _mean_over_draws(recorded, rows, self.draws, votes.shape[0])
             else:
                 votes = model.classify(purified)
-            logits = votes.unflatten(0, (rows, self.draws)).mean(1)
+            logits = votes if self.draws == 1 else votes.unflatten(0, (rows, self.draws)).mean(1)
             value = objective(logits, features, aim)
             if not value.requires_grad:
                 raise UnavailableGradientError("no gradient reaches the image: the defense is not differentiable")
             (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
         if gradient is None:
             raise UnavailableGradientError("no gradient reaches the image: the defense is not differentiable")
-        gradient = gradient.unflatten(0, (rows, self.draws)).sum(1)
+        if self.draws > 1:
+            gradient = gradient.unflatten(0, (rows, self.draws)).sum(1)
         return Ascent(finite_or_zero(gradient.detach()), logits.detach(), value.detach())
 
     def passes(self, model: DefendedModel) -> Passes:

@@ -56,20 +56,24 @@ class IterativeAttack(Attack):
         text = f"{self.steps} step{'s' * (self.steps != 1)}"
         return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
 
+    def runs(self, victim: Any, x: Tensor, noise: Noise) -> list[Oracle]:
+        """What successive runs face: by default the same victim, `restarts` times. Images still standing go on."""
+        return [victim] * self.restarts
+
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         broken_at = torch.full((x.shape[0],), -1, dtype=torch.int64, device=x.device)
         submitted = x.clone()
         best = torch.full((x.shape[0],), float("-inf"), device=x.device)
-        for restart in range(self.restarts):
+        for number, faced in enumerate(self.runs(victim, x, noise)):
             left = (broken_at < 0).nonzero().flatten()
             if not len(left):
                 break
-            search = _Search(self, victim[left], noise[left].stream(f"restart {restart}"), stop)
+            search = _Search(self, faced[left], noise[left].stream(f"restart {number}"), stop)
             search.run(x[left])
             better = (search.best >= best[left]) | (search.broken_at >= 0)
             submitted[left[better]] = search.submitted[better]
             best[left[better]] = search.best[better]
-            offset = restart * (self.steps + 1)
+            offset = number * (self.steps + 1)
             broken_at[left] = torch.where(search.broken_at >= 0, search.broken_at + offset, search.broken_at)
         return Attempt(submitted, broken_at)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -89,5 +88,5 @@ class DifferenceOfLogitsRatio(Objective):
 
 
 def finite_or_zero(gradient: Tensor) -> Tensor:
-    """A gradient whose broken rows are zero, so that one image's overflow cannot move another's pixels."""
-    return torch.where(gradient.isfinite(), gradient, torch.zeros_like(gradient))
+    """A gradient whose broken entries are zero, so that one image's overflow cannot move another's pixels."""
+    return gradient.nan_to_num(0.0, 0.0, 0.0)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from attacks.aim import Aim
 from attacks.ball import Ball
-from attacks.gradients import GradientEstimator
+from attacks.gradients import Ascent, GradientEstimator
 from attacks.objectives import Objective
 from benchmark.features import Features, recording
 from benchmark.noise import Noise
-from defenses.base import DefendedModel
+from defenses.base import DefendedModel, Passes
 
 
 @dataclass
@@ -26,6 +26,12 @@ class Counter:
     @classmethod
     def zeros(cls, rows: int, device: torch.device) -> Counter:
         return cls(*(torch.zeros(rows, dtype=torch.int64, device=device) for _ in range(2)))
+
+    def charge(self, rows: Tensor, passes: Passes) -> None:
+        """Note `passes` for each of `rows`; an image that is named several times pays several times."""
+        for spent, count in ((self.forwards, passes.forwards), (self.backwards, passes.backwards)):
+            if count:
+                spent.index_add_(0, rows, torch.full_like(rows, count))
 
 
 class Blind:
@@ -65,7 +71,7 @@ class Oracle(Blind):
         with torch.no_grad():
             # A clone, because some attacks write into the scores they are given.
             logits = self.__model.decide(x.detach(), noise).clone()
-        self._charge(self.__model.decision_passes.forwards, self.__model.decision_passes.backwards)
+        self._counter.charge(self._rows, self.__model.decision_passes)
         self.observed = Observation(x.detach(), logits)
         return logits
 
@@ -80,9 +86,7 @@ class Oracle(Blind):
         rows = candidate.nonzero().flatten()
         with torch.no_grad():
             logits = self.__model.decide(x[rows], noise[rows].stream("verify"))
-        passes = self.__model.decision_passes
-        self._counter.forwards[self._rows[rows]] += passes.forwards
-        self._counter.backwards[self._rows[rows]] += passes.backwards
+        self._counter.charge(self._rows[rows], self.__model.decision_passes)
         confirmed = torch.zeros_like(candidate)
         confirmed[rows] = self.aim[rows].reached(logits)
         return confirmed
@@ -91,13 +95,13 @@ class Oracle(Blind):
         """The oracle for some of the images."""
         return Oracle(self.__model, self.aim[rows], self.ball[rows], self._counter, self._rows[rows])
 
-    def _charge(self, forwards: int, backwards: int) -> None:
-        self._counter.forwards[self._rows] += forwards
-        self._counter.backwards[self._rows] += backwards
-
 
 class Victim(Oracle):
-    """A model bound to an objective and a gradient estimator: what a white-box attack receives."""
+    """A model bound to an objective and a gradient estimator: what a white-box attack receives.
+
+    Attributes:
+        pursued: The aim that the objective is told, where it differs from the one that counts as success.
+    """
 
     def __init__(
         self,
@@ -108,19 +112,24 @@ class Victim(Oracle):
         ball: Ball,
         counter: Counter,
         rows: Tensor,
+        pursued: Aim | None = None,
     ) -> None:
         super().__init__(model, aim, ball, counter, rows)
+        self.pursued = aim if pursued is None else pursued
         self.model = model
         self.objective = objective
         self.estimator = estimator
 
     def gradient(self, x: Tensor, noise: Noise) -> Tensor:
         """Gradient of the objective at `x`: [B, C, H, W], to be ascended."""
-        ascent = self.estimator(self.model, self.objective, x, self.aim, noise)
-        passes = self.estimator.passes(self.model)
-        self._charge(passes.forwards, passes.backwards)
+        return self.ascent(x, noise).gradient
+
+    def ascent(self, x: Tensor, noise: Noise) -> Ascent:
+        """The gradient with the objective's value and the logits that it was taken at."""
+        ascent = self.estimator(self.model, self.objective, x, self.pursued, noise)
+        self._counter.charge(self._rows, self.estimator.passes(self.model))
         self.observed = Observation(x.detach(), ascent.logits)
-        return ascent.gradient
+        return ascent
 
     def features(self, x: Tensor, noise: Noise) -> tuple[Features, Tensor]:
         """What a detector sees of some images: hidden features of the classifier, and logits [B·n, K]; no gradient.
@@ -135,17 +144,35 @@ class Victim(Oracle):
                 logits = self.model.classify(purified)
         count, passes = x.shape[0], self.model.purify_passes
         copies = count // max(1, self._rows.shape[0])
-        self._charge(copies * (1 + passes.forwards), copies * passes.backwards)
+        self._counter.charge(self._rows, Passes(copies * (1 + passes.forwards), copies * passes.backwards))
         assert seen.penultimate is not None
         # Small batches are padded on their way in; only the first rows are images.
         return Features([layer[:count] for layer in seen.layers], seen.penultimate[:count]), logits
 
-    def towards(self, objective: Objective, aim: Aim | None = None) -> Victim:
-        """The same model asked for another objective, or with another aim; passes go on the same account."""
-        return self._with(objective, self.aim if aim is None else aim, self.ball, self._rows)
+    def towards(self, objective: Objective, aim: Aim | None = None, *, pursued: Aim | None = None) -> Victim:
+        """The same model asked for another objective, or with another aim; passes go on the same account.
+
+        Args:
+            objective: What to maximise.
+            aim: What counts as success; this victim's where None.
+            pursued: What the objective is told to go after, as where every wrong class counts and one is tried after
+                the other; the aim where None.
+        """
+        aim = self.aim if aim is None else aim
+        return Victim(self.model, objective, self.estimator, aim, self.ball, self._counter, self._rows, pursued)
+
+    def queries_only(self) -> Oracle:
+        """The same model without its gradient, for a black-box attack within an ensemble."""
+        return Oracle(self.model, self.aim, self.ball, self._counter, self._rows)
 
     def __getitem__(self, rows: Tensor) -> Victim:
-        return self._with(self.objective, self.aim[rows], self.ball[rows], self._rows[rows])
-
-    def _with(self, objective: Objective, aim: Aim, ball: Ball, rows: Tensor) -> Victim:
-        return Victim(self.model, objective, self.estimator, aim, ball, self._counter, rows)
+        return Victim(
+            self.model,
+            self.objective,
+            self.estimator,
+            self.aim[rows],
+            self.ball[rows],
+            self._counter,
+            self._rows[rows],
+            self.pursued[rows],
+        )

@@ -119,7 +119,9 @@ class AttackStep(Step):
         informed = model if self.attack.access is Access.GRADIENT else None
         classes = len(bench.data.classes)
         with frozen(model):
-            self.attack.prepare(Aids(informed, bench.data.train, classes, proxies, self.seed, bench.device))
+            self.attack.prepare(
+                Aids(informed, composition, bench.data.train, classes, proxies, self.seed, bench.device)
+            )
         targets = other_class(images.labels, scores) if self.stop is Stop.NEVER else None
 
         def attack(rows: slice) -> Outcome:
