@@ -40,7 +40,13 @@ def python() -> Callable[..., subprocess.CompletedProcess[str]]:
         folders = [str(folder) for folder in (*path, ROOT)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "OMP_NUM_THREADS": "1", **settings}
         return subprocess.run(
-            [sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=300, check=False
+            [sys.executable, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+            check=False,
         )
 
     return run

@@ -1,0 +1,57 @@
+"""`describe`."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.plugin import KINDS, registered
+
+
+def test_every_plugin_can_be_described(medrobust):
+    for kind in KINDS:
+        for name, plugin in registered(kind).items():
+            answer = medrobust("describe", f"{kind}:{name}")
+            assert answer.status == 0, answer.err
+            assert answer.out.startswith(f"{kind} {name}\n")
+            assert plugin.origin() in answer.out
+            assert all(f"{p.name}: {p.annotation}" in answer.out for p in plugin.parameters())
+
+
+def test_an_attack_states_its_threat_model(medrobust):
+    threat = "white-box (weights and gradients), L1 or L2 or L∞ on [0, 1] pixels, budget by default: 50 steps"
+    assert f"threat model: {threat}\n" in medrobust("describe", "pgd").out
+    assert "black-box (class scores of queried images), L∞" in medrobust("describe", "square").out
+
+
+def test_a_defense_says_what_a_fair_row_needs(medrobust):
+    assert "gradient: by BPDA" in medrobust("describe", "jpeg").out
+    assert "gradient: exact" in medrobust("describe", "none").out
+    assert "20 EOT samples" in medrobust("describe", "zo-ae-ds").out
+    assert "EOT" not in medrobust("describe", "jpeg").out
+
+
+def test_a_suite_shows_its_profiles(medrobust):
+    answer = medrobust("describe", "chest-xray")
+    for profile in ("quick", "standard", "paper"):
+        assert f"profile {profile}:" in answer.out
+    assert "ε = " in answer.out
+
+
+def test_a_name_of_several_kinds_must_say_which(medrobust, tmp_path):
+    file = tmp_path / "same.py"
+    file.write_text(
+        "from defenses.base import DefendedModel, Defense\n"
+        "class Same(Defense):\n    name = 'pgd'\n"
+        "    def defend(self, classifier):\n        return DefendedModel(classifier)\n"
+    )
+    answer = medrobust("describe", "pgd", "--plugin", file)
+    assert answer.status == 2
+    assert "attack:pgd or defense:pgd" in answer.err
+    assert medrobust("describe", "defense:pgd", "--plugin", file).out.startswith("defense pgd\n")
+
+
+@pytest.mark.parametrize("name", ["defence:jpeg", "attack:jpeg", "jpeg:defense", "", ":", "suite:chest"])
+def test_what_does_not_exist_is_refused(medrobust, name):
+    answer = medrobust("describe", name)
+    assert answer.status == 2
+    assert f"nothing is named {name!r}" in answer.err
