@@ -132,19 +132,13 @@ class Victim(Oracle):
         return ascent
 
     def features(self, x: Tensor, noise: Noise) -> tuple[Features, Tensor]:
-        """What a detector sees of some images: hidden features of the classifier, and logits [B·n, K]; no gradient.
-
-        Args:
-            x: n images for each of the victim's, in succession: [B·n, C, H, W].
-            noise: Keyed random numbers of a randomized defense, one row per row of `x`.
-        """
+        """What a detector sees: hidden features of the classifier, and one draw's logits [B, K]; no gradient."""
         with torch.no_grad():
             purified = self.model.purify(x.detach(), noise)
             with recording(self.model.classifier) as seen:
                 logits = self.model.classify(purified)
         count, passes = x.shape[0], self.model.purify_passes
-        copies = count // max(1, self._rows.shape[0])
-        self._counter.charge(self._rows, Passes(copies * (1 + passes.forwards), copies * passes.backwards))
+        self._counter.charge(self._rows, Passes(1 + passes.forwards, passes.backwards))
         assert seen.penultimate is not None
         # Small batches are padded on their way in; only the first rows are images.
         return Features([layer[:count] for layer in seen.layers], seen.penultimate[:count]), logits
