@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from attacks.base import Attack, Stop
+from attacks.library import Queried
 from attacks.victim import Oracle
 from benchmark.noise import Noise
 from benchmark.threat import Access, Norm
@@ -40,7 +41,7 @@ class Square(Attack):
         import torchattacks
 
         ball = victim.ball
-        queried = _Queried(victim, noise)
+        queried = Queried(victim, noise)
         attack = torchattacks.Square(
             queried, norm="Linf", eps=ball.epsilon, n_queries=self.queries, n_restarts=self.restarts, seed=0
         )
@@ -52,23 +53,3 @@ class Square(Attack):
         with torch.no_grad():
             # Its bound is met up to float32 rounding, which the projection removes.
             return ball.project(attack(x, wanted).detach())
-
-
-class _Queried(nn.Module):
-    """The oracle as the module that torchattacks expects; each call uses new random draws."""
-
-    def __init__(self, victim: Oracle, noise: Noise) -> None:
-        super().__init__()
-        self.anchor = nn.Parameter(victim.ball.center.new_zeros(()), requires_grad=False)
-        self.victim = victim
-        self.noise = noise
-        self.rows = torch.arange(len(noise), device=self.anchor.device)
-        self.calls = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.calls += 1
-        if x.shape[0] != len(self.rows):
-            # The set of images still standing has changed: each row belongs to the clean image nearest to it.
-            clean = self.victim.ball.center.flatten(1)
-            self.rows = torch.cdist(x.flatten(1), clean, p=float("inf")).argmin(1)
-        return self.victim[self.rows].scores(x, self.noise[self.rows].at(self.calls))

@@ -1,0 +1,130 @@
+"""CW-L2: the attack of Carlini and Wagner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attacks.iterative import State
+from attacks.nearest import NearestImageAttack
+from attacks.objectives import Margin, Objective
+from attacks.victim import Observation, Victim
+from benchmark.noise import Noise
+from benchmark.threat import Norm
+
+_EDGE = 1 - 1e-4
+"""Pixels at exactly 0 or 1 would lie at infinity in tanh space and never move; this puts them 5e-5 inside."""
+
+
+@dataclass(frozen=True)
+class TradeOffState(State):
+    """A search in tanh space for one constant c.
+
+    Attributes:
+        w: Where it stands, x = (tanh w + 1) / 2: [B, C, H, W].
+        mean, square: Adam's moments, of the shape of `w`.
+        constant: c: [B].
+        failed, worked: The largest constant that failed and the smallest that worked (infinite if none): [B].
+        found: Whether this constant has found an adversarial image: bool [B].
+    """
+
+    w: Tensor
+    mean: Tensor
+    square: Tensor
+    constant: Tensor
+    failed: Tensor
+    worked: Tensor
+    found: Tensor
+
+
+class CWL2(NearestImageAttack):
+    """Carlini and Wagner's L2 attack: minimise ‖δ‖² + c · f in tanh space, searching for the smallest c that works.
+
+    f is minus the logit margin, capped at confidence κ (their f6). Written out rather than wrapped: torchattacks clips
+    all logits at zero, so that adding a constant to them changes the attack, leaves pixels at exactly 0 or 1 where they
+    are, does not search for c, and stops a batch by its summed cost; foolbox hands in an all-black image where it finds
+    nothing, and also stops a batch as one.
+
+    Args:
+        steps: Gradient steps in all, shared by the constants tried.
+        searches: How many constants c are tried, by a factor of ten up to the first that works, then by halving.
+        constant: The first c.
+        learning_rate: Of Adam, in tanh space.
+        confidence: κ in logits: the margin that the adversarial image must have.
+    """
+
+    name = "cw-l2"
+    source = "Carlini and Wagner 2017, Towards evaluating the robustness of neural networks, section VI-A"
+    norms = frozenset({Norm.L2})
+
+    def __init__(
+        self,
+        *,
+        steps: int = 500,
+        searches: int = 5,
+        constant: float = 1.0,
+        learning_rate: float = 0.05,
+        confidence: float = 0.0,
+    ) -> None:
+        self.steps = steps
+        self.searches = searches
+        self.constant = constant
+        self.learning_rate = learning_rate
+        self.confidence = confidence
+
+    def default_objective(self) -> Objective:
+        return Margin(confidence=self.confidence)
+
+    def start(self, victim: Victim, x: Tensor, noise: Noise) -> TradeOffState:
+        rows = torch.zeros(x.shape[0], device=x.device)
+        nothing = torch.zeros_like(rows, dtype=torch.bool)
+        w = _into_tanh_space(x)
+        first = torch.full_like(rows, self.constant)
+        never = torch.full_like(rows, float("inf"))
+        return TradeOffState(_image(w), w, torch.zeros_like(w), torch.zeros_like(w), first, rows, never, nothing)
+
+    def step(self, victim: Victim, state: TradeOffState, noise: Noise) -> tuple[TradeOffState, Observation]:
+        clean = victim.ball.center
+        ascent = victim.gradient(state.x, noise)
+        assert victim.observed is not None
+        margin = victim.aim.margin(victim.observed.logits)
+        found = state.found | (victim.aim.reached(victim.observed.logits) & (margin >= self.confidence))
+        each = max(1, self.steps // self.searches)
+        done = noise.step % each + 1
+        if done == each:
+            return self._next_constant(state, clean, found), victim.observed
+        slope = 2 * (state.x - clean) - state.constant.view(-1, 1, 1, 1) * ascent
+        slope = slope * 2 * state.x * (1 - state.x)
+        mean = 0.9 * state.mean + 0.1 * slope
+        square = 0.999 * state.square + 0.001 * slope.square()
+        step = mean / (1 - 0.9**done) / ((square / (1 - 0.999**done)).sqrt() + 1e-12)
+        w = state.w - self.learning_rate * step
+        following = TradeOffState(_image(w), w, mean, square, state.constant, state.failed, state.worked, found)
+        return following, victim.observed
+
+    def _next_constant(self, state: TradeOffState, clean: Tensor, found: Tensor) -> TradeOffState:
+        """A fresh start with a smaller constant where this one worked, with a larger one where it did not."""
+        failed = torch.where(found, state.failed, state.constant)
+        worked = torch.where(found, state.constant, state.worked)
+        constant = torch.where(worked.isfinite(), (failed + worked) / 2, state.constant * 10)
+        w = _into_tanh_space(clean)
+        return TradeOffState(
+            _image(w),
+            w,
+            torch.zeros_like(w),
+            torch.zeros_like(w),
+            constant,
+            failed,
+            worked,
+            torch.zeros_like(found),
+        )
+
+
+def _into_tanh_space(x: Tensor) -> Tensor:
+    return ((2 * x - 1) * _EDGE).atanh()
+
+
+def _image(w: Tensor) -> Tensor:
+    return (w.tanh() + 1) / 2

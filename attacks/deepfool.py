@@ -1,0 +1,64 @@
+"""DeepFool: straight to the nearest boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from attacks.boundary import RivalState, dual_norm, likely_rivals, linearize
+from attacks.nearest import NearestImageAttack
+from attacks.victim import Observation, Victim
+from benchmark.noise import Noise
+from benchmark.threat import Norm
+
+
+@dataclass(frozen=True)
+class StrideState(RivalState):
+    """A walk from the clean image.
+
+    Attributes:
+        walked: The sum of all steps, Σ r_i, before overshoot and clipping: [B, C, H, W].
+    """
+
+    walked: Tensor
+
+
+class DeepFool(NearestImageAttack):
+    """DeepFool: step onto the nearest linearised class boundary until the class changes.
+
+    Written out rather than wrapped: torchattacks overshoots each step's remainder instead of the whole perturbation,
+    so that a two-class image with clipped pixels comes ever closer to the boundary and does not cross it, knows no
+    targets, and goes image by image. The objective of a suite is not used: the method needs differences of logits.
+
+    Args:
+        steps: Largest number of steps.
+        overshoot: η: how far beyond the boundary the whole perturbation goes.
+        rivals: Wrong classes considered, the likeliest first.
+    """
+
+    name = "deepfool"
+    source = "Moosavi-Dezfooli et al. 2016, DeepFool, algorithm 2; eqs. 11 and 12 for L∞"
+    norms = frozenset({Norm.L2, Norm.LINF})
+    refines = False
+
+    def __init__(self, *, steps: int = 50, overshoot: float = 0.02, rivals: int = 9) -> None:
+        self.steps = steps
+        self.overshoot = overshoot
+        self.rivals = rivals
+
+    def start(self, victim: Victim, x: Tensor, noise: Noise) -> StrideState:
+        return StrideState(x, likely_rivals(victim, noise, self.rivals), torch.zeros_like(x))
+
+    def step(self, victim: Victim, state: StrideState, noise: Noise) -> tuple[StrideState, Observation]:
+        norm = victim.ball.norm
+        boundary = linearize(victim, state.x, state.rivals, noise)
+        # A tie counts as the first class, so that even a gap of zero needs a stride.
+        length = (boundary.gap.abs() / dual_norm(boundary.normal, norm) + 1e-6).view(-1, 1, 1, 1)
+        # A model without a gradient has no boundary to go to: its images stay where they are.
+        reachable = boundary.normal.flatten(1).any(1).view(-1, 1, 1, 1)
+        stride = torch.where(reachable, length * victim.ball.steepest(boundary.normal), torch.zeros_like(state.x))
+        walked = state.walked + stride
+        x = (victim.ball.center + (1 + self.overshoot) * walked).clamp(0, 1)
+        return StrideState(x, state.rivals, walked), boundary.seen

@@ -1,0 +1,193 @@
+"""HopSkipJump: along the decision boundary, by decisions alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from attacks.ball import perturbation_size
+from attacks.base import Aids
+from attacks.iterative import State
+from attacks.nearest import NearestImageAttack, look, unit_length
+from attacks.victim import Observation, Oracle
+from benchmark.noise import Noise
+from benchmark.threat import Access, Norm
+
+_TRIES, _BISECTIONS, _HALVINGS = 16, 16, 10
+_STARTS_PER_CLASS = 32
+
+
+@dataclass(frozen=True)
+class BoundaryState(State):
+    """A walk along the decision boundary.
+
+    Attributes:
+        found: Whether the image has been on the boundary yet; until then `x` is the clean one: bool [B].
+    """
+
+    found: Tensor
+
+
+class HopSkipJump(NearestImageAttack):
+    """HopSkipJump: estimate the boundary's normal from decisions, step along it, and bisect back to the boundary.
+
+    The first point is the nearest training image (of the target class, or of any wrong one) on which the model decides
+    as wanted, or else a random pattern. Written out rather than wrapped: foolbox gives up on the whole batch when one
+    image has no first point, halves its step without end, which a randomized model can make eternal, and draws one
+    batch's noise from one generator. Every loop here has an end, and an image without a first point goes on looking
+    for one. Directions are probed at a distance of ‖x̃ − x‖₂ / d, in L2 for both norms, and at no less than a
+    thousandth of ‖x̃ − x‖₂, which float32 could not resolve in large images.
+
+    Args:
+        queries: Largest number of queries per image.
+        evaluations: B₀: directions probed for the first normal; √t times as many in step t.
+    """
+
+    name = "hopskipjump"
+    source = "Chen et al. 2020, HopSkipJumpAttack: a query-efficient decision-based attack, algorithms 1 and 2"
+    norms = frozenset({Norm.L2, Norm.LINF})
+    access = Access.DECISIONS
+    starts_: Tensor | None = None
+    start_labels_: Tensor | None = None
+
+    def __init__(self, *, queries: int = 2000, evaluations: int = 50) -> None:
+        self.queries = queries
+        self.evaluations = evaluations
+
+    def prepare(self, aids: Aids) -> None:
+        generator = torch.Generator().manual_seed(aids.seed)
+        shuffled = torch.randperm(len(aids.train), generator=generator)
+        labels = aids.train.labels[shuffled]
+        chosen = torch.cat([shuffled[labels == c][:_STARTS_PER_CLASS] for c in range(aids.classes)])
+        self.starts_ = aids.train.floats(chosen, device=aids.device)
+        self.start_labels_ = aids.train.labels[chosen].to(aids.device)
+
+    def length(self) -> int:
+        steps, spent = 0, 1
+        while spent + (cost := max(self._probes(steps), _TRIES) + _BISECTIONS + _HALVINGS + 1) <= self.queries:
+            steps, spent = steps + 1, spent + cost
+        return steps
+
+    def budget(self) -> str:
+        return f"{self.queries} queries"
+
+    def start(self, victim: Oracle, x: Tensor, noise: Noise) -> BoundaryState:
+        return BoundaryState(x, torch.zeros(x.shape[0], dtype=torch.bool, device=x.device))
+
+    def step(self, victim: Oracle, state: BoundaryState, noise: Noise) -> tuple[BoundaryState, Observation]:
+        seen = look(victim, state.x, noise.stream("look"))
+        proposal, found = state.x.clone(), state.found.clone()
+        for rows, search in ((~state.found, self._first_point), (state.found, self._jump)):
+            some = rows.nonzero().flatten()
+            if len(some):
+                proposal[some], found[some] = search(victim[some], state.x[some], noise[some])
+        some = found.nonzero().flatten()
+        if len(some):
+            proposal[some] = self._bisect(victim[some], proposal[some], noise[some].stream("bisect"))
+        return BoundaryState(proposal, found), seen
+
+    def _first_point(self, victim: Oracle, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """An image on which the model decides as wanted, for as many as can be had: (images, whether)."""
+        point, found = x.clone(), torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
+        nearby = self._training_images(victim, noise.step)
+        for number in range(_TRIES):
+            some = (~found).nonzero().flatten()
+            if not len(some):
+                break
+            at = noise[some].stream(f"try {number}")
+            candidate = nearby[some, number] if number < nearby.shape[1] else _pattern(at, x.shape[1:], number)
+            reached = _decide(victim[some], candidate, at)
+            point[some[reached]] = candidate[reached]
+            found[some[reached]] = True
+        return point, found
+
+    def _training_images(self, victim: Oracle, step: int) -> Tensor:
+        """Some of the nearest training images that look as if they had the wanted class: [B, number, C, H, W]."""
+        clean = victim.ball.center
+        if self.starts_ is None or self.start_labels_ is None:
+            return clean.new_empty(clean.shape[0], 0, *clean.shape[1:])
+        distance = torch.cdist(clean.flatten(1), self.starts_.flatten(1))
+        useless = self.start_labels_ == victim.aim.labels[:, None]
+        if victim.aim.targets is not None:
+            useless = self.start_labels_ != victim.aim.targets[:, None]
+        order = distance.masked_fill(useless, float("inf")).argsort(dim=1, stable=True)
+        # Half of the tries, others in each step, and round again where a class has few images.
+        turn = torch.arange(_TRIES // 2, device=clean.device) + step * (_TRIES // 2)
+        return self.starts_[order.gather(1, turn % (~useless).sum(1, keepdim=True).clamp_min(1))]
+
+    def _probes(self, step: int) -> int:
+        return int(self.evaluations * math.sqrt(step + 1))
+
+    def _jump(self, victim: Oracle, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """One step along the estimated normal to an image that is decided as wanted: (images, all True)."""
+        norm, size = victim.ball.norm, victim.ball.size(x)
+        normal = self._normal(victim, x, noise)
+        direction = normal.sign() if norm is Norm.LINF else unit_length(normal)
+        length = size / math.sqrt(noise.step + 1)
+        point, settled = x.clone(), torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
+        for halving in range(_HALVINGS):
+            some = (~settled).nonzero().flatten()
+            if not len(some):
+                break
+            candidate = (x[some] + length[some].view(-1, 1, 1, 1) * direction[some]).clamp(0, 1)
+            reached = _decide(victim[some], candidate, noise[some].stream(f"halving {halving}"))
+            point[some[reached]] = candidate[reached]
+            settled[some[reached]] = True
+            length = length / 2
+        return point, torch.ones_like(settled)
+
+    def _normal(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
+        """The boundary's normal at `x`, up to its length: Σ (φ − mean φ) u over random unit directions u (eq. 16)."""
+        distance = (x - victim.ball.center).flatten(1).norm(dim=1)
+        radius = (distance * max(1 / x[0].numel(), 1e-3)).clamp_min(1e-6).view(-1, 1, 1, 1)
+        probes = self._probes(noise.step)
+        total, signed, answers = torch.zeros_like(x), torch.zeros_like(x), x.new_zeros(x.shape[0], 1, 1, 1)
+        for number in range(probes):
+            at = noise.stream(f"probe {number}")
+            shape = x.shape[1:]
+            direction = at.uniform(shape) * 2 - 1 if victim.ball.norm is Norm.LINF else at.normal(shape)
+            probe = (x + radius * unit_length(direction)).clamp(0, 1)
+            # What is left of the direction once the box has had its part.
+            direction = (probe - x) / radius
+            answer = _decide(victim, probe, at).to(x.dtype).view(-1, 1, 1, 1) * 2 - 1
+            total, signed, answers = total + direction, signed + answer * direction, answers + answer
+        mean = answers / probes
+        return torch.where(mean.abs() == 1, signed, signed - mean * total)
+
+    def _bisect(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
+        """The point on the way from the clean image to `x` (wanted decision) where the decision changes."""
+        clean, norm = victim.ball.center, victim.ball.norm
+        delta = x - clean
+        size = perturbation_size(delta, norm).view(-1, 1, 1, 1)
+
+        def on_the_way(share: Tensor) -> Tensor:
+            part = share.view(-1, 1, 1, 1)
+            if norm is Norm.LINF:
+                return clean + torch.minimum(torch.maximum(delta, -part * size), part * size)
+            return clean + part * delta
+
+        low, high = torch.zeros_like(size.flatten()), torch.ones_like(size.flatten())
+        for number in range(_BISECTIONS):
+            middle = (low + high) / 2
+            reached = _decide(victim, on_the_way(middle), noise.stream(f"{number}"))
+            low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+        return on_the_way(high)
+
+
+def _decide(victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
+    """Whether the model decides as the attacker wants: all that this attack may know, bool [B]."""
+    return victim.aim.reached(victim.scores(x, noise))
+
+
+def _pattern(noise: Noise, shape: torch.Size, number: int) -> Tensor:
+    """A random image of blocks of 1, 4 or 16 pixels' edge or all of one value; gray at first, then black or white."""
+    channels, height, width = shape
+    edge = (1, 4, 16, max(height, width))[number % 4]
+    blocks = noise.uniform((channels, -(-height // edge), -(-width // edge)))
+    if number % 8 >= 4:
+        blocks = blocks.round()
+    return functional.interpolate(blocks, scale_factor=edge, mode="nearest")[:, :, :height, :width]
