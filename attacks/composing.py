@@ -7,13 +7,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.base import Attack
+from attacks.densities import TargetDensity
+from attacks.feature_guides import ClosestGuide, RandomGuide
 from attacks.gradients import ESTIMATORS, GradientEstimator
 from attacks.hfc import HierarchicalFeatureConstraint
+from attacks.local_dimension import LocalDimension
 from attacks.objectives import CrossEntropy, DifferenceOfLogitsRatio, Margin, Objective
 from benchmark.errors import UserError, did_you_mean
 
 OBJECTIVES: dict[str, type[Objective]] = {
-    o.name: o for o in (CrossEntropy, Margin, DifferenceOfLogitsRatio, HierarchicalFeatureConstraint)
+    o.name: o
+    for o in (
+        CrossEntropy,
+        Margin,
+        DifferenceOfLogitsRatio,
+        HierarchicalFeatureConstraint,
+        RandomGuide,
+        ClosestGuide,
+        TargetDensity,
+        LocalDimension,
+    )
 }
 """The objectives by the name a suite gives them."""
 

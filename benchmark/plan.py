@@ -18,6 +18,7 @@ from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
+from benchmark.steps.detector_fitting import DetectorFitting
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
@@ -174,8 +175,19 @@ class _Planner:
                     where=f"{self.where}: detection.attack.{label}.trained_on",
                     remedy=did_you_mean(trained_on, list(steps)),
                 )
+            learned = steps[trained_on]
+            if learned.attack.needs_detector:
+                raise UserError(
+                    f"detectors cannot be trained on {trained_on!r}, which is run against a trained detector",
+                    where=f"{self.where}: detection.attack.{label}.trained_on",
+                    remedy="name another attack of the table, e.g. bim",
+                )
             for name, detector in detectors.items():
-                detect = DetectStep(features, steps[trained_on], step, name, detector, self.seed)
+                attack_step = step
+                if step.attack.needs_detector:
+                    watched = DetectorFitting(features, learned, name, detector, self.seed)
+                    attack_step = replace(step, watched=watched)
+                detect = DetectStep(features, learned, attack_step, name, detector, self.seed)
                 aware = _detector_aware(step.attack, step.objective)
                 threat = self._threat(step, defense, "adaptive" if aware else "oblivious")
                 cells.append(Cell("detection", clean.fit.name, label, name, detect, threat=threat))
@@ -210,6 +222,12 @@ class _Planner:
                     f"attack {attack.name!r} takes no objective: it only queries scores",
                     where=f"{where}.objective",
                     remedy="remove the key",
+                )
+            if attack.default_objective().detector_aware:
+                raise UserError(
+                    f"attack {attack.name!r} is its objective: with another it would be plain BIM",
+                    where=f"{where}.objective",
+                    remedy="remove the key, or name another attack as method",
                 )
             if kind.minimum_classes > len(self.data.classes):
                 raise UserError(

@@ -19,6 +19,7 @@ from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep, replicate_logits
+from benchmark.steps.detector_fitting import DetectorFitting
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.train import TrainStep
 from benchmark.threat import Access, Epsilon, Norm
@@ -43,6 +44,7 @@ class AttackStep(Step):
         proxies: Classifiers that the attacker trains on the same images with other seeds, where the attack needs them.
         replicates: Fresh decisions on each adversarial image of a randomized defense.
         seed: Seed of everything random in the attack.
+        watched: The detector to deceive, where the attack needs one.
     """
 
     kind = "attack"
@@ -60,14 +62,17 @@ class AttackStep(Step):
     proxies: tuple[TrainStep, ...]
     replicates: int
     seed: int
+    watched: DetectorFitting | None = None
 
     @property
     def label(self) -> str:
-        return f"{self.clean.fit.name} × {self.name}"
+        against = f" against {self.watched.name}" if self.watched else ""
+        return f"{self.clean.fit.name} × {self.name}{against}"
 
     @property
     def needs(self) -> tuple[Step, ...]:
-        return (self.clean, *([self.features] if self.features else []), *self.proxies)
+        watched = self.watched.needs if self.watched else ()
+        return (self.clean, *([self.features] if self.features else []), *self.proxies, *watched)
 
     def settings(self) -> dict[str, Any]:
         objective = self.objective.build(self.attack).identity() if self.objective else None
@@ -81,12 +86,15 @@ class AttackStep(Step):
             "stop": self.stop,
             "replicates": self.replicates,
             "seed": self.seed,
+            **({"watched": self.watched.settings()} if self.watched else {}),
         }
 
     def passes(self) -> Passes:
         queries: int = getattr(self.attack, "steps", 0) or getattr(self.attack, "queries", 1)
         each = queries * self.eot_samples * self.clean.images
-        return Passes(each, each if self.attack.access is Access.GRADIENT else 0)
+        pairs = getattr(self.attack, "pairs", 0) if self.watched and not self.watched.differentiable else 0
+        asked = 2 * pairs * queries * self.clean.images
+        return Passes(each + asked, each if self.attack.access is Access.GRADIENT else 0)
 
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.clean.key)
@@ -94,7 +102,6 @@ class AttackStep(Step):
         everything = self.clean.evaluation(bench)
         images = everything[right]
         scores = torch.tensor(np.stack(frame["scores"].tolist()))[right]
-        bench.progress.expect(len(images))
         model = self.clean.fit.model(bench)
         outcome = self._attack(model, images, scores, bench) if len(images) else None
         adversarial = images.floats() if outcome is None else outcome.adversarial
@@ -118,9 +125,12 @@ class AttackStep(Step):
         proxies = tuple(proxy.model(bench).requires_grad_(False) for proxy in self.proxies)
         informed = model if self.attack.access is Access.GRADIENT else None
         classes = len(bench.data.classes)
+        watcher = self.watched.watcher(bench) if self.watched else None
+        # Fitting a detector looks at images too.
+        bench.progress.expect(len(images))
         with frozen(model):
             self.attack.prepare(
-                Aids(informed, composition, bench.data.train, classes, proxies, self.seed, bench.device)
+                Aids(informed, composition, bench.data.train, classes, proxies, self.seed, bench.device, watcher)
             )
         targets = other_class(images.labels, scores) if self.stop is Stop.NEVER else None
 

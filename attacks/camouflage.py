@@ -1,0 +1,50 @@
+"""Objectives that hide from a detector while another objective changes the decision."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+from attacks.aim import Aim
+from attacks.objectives import Objective
+from benchmark.features import Features
+
+
+class Camouflage(Objective):
+    """Another objective minus weight × how conspicuous the image is to a detector.
+
+    With weight 0 the gradient is the other objective's, bit for bit.
+
+    Args:
+        base: The attack's own objective; None for the penalty alone.
+        weight: λ, the price of being conspicuous.
+    """
+
+    needs_features = True
+    detector_aware = True
+
+    def __init__(self, *, base: Objective | None, weight: float = 1.0) -> None:
+        self.base = base
+        self.weight = weight
+
+    @abstractmethod
+    def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
+        """How conspicuous each image is: [B]."""
+        raise NotImplementedError
+
+    def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
+        assert features is not None
+        hidden = -self.weight * self.penalty(logits, features, aim)
+        return hidden if self.base is None else self.base(logits, features, aim) + hidden
+
+    def identity(self) -> dict[str, Any]:
+        return {**super().identity(), "base": None if self.base is None else self.base.identity()}
+
+
+def wanted_class(logits: Tensor, aim: Aim) -> Tensor:
+    """The class each image is pushed into: its target, or the likeliest wrong class where there is none. int64 [B]."""
+    if aim.targets is not None:
+        return aim.targets
+    return logits.detach().scatter(1, aim.labels[:, None], float("-inf")).argmax(1)

@@ -1,0 +1,153 @@
+"""Detector-min: change the decision and lower the score of one given detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim
+from attacks.base import Aids, AttackError, Attempt, Stop
+from attacks.bim import BIM
+from attacks.camouflage import Camouflage
+from attacks.iterative import State
+from attacks.objectives import CrossEntropy, Objective, finite_or_zero
+from attacks.step_size import resolve_step_size
+from attacks.victim import Victim
+from attacks.watcher import Watcher
+from benchmark.features import Features
+from benchmark.noise import Noise
+from benchmark.threat import Epsilon
+
+
+class DetectorScore(Camouflage):
+    """Another objective minus weight × a detector's own score, in standard deviations of its clean scores.
+
+    Args:
+        base: The attack's own objective.
+        weight: Of the score.
+        watcher: The detector; where it has no gradient, or None, the other objective stands alone.
+    """
+
+    name = "detector-score"
+
+    def __init__(self, *, base: Objective | None, weight: float, watcher: Watcher | None) -> None:
+        super().__init__(base=base, weight=weight)
+        self.watcher = watcher
+
+    def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
+        if self.watcher is None or self.watcher.differentiable_score is None:
+            return logits.new_zeros(len(logits))
+        return self.watcher.differentiable_score(features, logits).to(logits.dtype)
+
+
+@dataclass(frozen=True)
+class Watched(State):
+    """A state with the running mean of the estimated gradients of the detector's score: [B, C, H, W]."""
+
+    ascent: Tensor
+
+
+class DetectorMin(BIM):
+    """Steepest ascent on the target's likelihood minus weight × the score of the detector that watches.
+
+    The attacker knows the fitted detector. One that offers a differentiable score is followed by the chain rule; of any
+    other the gradient is estimated from pairs of queries at x ± radius · u with random signs u (Spall 1992, SPSA),
+    averaged over steps, and added to the exact gradient of the cross-entropy. A pair costs two forward passes.
+
+    Args:
+        steps: Number of steps T.
+        step_size: α on pixels in [0, 1]; 2ε/T by default.
+        weight: λ, of the score in standard deviations of clean scores; 0 is BIM.
+        pairs: Query pairs an image and step, for detectors without a gradient.
+        radius: Size of the queries' steps on pixels in [0, 1].
+        memory: Share of the running mean of estimates that is kept from step to step.
+    """
+
+    name = "detector-min"
+    source = (
+        "Carlini and Wagner 2017, Adversarial examples are not easily detected, section 2.4; "
+        "Spall 1992, Multivariate stochastic approximation using a simultaneous perturbation gradient, eq. 2.2"
+    )
+    needs_detector: ClassVar[bool] = True
+
+    watcher_: Watcher | None = None
+
+    def __init__(
+        self,
+        *,
+        steps: int = 40,
+        step_size: str | float | None = None,
+        weight: float = 1.0,
+        pairs: int = 16,
+        radius: str | float = "1/255",
+        memory: float = 0.8,
+    ) -> None:
+        super().__init__(steps=steps, step_size=step_size)
+        self.weight = weight
+        self.pairs = pairs
+        self.radius = radius
+        self.memory = memory
+
+    def default_objective(self) -> Objective:
+        return DetectorScore(base=CrossEntropy(), weight=self.weight, watcher=self.watcher_)
+
+    def budget(self) -> str:
+        return f"{super().budget()}, the detector's gradient or {self.pairs} pairs of queries a step where it has none"
+
+    def prepare(self, aids: Aids) -> None:
+        self.watcher_ = aids.detector
+
+    def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:  # type: ignore[override]
+        if self.watcher_ is None:
+            raise AttackError(f"{self.name} needs a detector to deceive")
+        # The objective that came with the victim was made before the detector was known.
+        return super().run(victim.towards(self.default_objective()), x, noise, stop)
+
+    def start(self, victim: Victim, x: Tensor, noise: Noise) -> Watched:
+        return Watched(x, torch.zeros_like(x))
+
+    def step(self, victim: Victim, state: Watched, noise: Noise) -> Watched:  # type: ignore[override]
+        ball, watcher = victim.ball, self.watcher_
+        assert watcher is not None
+        size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=self.reach)
+        ascent, mean = victim.gradient(state.x, noise), state.ascent
+        if watcher.differentiable_score is None and self.weight:
+            estimate = self._estimate(victim, watcher, state.x, noise)
+            mean = self.memory * mean + (1 - self.memory) * estimate
+            # The zeros that the mean began with are weighed out again.
+            ascent = ascent - self.weight * mean / (1 - self.memory ** (noise.step + 1))
+        return Watched(ball.project(state.x + size * ball.steepest(ascent)), mean)
+
+    def _estimate(self, victim: Victim, watcher: Watcher, x: Tensor, noise: Noise) -> Tensor:
+        """Estimated gradient of the detector's score at `x`: [B, C, H, W]."""
+        radius = Epsilon.parse(self.radius, where="radius").value
+
+        def score(queries: Tensor) -> Tensor:
+            # Both of a pair, and all pairs, meet the same draws of a randomized defense.
+            copies = torch.arange(len(x), device=x.device).repeat_interleave(2 * self.pairs)
+            return watcher.score(queries, *victim[copies].features(queries, noise[copies]))
+
+        return antithetic_gradient(score, x, noise, pairs=self.pairs, radius=radius)
+
+
+def antithetic_gradient(
+    score: Callable[[Tensor], Tensor], x: Tensor, noise: Noise, *, pairs: int, radius: float
+) -> Tensor:
+    """Mean of (s(x + μu) − s(x − μu)) u / 2μ over random sign images u: [B, C, H, W].
+
+    Args:
+        score: Images [B · 2 · pairs, C, H, W], those of one image in succession → one number each.
+        x: Images [B, C, H, W].
+        noise: Keyed random numbers, one row per image.
+        pairs: Directions u per image, all stacked into one batch.
+        radius: μ.
+    """
+    directions = noise.stream("directions").repeat(pairs).signs(x.shape[1:], dtype=x.dtype).unflatten(0, (-1, pairs))
+    queries = x[:, None, None] + radius * torch.stack([directions, -directions], dim=2)
+    values = score(queries.flatten(0, 2)).to(x.dtype).view(len(x), pairs, 2)
+    slopes = (values[:, :, 0] - values[:, :, 1]) / (2 * radius)
+    return finite_or_zero((slopes[:, :, None, None, None] * directions).mean(1))

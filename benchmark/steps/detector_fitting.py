@@ -1,0 +1,171 @@
+"""A detector as it is fitted: what the step that scores it and the attack that deceives it share."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from attacks.ball import perturbation_size
+from attacks.watcher import Watcher
+from benchmark.errors import UserError
+from benchmark.evaluation.calibration import gaussian_noise
+from benchmark.evaluation.subset import detector_split
+from benchmark.features import Features
+from benchmark.images import LabeledImages
+from benchmark.noise import Noise
+from benchmark.steps.base import Step
+from benchmark.steps.features import FeaturesStep, hidden_features
+from benchmark.threat import Norm
+from benchmark.workbench import Workbench
+from defenses.base import DefendedModel
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
+
+if TYPE_CHECKING:
+    from benchmark.steps.attack import AttackStep
+
+
+@dataclass(frozen=True)
+class DetectorFitting:
+    """Which detector, and what it learns from. Equal ones give equal detectors, so a fitted one is never stored.
+
+    Args:
+        features: Features of the clean training images.
+        trained_on: The attack whose AdvTrain examples a supervised detector learns from.
+        name: The detector's label in the suite.
+        detector: The detector.
+        seed: Seed of the split and of the detector.
+    """
+
+    features: FeaturesStep
+    trained_on: AttackStep
+    name: str
+    detector: Detector
+    seed: int
+
+    @property
+    def needs(self) -> tuple[Step, ...]:
+        """The steps whose results it reads."""
+        return (self.features, self.trained_on)
+
+    def settings(self) -> dict[str, Any]:
+        """Everything besides `needs` that determines the fitted detector; JSON."""
+        return {"detector": self.detector.identity(), "seed": self.seed}
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether the detector may offer a differentiable score."""
+        return type(self.detector).differentiable_score is not Detector.differentiable_score
+
+    def parts(self, attacked: pd.DataFrame) -> np.ndarray:
+        """What each attacked image is for: "fit", "calibration" or "test"."""
+        return np.array(detector_split(attacked["sample_id"].tolist(), attacked["group"].tolist(), self.seed), str)
+
+    def fitted(self, bench: Workbench) -> Detector:
+        """The detector, fitted on the "fit" part of the images."""
+        return self._fit(bench)[0]
+
+    def watcher(self, bench: Workbench) -> Watcher:
+        """The fitted detector for an attacker, in units of the scores of the clean images that it was fitted on.
+
+        Raises:
+            UserError: It was fitted on no such image.
+        """
+        detector, data = self._fit(bench)
+        if not len(data.clean):
+            raise UserError(
+                "no image is left to fit a detector on",
+                where=self.trained_on.label,
+                remedy="use more evaluation images",
+            )
+        clean = scores(detector, data.clean)
+        center, spread = float(np.median(clean)), float(clean.std()) or 1.0
+        classifier = data.reference.classifier
+
+        def score(images: Tensor, features: Features, logits: Tensor) -> Tensor:
+            values = scores(detector, feature_set(images.cpu(), features, logits, classifier))
+            return torch.from_numpy((values - center) / spread).to(images)
+
+        def differentiable(features: Features, logits: Tensor) -> Tensor:
+            assert features.penultimate is not None
+            value = detector.differentiable_score(features.layers, features.penultimate, logits)
+            assert value is not None
+            return (value - center) / spread
+
+        one = data.clean.take(np.arange(1))
+        layers, penultimate, logits = [torch.from_numpy(f) for f in one.layers], one.penultimate, one.logits
+        offered = detector.differentiable_score(layers, torch.from_numpy(penultimate), torch.from_numpy(logits))
+        return Watcher(detector.name, score, None if offered is None else differentiable)
+
+    def views(self, attack: AttackStep, bench: Workbench) -> dict[str, FeatureSet]:
+        """Features of the attacked images clean, with noise of the attack's size, and adversarial."""
+        model = self.features.fit.model(bench)
+
+        def compute() -> dict[str, FeatureSet]:
+            tensors = bench.store.tensors(attack.key)
+            images = attack.clean.evaluation(bench)[tensors["row"]]
+            clean, adversarial = images.floats(), tensors["adversarial"]
+            size = perturbation_size(adversarial - clean, Norm.L2)
+            noisy = gaussian_noise(clean, size, Noise.of(self.seed, images.index))
+            pixels = {"clean": clean, "noisy": noisy, "adversarial": adversarial}
+            return {name: self._view(name, x, images, model, bench) for name, x in pixels.items()}
+
+        return bench.keep(f"views {attack.key} {self.features.key}", compute)
+
+    def _view(self, name: str, x: Tensor, images: LabeledImages, model: DefendedModel, bench: Workbench) -> FeatureSet:
+        features, logits = hidden_features(model, images, x, self.seed, name, bench)
+        return feature_set(x, features, logits, model.classifier)
+
+    def _fit(self, bench: Workbench) -> tuple[Detector, DetectorData]:
+        attacked = attacked_samples(self.trained_on, bench)
+        train = self.parts(attacked) == "fit"
+        known = self.views(self.trained_on, bench)
+        reference, logits = self.features.features(bench)
+        groups = pd.factorize(attacked["group"])[0]
+        data = DetectorData(
+            reference=feature_set(
+                bench.data.train.pixels, reference, logits, self.features.fit.model(bench).classifier
+            ),
+            reference_labels=bench.data.train.labels.numpy(),
+            clean=known["clean"].take(train),
+            noisy=known["noisy"].take(train),
+            adversarial=known["adversarial"].take(train),
+            groups=groups[train].astype(np.int64),
+            seed=self.seed,
+        )
+        detector = deepcopy(self.detector)
+        detector.fit(data)
+        return detector, data
+
+
+def attacked_samples(attack: AttackStep, bench: Workbench) -> pd.DataFrame:
+    """The records of the images that were attacked: those the model gets right."""
+    frame = bench.store.samples(attack.key)
+    return frame[frame["attacked"]].reset_index(drop=True)
+
+
+def scores(detector: Detector, view: FeatureSet) -> Floats:
+    """The detector's scores [N]; raises RuntimeError where they are not one finite number an image."""
+    values = np.asarray(detector.score(view), dtype=np.float64)
+    if values.shape != (len(view),) or not np.isfinite(values).all():
+        raise RuntimeError(
+            f"detector {detector.name} gave scores of shape {values.shape} or scores that are not finite"
+        )
+    return values
+
+
+def feature_set(pixels: Tensor, features: Features, logits: Tensor, classifier: nn.Module) -> FeatureSet:
+    """Features [N, C_l] and logits [N, K] of images, from any device, as detectors want them."""
+    assert features.penultimate is not None
+    return FeatureSet(
+        images=pixels,
+        layers=tuple(layer.cpu().double().numpy() for layer in features.layers),
+        penultimate=features.penultimate.cpu().double().numpy(),
+        logits=logits.cpu().double().numpy(),
+        classifier=classifier,
+    )
