@@ -202,7 +202,7 @@ def test_a_wide_resnet_learns(stripes):
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_divergence_is_reported(stripes, epochs):
-    with pytest.raises(UserError, match="diverged|not finite"):
+    with pytest.raises(UserError, match=r"diverged|not finite"):
         train(SmallCNN(epochs=epochs, learning_rate=1e30), stripes(40, 40, seed=0), stripes(4, 4, seed=1))
 
 
