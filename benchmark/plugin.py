@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import re
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from benchmark.errors import UserError, did_you_mean
 from benchmark.settings import mistyped
+from benchmark.source import code_digest
 
 KINDS = ("attack", "defense", "detector", "dataset", "classifier")
 """The kinds of plug-in; each has one base class, in the package that holds its methods."""
@@ -94,12 +94,8 @@ class Plugin:
 
     @classmethod
     def source_digest(cls) -> str:
-        """Hash of every source file in the class's ancestry: code that changed is not a cached result."""
-        files = {f for c in cls.__mro__ if c.__module__ != "builtins" and (f := _source_file(c))}
-        digest = hashlib.sha256()
-        for content in sorted(Path(f).read_bytes() for f in files):
-            digest.update(content)
-        return digest.hexdigest()[:16]
+        """Hash of the code that the method rests on; see `code_digest`."""
+        return code_digest(cls)
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], *, where: str) -> Self:

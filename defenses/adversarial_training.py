@@ -11,7 +11,6 @@ from torch.nn.functional import cross_entropy
 from benchmark.errors import UserError
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
-from benchmark.models.base import with_training_code
 from benchmark.models.deployed import DeployedClassifier
 from benchmark.models.loop import EVALUATION_BATCH, class_weights, optimize
 from benchmark.models.operating_point import youden_logit
@@ -132,11 +131,6 @@ class AdversarialTraining(Defense):
         model = copy.deepcopy(classifier)
         fill(model, self.weights_, where=f"defense {self.name!r}")
         return DefendedModel(model.eval())
-
-    @classmethod
-    def source_digest(cls) -> str:
-        """Hash of the class's sources and of the training code."""
-        return with_training_code(super().source_digest())
 
     def _step_size(self, epsilon: float, steps: int, where: str) -> float:
         if self.step_size is None:

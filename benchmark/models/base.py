@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from dataclasses import fields
-from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -15,8 +13,6 @@ from benchmark.images import LabeledImages
 from benchmark.models.pixel_statistics import pixel_statistics
 from benchmark.models.recipe import Recipe
 from benchmark.plugin import Plugin
-
-_TRAINING_FILES = ("deployed", "loop", "operating_point", "pixel_statistics", "ranking", "recipe", "training")
 
 
 class Classifier(Plugin):
@@ -74,16 +70,3 @@ class Classifier(Plugin):
                 where=f"classifier {self.name!r}",
                 remedy=f"use images of {self.minimum_size}×{self.minimum_size} or more, or another classifier",
             )
-
-    @classmethod
-    def source_digest(cls) -> str:
-        """Hash of the class's sources and of the training code, which determine the weights together."""
-        return with_training_code(super().source_digest())
-
-
-def with_training_code(digest: str) -> str:
-    """`digest` mixed with a hash of the training code: weights that other code trained are not these weights."""
-    mixed = hashlib.sha256(digest.encode())
-    for name in _TRAINING_FILES:
-        mixed.update(Path(__file__).with_name(f"{name}.py").read_bytes())
-    return mixed.hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from benchmark import __version__
+from benchmark.source import code_digest
 from defenses.base import Passes
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Step(ABC):
             "kind": self.kind,
             "version": self.version,
             "medrobust": __version__,
+            "code": code_digest(type(self)),
             "settings": self.settings(),
             "needs": {f"{need.kind} {i}": need.key for i, need in enumerate(self.needs)},
         }
