@@ -46,7 +46,7 @@ class JPEG(Defense):
             )
         return DefendedModel(classifier, purify=self._purify)
 
-    def _purify(self, x: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 - draws no random numbers
+    def _purify(self, x: Tensor, noise: Noise) -> Tensor:
         return compress(x, self.quality)
 
 

@@ -1,0 +1,70 @@
+"""Energy networks: images to one number each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.errors import UserError, did_you_mean
+from defenses.energy.activation import make_activation
+
+LAST_GRID = 4
+"""Strided layers follow one another until the smaller side of the grid is at most this."""
+
+
+class EnergyNetwork(nn.Module):
+    """F: images [B, C, H, W] in [−1, 1] → energies [B]; lower is more like the training images.
+
+    No normalisation layer, so that an image's energy does not depend on its batch.
+
+    - "vanilla" (Hill et al. 2021; Nijkamp et al. 2020): one 3×3 convolution at full size, then 4×4 convolutions of
+      stride 2 with twice the features each (up to 8 ×), then one filter over the whole remaining grid.
+    - "lite": the same without the full-size layer and up to 4 × the features. At 28×28 with 16 features it has 42
+      thousand parameters and takes a tenth of the time of the usual vanilla network of 32.
+
+    Args:
+        architecture: "vanilla" or "lite".
+        shape: (channels, height, width), larger than 4×4.
+        features: Channels of the first layer.
+        activation: "soft-leaky-relu" or "leaky-relu".
+
+    Raises:
+        UserError: Unknown architecture or activation, or an image too small.
+    """
+
+    def __init__(self, *, architecture: str, shape: tuple[int, int, int], features: int, activation: str) -> None:
+        super().__init__()
+        if architecture not in ("vanilla", "lite"):
+            raise UserError(
+                f"unknown energy network {architecture!r}",
+                where="defense 'ebm'",
+                remedy=did_you_mean(architecture, ["vanilla", "lite"]),
+            )
+        channels, height, width = shape
+        if min(height, width) <= LAST_GRID:
+            raise UserError(
+                f"images of {height}×{width} are too small for an energy network",
+                where="defense 'ebm'",
+                remedy=f"use images larger than {LAST_GRID}×{LAST_GRID}",
+            )
+        full_size = architecture == "vanilla"
+        largest = 8 if full_size else 4
+        layers: list[nn.Module] = []
+        before, after = channels, features
+        if full_size:
+            layers += [nn.Conv2d(before, after, 3, padding=1), make_activation(activation)]
+            before, after = after, 2 * after
+        while min(height, width) > LAST_GRID:
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), make_activation(activation)]
+            before, after = after, min(2 * after, largest * features)
+            height, width = height // 2, width // 2
+        self.layers = nn.Sequential(*layers, nn.Conv2d(before, 1, (height, width)))
+        # A third faster on the CPU, and the layout that tensor cores want.
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Energies [B] of images [B, C, H, W]."""
+        energy: Tensor = self.layers(x)
+        return energy.flatten()
