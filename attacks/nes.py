@@ -1,0 +1,98 @@
+"""NES and SPSA: sign steps along a gradient estimated from queries."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from attacks.iterative import IterativeAttack, State
+from attacks.objectives import Margin, Objective, finite_or_zero
+from attacks.step_size import resolve_step_size
+from attacks.victim import Oracle
+from benchmark.errors import UserError, did_you_mean
+from benchmark.noise import Noise
+from benchmark.threat import Access, Norm
+
+DIRECTIONS = ("gaussian", "signs")
+
+
+class NES(IterativeAttack):
+    """Zeroth-order ascent: the margin's gradient from antithetic pairs of queries, for models that have none.
+
+    (1/n) Σᵢ [J(x + σuᵢ) − J(x − σuᵢ)] / (2σ) · uᵢ with Gaussian uᵢ (NES) or random signs (SPSA), then PGD's step. Both
+    queries of a pair see the same random draws of the defense, so that their difference is the images'. Pairs are
+    stacked into one batch, always the same number of each image; queries stay in [0, 1].
+
+    Args:
+        steps: Number of steps T.
+        pairs: n, pairs of queries per step.
+        sigma: σ on pixels in [0, 1]. It must reach across a quantizing defense's rounding.
+        step_size: α on pixels in [0, 1]; 2.5ε/T by default.
+        directions: "gaussian" (NES) or "signs" (SPSA).
+        restarts: Independent random starts; only images still standing are tried again.
+    """
+
+    name = "nes"
+    source = "Ilyas et al. 2018, Black-box adversarial attacks with limited queries, alg. 1; signs: Uesato et al. 2018"
+    norms = frozenset({Norm.LINF, Norm.L2})
+    access = Access.SCORES
+    chunk: ClassVar[int] = 16
+
+    def __init__(
+        self,
+        *,
+        steps: int = 50,
+        pairs: int = 50,
+        sigma: float = 0.01,
+        step_size: str | float | None = None,
+        directions: str = "gaussian",
+        restarts: int = 1,
+    ) -> None:
+        self.steps = steps
+        self.pairs = pairs
+        self.sigma = sigma
+        self.step_size = step_size
+        self.directions = directions
+        self.restarts = restarts
+
+    def default_objective(self) -> Objective:
+        if self.directions not in DIRECTIONS:
+            raise UserError(
+                f"unknown directions {self.directions!r}",
+                where=f"attack {self.name!r}",
+                remedy=did_you_mean(self.directions, [*DIRECTIONS]),
+            )
+        return Margin()
+
+    def budget(self) -> str:
+        return f"{super().budget()} × {2 * self.pairs + 1} queries"
+
+    def start(self, victim: Oracle, x: Tensor, noise: Noise) -> State:
+        return State(victim.ball.random(noise))
+
+    def step(self, victim: Oracle, state: State, noise: Noise) -> State:
+        ball = victim.ball
+        size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=2.5)
+        return State(ball.project(state.x + size * ball.steepest(self.estimate(victim, state.x, noise))))
+
+    def estimate(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
+        """The gradient of the margin at `x` [B, C, H, W], up to the estimator's own spread."""
+        total = torch.zeros_like(x)
+        for first in range(0, self.pairs, self.chunk):
+            count = min(self.chunk, self.pairs - first)
+            total += self._sum_over_pairs(victim, x, noise.stream(f"pairs from {first}").repeat(count), count)
+        return total / self.pairs
+
+    def _sum_over_pairs(self, victim: Oracle, x: Tensor, noise: Noise, count: int) -> Tensor:
+        draw = noise.stream("directions")
+        directions = draw.signs(x.shape[1:]) if self.directions == "signs" else draw.normal(x.shape[1:])
+        copies = x.repeat_interleave(count, 0)
+        queries = torch.cat([copies + self.sigma * directions, copies - self.sigma * directions]).clamp(0, 1)
+        rows = torch.arange(x.shape[0], device=x.device).repeat_interleave(count).repeat(2)
+        both = torch.arange(len(noise), device=x.device).repeat(2)
+        asked = victim[rows]
+        ahead, behind = finite_or_zero(asked.aim.margin(asked.scores(queries, noise[both]))).chunk(2)
+        slope = ((ahead - behind) / (2 * self.sigma)).view(-1, 1, 1, 1)
+        return (slope * directions).unflatten(0, (x.shape[0], count)).sum(1)
