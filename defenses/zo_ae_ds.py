@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError, did_you_mean
+from benchmark.errors import UserError
 from benchmark.noise import Noise
 from defenses import zeroth_order
 from defenses.base import DecisionRule, DefendedModel, Defense, FitData, Passes
 from defenses.zeroth_order.black_box import BlackBox
+from defenses.zeroth_order.bounds import check_choice, check_number, check_whole
 from defenses.zeroth_order.estimators import (
     Loss,
     coordinate_gradient_estimate,
@@ -24,8 +24,7 @@ from defenses.zeroth_order.purifier import Purifier
 from defenses.zeroth_order.reconstruction import fit_reconstruction
 from defenses.zeroth_order.stability import StabilityObjective, fit_stability
 
-_ESTIMATORS = ("rge", "cge")
-_WHOLE_NUMBERS = {
+_LOWEST = {
     "directions": 1,
     "latent": 1,
     "width": 2,
@@ -35,8 +34,6 @@ _WHOLE_NUMBERS = {
     "steps": 0,
     "votes": 1,
 }
-_NUMBERS = ("sigma", "gamma", "denoising", "mu", "learning_rate")
-_POSITIVE = ("mu", "learning_rate")
 
 
 class ZOAEDS(Defense):
@@ -53,8 +50,11 @@ class ZOAEDS(Defense):
 
     Args:
         sigma: σ (not σ²) of the noise, on [0, 1] pixels; 0 gives the autoencoder alone.
-        gamma: γ, weight of the cross-entropy; 0 asks the classifier nothing.
-        denoising: κ, weight of the squared error per image; 0 with γ > 0 is the loss of Zhang et al.'s code.
+        gamma: γ, weight of the cross-entropy; 0 asks the classifier nothing and leaves out the zeroth-order steps.
+            Adam does not see the scale of a loss, so any γ > 0 trains the encoder, which the squared error does not
+            reach, alike: the size of γ only counts in the denoiser.
+        denoising: κ, weight of the squared error per image; 0 with γ > 0 is the loss of Zhang et al.'s code, and
+            needs a learning rate of 1e-4 or less, since then the denoiser has only the noisy estimate to follow.
         estimator: "rge" (random directions) or "cge" (coordinates, 2d queries an image and step).
         directions: q, random directions per image and step for "rge", which asks q + 1 queries.
         mu: μ, length of a probe, in standard deviations of the latent.
@@ -63,7 +63,7 @@ class ZOAEDS(Defense):
         depth: Convolutions of the denoiser.
         denoiser_epochs: Epochs of training D before any query.
         autoencoder_epochs: Epochs of training Enc and Dec before any query.
-        steps: Zeroth-order steps, of 64 images each.
+        steps: Zeroth-order steps, of 64 images each: 64 · steps · (q + 1) queries for "rge", 64 · steps · 2d for "cge".
         learning_rate: Adam's, at the first zeroth-order step.
         votes: Draws of δ that one decision rests on.
         decision_rule: "mean-logits" or "majority-vote".
@@ -83,7 +83,7 @@ class ZOAEDS(Defense):
     def __init__(
         self,
         *,
-        sigma: float = 0.15,
+        sigma: float = 0.25,
         gamma: float = 1.0,
         denoising: float = 1.0,
         estimator: str = "rge",
@@ -146,7 +146,7 @@ class ZOAEDS(Defense):
         black_box = BlackBox(classifier)
         fit_reconstruction(
             purifier.denoiser,
-            lambda x, noise: x + self.sigma * noise.stream("smoothing").normal(x.shape[1:]),
+            self._smooth,
             data,
             epochs=self.denoiser_epochs,
             stream="denoiser",
@@ -194,7 +194,7 @@ class ZOAEDS(Defense):
         purifier.to("cpu" if parameter is None else parameter.device).eval().requires_grad_(False)
         return DefendedModel(
             classifier,
-            purify=lambda x, noise: purifier(x + self.sigma * noise.stream("smoothing").normal(x.shape[1:])),
+            purify=lambda x, noise: purifier(self._smooth(x, noise)),
             networks=[purifier],
             purify_passes=Passes(forwards=1),
             votes=self.votes,
@@ -211,22 +211,16 @@ class ZOAEDS(Defense):
         directions = unit_sphere(noise.normal((self.directions, points.shape[1])))
         return random_gradient_estimate(loss, points, directions, self.mu)
 
+    def _smooth(self, x: Tensor, noise: Noise) -> Tensor:
+        return x + self.sigma * noise.stream("smoothing").normal(x.shape[1:])
+
     def _check(self) -> None:
         where = f"defense {self.name!r}"
-        choices = (
-            ("estimator", self.estimator, _ESTIMATORS),
-            ("decision_rule", self.decision_rule, tuple(DecisionRule)),
-        )
-        for key, value, known in choices:
-            if value not in known:
-                remedy = did_you_mean(str(value), [str(k) for k in known])
-                raise UserError(f"{key} {value!r} is unknown", where=where, remedy=remedy)
-        for key, lowest in _WHOLE_NUMBERS.items():
-            value = getattr(self, key)
-            if not isinstance(value, int) or value < lowest:
-                raise UserError(f"{key} is {value!r}", where=where, remedy=f"give a whole number of {lowest} or more")
-        for key in _NUMBERS:
-            value = getattr(self, key)
-            if not isinstance(value, int | float) or not 0 <= value < math.inf or (value == 0 and key in _POSITIVE):
-                bound = "above 0" if key in _POSITIVE else "of 0 or more"
-                raise UserError(f"{key} is {value!r}", where=where, remedy=f"give a number {bound}")
+        check_choice("estimator", self.estimator, ("rge", "cge"), where=where)
+        check_choice("decision_rule", self.decision_rule, tuple(rule.value for rule in DecisionRule), where=where)
+        for key, lowest in _LOWEST.items():
+            check_whole(key, getattr(self, key), lowest, where=where)
+        for key in ("sigma", "gamma", "denoising"):
+            check_number(key, getattr(self, key), where=where)
+        for key in ("mu", "learning_rate"):
+            check_number(key, getattr(self, key), positive=True, where=where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import UserError
 from benchmark.images import LabeledImages
 from defenses.zeroth_order.autoencoder import Decoder, Encoder, LatentGrid
 from defenses.zeroth_order.denoiser import Denoiser
@@ -58,6 +59,13 @@ class Purifier(nn.Module):
             outer.weight *= scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] → [B, C, H, W]."""
+        """[B, C, H, W] → [B, C, H, W]; raises UserError for images of another shape than the network was made for."""
+        shape = self.encoder.grid.shape
+        if tuple(x.shape[1:]) != shape:
+            raise UserError(
+                f"images of shape {tuple(x.shape[1:])} came where {shape} is expected",
+                where="defense 'zo-ae-ds'",
+                remedy="fit the defense again on images of this shape",
+            )
         images: Tensor = self.decoder(self.encoder(self.denoiser(x)))
         return images

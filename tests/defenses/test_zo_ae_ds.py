@@ -259,6 +259,11 @@ def test_defending_without_weights_is_refused() -> None:
         ZOAEDS().defend(nn.Flatten())
 
 
+def test_images_of_another_shape_are_refused(defense: ZOAEDS) -> None:
+    with pytest.raises(UserError, match="is expected"):
+        defense.defend(nn.Flatten()).purify(torch.rand(8, 1, 12, 16), Noise.of(0, range(8)))
+
+
 def test_fitting_without_images_is_refused() -> None:
     data = fit_data()
     empty = data.validation[torch.zeros(len(data.validation), dtype=torch.bool)]
