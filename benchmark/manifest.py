@@ -67,7 +67,7 @@ def build_manifest(
             "notes": list(data.notes),
             "phantom": data.phantom,
         },
-        "defenses": {c.defense: _defense(c, plan) for c in plan.cells if c.attack == "clean"},
+        "defenses": {c.defense: _defense(c, plan, suite) for c in plan.cells if c.attack == "clean"},
         "cells": [_cell(cell, store, tally) for cell in plan.cells],
         "steps": [_step(step, store) for step in steps],
         "environment": _environment(device),
@@ -128,7 +128,7 @@ def _at_operating_point(cell: Cell, store: Store) -> ThreatModel:
     return cell.threat
 
 
-def _defense(clean: Cell, plan: Plan) -> dict[str, Any]:
+def _defense(clean: Cell, plan: Plan, suite: Suite) -> dict[str, Any]:
     step = clean.step
     assert isinstance(step, CleanStep)
     defense = step.fit.defense
@@ -146,6 +146,7 @@ def _defense(clean: Cell, plan: Plan) -> dict[str, Any]:
             trait: getattr(defense, trait)
             for trait in ("randomized", "differentiable", "purifier", "gradient_at_inference", "retrains", "query_only")
         },
+        "claimed_accuracy": suite.defense[clean.defense].claimed_accuracy,
         "missing": missing_attacks(defense, attacks),
     }
 

@@ -10,6 +10,8 @@ from typing import Any, cast
 
 from attacks.base import Attack, Stop
 from attacks.composing import ObjectiveChoice
+from attacks.iterative import IterativeAttack
+from attacks.pgd import PGD
 from benchmark.errors import UserError, did_you_mean
 from benchmark.images import ImageData
 from benchmark.models.base import Classifier
@@ -21,11 +23,15 @@ from benchmark.steps.detect import DetectStep
 from benchmark.steps.detector_fitting import DetectorFitting
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
+from benchmark.steps.probe import ProbeStep
 from benchmark.steps.train import TrainStep
 from benchmark.suite import AttackTable, DefenseTable, DetectionTable, DetectorTable, RobustnessTable, Suite
 from benchmark.threat import Access, Epsilon, Goal, ThreatModel
 from defenses.base import Defense
 from detectors.base import Detector
+
+_PROBE = "probe"
+_PROBE_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Cell:
-    """One result on the leaderboard: a defended model, alone, under an attack, or watched by a detector.
+    """One result on the leaderboard: a defended model, alone, under an attack, watched by a detector, or probed.
 
     Attributes:
-        table: "robustness" or "detection".
+        table: "robustness", "detection" or "probe" (what the flags of a robustness row measure).
         defense, attack, detector: Labels; attack is "clean" and detector "none" where there is none.
         step: The step that computes it; None where the pairing makes no sense.
         reason: Why there is no step.
@@ -122,6 +128,8 @@ class _Planner:
             plan.cells.append(Cell("robustness", label, "clean", "none", clean))
             if suite.robustness is not None:
                 plan.cells += self._robustness(suite.robustness, defense, clean)
+                if suite.robustness.probes and _chosen(_PROBE, self.selection.attacks):
+                    plan.cells.append(self._probe(suite.robustness, defense, clean))
             if suite.detection is not None and _chosen(label, suite.detection.defenses):
                 samples = suite.detection.samples or suite.evaluation.samples
                 plan.cells += self._detection(suite.detection, defense, self._clean(fit, samples))
@@ -141,6 +149,34 @@ class _Planner:
             threat = self._threat(step, defense, "none") if step else None
             cells.append(Cell("robustness", clean.fit.name, label, "none", step, reason, threat))
         return cells
+
+    def _probe(self, table: RobustnessTable, defense: Defense, clean: CleanStep) -> Cell:
+        label = clean.fit.name
+        if table.norm not in PGD.norms:
+            reason = f"PGD, which the flags try, cannot respect {table.norm.symbol}"
+            return Cell(_PROBE, label, _PROBE, "none", None, reason)
+        step = ProbeStep(
+            clean=clean,
+            norm=table.norm,
+            epsilon=Epsilon.parse(table.epsilon, where=f"{self.where}: robustness.epsilon"),
+            gradient="autograd" if defense.differentiable else "bpda",
+            eot_samples=table.eot_samples if defense.randomized else 1,
+            steps=max(self._steps(table, label), default=PGD().steps),
+            images=table.probes,
+            seed=self.seed,
+        )
+        return Cell(_PROBE, label, _PROBE, "none", step)
+
+    def _steps(self, table: RobustnessTable, defense: str) -> list[int]:
+        """Steps of the iterative white-box attacks that the suite has for a defense, whichever are run this time."""
+        found = []
+        for label, attack in table.attack.items():
+            if attack.enabled and attack.gradient != "undefended" and _chosen(defense, attack.defenses):
+                where = f"{self.where}: robustness.attack.{label}"
+                plugin = cast(Attack, self._build("attack", attack.method or label, attack.settings, where))
+                if isinstance(plugin, IterativeAttack) and plugin.access is Access.GRADIENT and not plugin.minimal:
+                    found.append(min(plugin.steps, _PROBE_STEPS))
+        return found
 
     def _detection(self, table: DetectionTable, defense: Defense, clean: CleanStep) -> list[Cell]:
         detectors = {
@@ -305,7 +341,8 @@ class _Planner:
 
     def _attack_labels(self) -> list[str]:
         sections = [s for s in (self.suite.robustness, self.suite.detection) if s is not None]
-        return [label for section in sections for label in section.attack]
+        probed = self.suite.robustness is not None and self.suite.robustness.probes
+        return [label for section in sections for label in section.attack] + ([_PROBE] if probed else [])
 
     def _defense(self, label: str, table: DefenseTable) -> Defense:
         return cast(Defense, self._build("defense", table.method or label, table.settings, f"defense.{label}"))

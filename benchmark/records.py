@@ -32,7 +32,11 @@ COLUMNS = (
 
 def write_samples(plan: Plan, store: Store) -> None:
     """Gather the finished cells into `samples.parquet`, in the plan's order."""
-    frames = [_frame(cell, store) for cell in plan.cells if cell.step is not None and store.has(cell.step.key)]
+    frames = [
+        _frame(cell, store)
+        for cell in plan.cells
+        if cell.table != "probe" and cell.step is not None and store.has(cell.step.key)
+    ]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
     write_parquet_atomically(store.root / "samples.parquet", table[list(COLUMNS)])
 

@@ -49,10 +49,11 @@ class EvaluationTable(_Table):
 
 
 class DefenseTable(_PluginTable):
-    """`[defense.LABEL]`: a defense, by default the one named LABEL."""
+    """`[defense.LABEL]`: a defense, by default the one named LABEL; `claimed_accuracy` is its authors' clean one."""
 
     method: str | None = None
     enabled: bool = True
+    claimed_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class DetectorTable(_PluginTable):
@@ -83,11 +84,12 @@ class AttackTable(_PluginTable):
 
 
 class RobustnessTable(_Table):
-    """`[robustness]`: the robustness table of the leaderboard."""
+    """`[robustness]`: the robustness table of the leaderboard; `probes` images of each row are shown to the flags."""
 
     norm: Norm = Norm.LINF
     epsilon: str | float
     eot_samples: Annotated[int, Field(ge=1)] = 20
+    probes: Annotated[int, Field(ge=0)] = 64
     attack: dict[str, AttackTable] = {}
 
 

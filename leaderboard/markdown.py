@@ -113,9 +113,8 @@ def flag_summary(row: RobustnessRow) -> str:
         names = [f.id for f in row.flags if f.verdict is verdict]
         if names:
             parts.append(f"{verdict.value}: {', '.join(names)}")
-    missing = sum(f.verdict is Verdict.NOT_RUN for f in row.flags) + len(row.not_run)
-    if missing:
-        parts.append(f"{missing} not run")
+    if row.not_run:
+        parts.append(f"{len(row.not_run)} not run")
     return "; ".join(parts) or "none raised"
 
 
@@ -200,9 +199,20 @@ def _flags(rows: Sequence[RobustnessRow]) -> str:
         ]
         for row in rows
         for f in row.flags
+        if f.verdict is not Verdict.NOT_RUN
     ]
-    table = _table(["Defense", "Flag", "Verdict", "Value", "Threshold", "n", "Note"], cells)
-    return f"{table}\n\nNot run in any row: {escape(', '.join(rows[0].not_run))}." if rows[0].not_run else table
+    reasons = [f"- **{escape(row.defense)}**: {escape(_not_run(row))}" for row in rows if row.not_run]
+    parts = [_table(["Defense", "Flag", "Verdict", "Value", "Threshold", "n", "Note"], cells)]
+    return "\n\n".join([*parts, *(["Not run, and no pass:\n\n" + "\n".join(reasons)] if reasons else [])])
+
+
+def _not_run(row: RobustnessRow) -> str:
+    """The flags without a verdict, gathered by the reason why."""
+    reasons: dict[str, list[str]] = {}
+    notes = {f.id: f.note for f in row.flags}
+    for flag in row.not_run:
+        reasons.setdefault(notes.get(flag, "the clean accuracy could not be computed"), []).append(flag)
+    return "; ".join(f"{', '.join(flags)} ({reason})" for reason, flags in reasons.items())
 
 
 def _attack_cell(row: RobustnessRow, label: str, *, brief: bool) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.clinical import ClinicalMetrics, clinical_metrics
-from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence, Verdict
-from benchmark.evaluation.flags.catalogue import PLANNED, evaluate_flags
+from benchmark.evaluation.flags.base import AttackEvidence, Verdict
+from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import clustered_wilson
 from benchmark.store import Store
+from leaderboard.flag_evidence import row_evidence
 from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
 
 
@@ -45,7 +46,7 @@ def _row(
     if clean_cell["status"] != "done":
         failed = [_attack(clean_cell, store), *failed]
     complete = clean is not None and not failed
-    flags = tuple(evaluate_flags(RowEvidence(facts["traits"], clean, evidence))) if clean is not None else ()
+    flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store))) if clean is not None else ()
     failures = [f for f in flags if f.verdict is Verdict.FAIL]
     missing = list(facts["missing"])
     if failed:
@@ -74,7 +75,7 @@ def _row(
         clinical_clean=None if clean is None else _clinical(clean, "clean_prediction", classes),
         clinical_worst=_clinical(worst, "prediction", classes) if complete and worst is not None and evidence else None,
         flags=flags,
-        not_run=PLANNED,
+        not_run=tuple(c.id for c in CHECKS if c.id not in {f.id for f in flags if f.verdict is not Verdict.NOT_RUN}),
         threat=_threat(done),
         forwards=mean(r.forwards for r in attacked if r.forwards is not None) if attacked else None,
         backwards=mean(r.backwards for r in attacked if r.backwards is not None) if attacked else None,

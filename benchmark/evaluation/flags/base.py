@@ -5,9 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
+
+FAILED = "failed"
+"""Key under which a measurement that raised keeps its reason."""
 
 
 class Verdict(StrEnum):
@@ -48,13 +56,30 @@ class AttackEvidence:
 
     Attributes:
         label: Its label in the suite.
-        facts: access, gradient, objective, steps, norm, epsilon, eot_samples.
+        facts: method, access, gradient, objective, steps, norm, epsilon, eot_samples.
         samples: Per-sample records, aligned over the attacks of a row.
     """
 
     label: str
     facts: dict[str, Any]
     samples: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class DetectionEvidence:
+    """One attack on the row's model while one detector watches.
+
+    Attributes:
+        attack, detector: Their labels in the suite.
+        aware: Whether the attack takes the detector into account.
+        through: Which test images are misclassified and not flagged at 5 % false positives; aligned over the attacks
+            on a detector.
+    """
+
+    attack: str
+    detector: str
+    aware: bool
+    through: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -65,17 +90,29 @@ class RowEvidence:
         traits: What the defense says of itself.
         clean: Per-sample clean records.
         attacks: The finished attacks.
-        measurements: What probes measured, by flag id.
+        measurements: What the probe measured, by flag id.
+        unmeasured: Why there are no measurements, where there are none.
+        replicates: Fresh decisions on every image.
+        claimed_accuracy: Clean accuracy that the defense's authors report, in [0, 1], where the suite says it.
+        detection: The finished detection cells of the same model.
     """
 
     traits: dict[str, Any]
     clean: pd.DataFrame
     attacks: list[AttackEvidence]
     measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unmeasured: str = "no probe was run"
+    replicates: int = 1
+    claimed_accuracy: float | None = None
+    detection: list[DetectionEvidence] = field(default_factory=list)
 
     def where(self, **facts: Any) -> list[AttackEvidence]:
         """The attacks whose facts have these values."""
         return [a for a in self.attacks if all(a.facts.get(k) == v for k, v in facts.items())]
+
+    def informed(self) -> list[AttackEvidence]:
+        """The white-box attacks that take the defense into account."""
+        return [a for a in self.where(access="gradient") if a.facts["gradient"] != "undefended"]
 
 
 class FlagCheck(ABC):
@@ -93,6 +130,14 @@ class FlagCheck(ABC):
     meaning: ClassVar[str]
     source: ClassVar[str] = ""
 
+    def measure(self, probe: Probe) -> dict[str, Any] | None:
+        """What the flag must ask of the model itself, as JSON; None, the default, where the records say enough.
+
+        It comes back in `RowEvidence.measurements` under the flag's id.
+        """
+        del probe
+        return None
+
     @abstractmethod
     def evaluate(self, row: RowEvidence) -> Flag:
         """The flag for a row; `not-run` where the evidence is missing."""
@@ -105,6 +150,27 @@ class FlagCheck(ABC):
     def not_run(self, note: str) -> Flag:
         """The flag when it could not be computed, and why."""
         return self.flag(Verdict.NOT_RUN, None, 0, note)
+
+
+class MeasuredCheck(FlagCheck):
+    """A flag that rests on a measurement: `measure` asks the model, `judge` says what the answer means."""
+
+    @abstractmethod
+    def measure(self, probe: Probe) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    @abstractmethod
+    def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
+        """The flag, from what `measure` gave."""
+        raise NotImplementedError
+
+    def evaluate(self, row: RowEvidence) -> Flag:
+        measured = row.measurements.get(self.id)
+        if measured is None:
+            return self.not_run(row.unmeasured)
+        if FAILED in measured:
+            return self.not_run(f"could not be measured: {measured[FAILED]}")
+        return self.judge(row, measured)
 
 
 def broken(attacks: list[AttackEvidence]) -> pd.Series:

@@ -1,0 +1,63 @@
+"""Flag: BPDA does not get past the component by itself, so a failure against the defense says nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
+from benchmark.evaluation.flags.probe import Probe
+from defenses.base import DefendedModel
+
+REACH = 8
+
+
+class BPDAComponentAlone(MeasuredCheck):
+    """Share of images that BPDA breaks through the component before the undefended classifier, at 8 times ε.
+
+    Only images count that this model classifies correctly.
+    """
+
+    id = "bpda_component_alone"
+    threshold = "at least 95 % broken"
+    meaning = "The surrogate does not carry the gradient past the component: the attack fails, not the defense holds."
+    source = "Athalye et al. 2018a, section 4.1"
+
+    def measure(self, probe: Probe) -> dict[str, Any] | None:
+        if not _applies(probe.traits):
+            return None
+        model = probe.model
+        alone = DefendedModel(
+            probe.undefended,
+            purify=model.purify,
+            surrogate=model.surrogate,
+            networks=model.networks,
+            purify_passes=model.purify_passes,
+            votes=model.votes,
+            randomized=model.randomized,
+            decision_rule=model.decision_rule,
+        )
+        component = probe.of(alone, gradient="bpda", eot_samples=probe.eot_samples)
+        right = component.decide(probe.images).argmax(1) == probe.labels
+        component = component[right.nonzero().flatten()]
+        epsilon = min(REACH * probe.epsilon, probe.largest_epsilon)
+        broken = 0
+        if len(component):
+            outcome = component.attack(epsilon=epsilon, steps=probe.enough_steps, restarts=2)
+            broken = int(outcome.success.sum())
+        return {"n": len(component), "broken": broken, "epsilon": epsilon}
+
+    def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
+        n, broken = measured["n"], measured["broken"]
+        if not n:
+            return self.not_run("the component before the undefended classifier gets no image right")
+        verdict = Verdict.PASS if broken >= 0.95 * n else Verdict.FAIL
+        return self.flag(verdict, broken / n, n, f"{broken} of {n} images at ε = {measured['epsilon']:.3g}")
+
+    def evaluate(self, row: RowEvidence) -> Flag:
+        if not _applies(row.traits):
+            return self.not_run("does not apply: there is no component without a gradient")
+        return super().evaluate(row)
+
+
+def _applies(traits: dict[str, Any]) -> bool:
+    return bool(traits["purifier"]) and not traits["differentiable"]

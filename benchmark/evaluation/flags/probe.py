@@ -1,0 +1,132 @@
+"""What flags that measure are given: the defended model, a few images it gets right, and an attack to try on them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attacks.aim import Aim
+from attacks.ball import Ball
+from attacks.base import Composition, Outcome, Stop
+from attacks.composing import build_estimator
+from attacks.gradients import GradientEstimator
+from attacks.objectives import Margin, Objective
+from attacks.pgd import PGD
+from benchmark.batching import BatchSize
+from benchmark.errors import UserError
+from benchmark.frozen import frozen
+from benchmark.noise import Noise
+from benchmark.threat import Epsilon, Norm
+from defenses.base import DefendedModel
+
+MINIMUM_STEPS = 20
+"""Steps with which a large ε is explored, however few the row's own attacks take."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A defended model in the hands of the flags.
+
+    Attributes:
+        model: The defended model.
+        undefended: The classifier before any defense.
+        traits: What the defense says of itself.
+        images: Evaluation images that the model gets right: [N, C, H, W] in [0, 1], on the model's device.
+        labels: Their classes: int64 [N].
+        noise: Keyed random numbers, one row per image.
+        norm, epsilon: The perturbation that the row allows.
+        gradient, eot_samples: How the row's white-box attacks differentiate through the defense by default.
+        steps: Steps of the row's longest white-box attack.
+        batch_size: How many images at a time.
+        finished: Attacks already made, so that two flags that need the same one share it.
+    """
+
+    model: DefendedModel
+    undefended: nn.Module
+    traits: dict[str, Any]
+    images: Tensor
+    labels: Tensor
+    noise: Noise
+    norm: Norm
+    epsilon: float
+    gradient: str
+    eot_samples: int
+    steps: int
+    batch_size: BatchSize
+    finished: dict[tuple[float, int, int], Outcome] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    def __getitem__(self, rows: Tensor) -> Probe:
+        """The same probe with some of the images."""
+        return replace(self, images=self.images[rows], labels=self.labels[rows], noise=self.noise[rows], finished={})
+
+    def of(self, model: DefendedModel, *, gradient: str, eot_samples: int) -> Probe:
+        """The same probe of another model, whatever it gets right."""
+        return replace(self, model=model, gradient=gradient, eot_samples=eot_samples, finished={})
+
+    @property
+    def enough_steps(self) -> int:
+        """The row's steps, or more where they are few."""
+        return max(self.steps, MINIMUM_STEPS)
+
+    @property
+    def largest_epsilon(self) -> float:
+        """The ε at which every image is allowed: 1 for L∞, √d for L2, d for L1."""
+        pixels = self.images[0].numel()
+        return {Norm.LINF: 1.0, Norm.L2: math.sqrt(pixels), Norm.L1: float(pixels)}.get(self.norm, float(pixels))
+
+    def estimator(self) -> GradientEstimator:
+        """The row's gradient estimator."""
+        return build_estimator(self.gradient, self.eot_samples)
+
+    def random_start(self) -> Tensor:
+        """A random allowed image beside each image: [N, C, H, W]."""
+        return Ball(self.norm, self.epsilon, self.images).random(self.noise.stream("random start"))
+
+    def decide(self, x: Tensor, noise: Noise | None = None) -> Tensor:
+        """The model's decision logits [N, K] on `x`, batch by batch, in eval mode and without gradients."""
+        noise = self.noise if noise is None else noise
+        with frozen(self.model), torch.no_grad():
+            return torch.cat(self.batch_size.map(len(x), lambda rows: self.model.decide(x[rows], noise[rows])))
+
+    def attack(self, *, epsilon: float | None = None, steps: int | None = None, restarts: int = 1) -> Outcome:
+        """PGD on the margin, which saturated scores do not blind, ended at the first verified success.
+
+        Args:
+            epsilon: The row's where None.
+            steps: The row's where None.
+            restarts: Random starts; the first ones are those of fewer restarts.
+
+        Raises:
+            UserError: PGD cannot respect the row's norm.
+        """
+        key = (self.epsilon if epsilon is None else epsilon, self.steps if steps is None else steps, restarts)
+        if key not in self.finished:
+            attack = PGD(steps=key[1], restarts=restarts)
+            self.finished[key] = self.run(attack, Margin(), epsilon=key[0], stop=Stop.FIRST_SUCCESS)
+        return self.finished[key]
+
+    def unbounded(self) -> Outcome:
+        """The attack when every image is allowed."""
+        return self.attack(epsilon=self.largest_epsilon, steps=self.enough_steps, restarts=5)
+
+    def run(self, attack: PGD, objective: Objective, *, epsilon: float, stop: Stop) -> Outcome:
+        """Any PGD on all images, batch by batch; on the CPU."""
+        return Outcome.concatenate(
+            self.batch_size.map(len(self), lambda rows: self.run_batch(attack, objective, rows, epsilon, stop))
+        )
+
+    def run_batch(self, attack: PGD, objective: Objective, rows: slice, epsilon: float, stop: Stop) -> Outcome:
+        """The same on some of the images, in one batch."""
+        if self.norm not in attack.norms:
+            raise UserError(f"PGD cannot respect {self.norm.symbol}")
+        composition = Composition(self.norm, Epsilon(f"{epsilon:.6g}", epsilon), objective, self.estimator(), stop)
+        noise = self.noise[rows].stream("attack")
+        outcome = attack(self.model, self.images[rows], Aim(self.labels[rows]), noise, composition)
+        return Outcome.concatenate([outcome])

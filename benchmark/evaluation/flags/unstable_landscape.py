@@ -1,0 +1,46 @@
+"""Flag: the objective changes wildly within a step, so that its gradient points nowhere in particular."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim
+from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
+from benchmark.evaluation.flags.probe import Probe
+
+POINTS = 100
+SIDE = 8 / 255
+
+
+class UnstableLandscape(MeasuredCheck):
+    """Mean relative change |ΔL| / |L|, at most 1 each, of the margin L over random points near each image.
+
+    The points are uniform in a cube of side 8/255 around the image; the model's random draws are held fixed. The
+    margin is taken rather than cross-entropy, whose relative change is large for every image that is classified with
+    confidence.
+    """
+
+    id = "unstable_landscape"
+    threshold = "at most 0.1"
+    meaning = "The model is noisy at the scale of a step, so single gradients mislead the attack."
+    source = "Pintor et al. 2022, Indicators of attack failure, unstable predictions"
+
+    def measure(self, probe: Probe) -> dict[str, Any]:
+        def margin(x: Tensor) -> Tensor:
+            return Aim(probe.labels).margin(probe.decide(x))
+
+        noise, shape = probe.noise.stream("cube"), probe.images.shape[1:]
+        own = margin(probe.images)
+        change = torch.zeros_like(own)
+        for point in range(POINTS):
+            beside = (probe.images + SIDE * (noise.at(point).uniform(shape) - 0.5)).clamp(0, 1)
+            # Where the margin is 0, any change is a large one.
+            change += ((margin(beside) - own).abs() / own.abs().clamp_min(1e-12)).clamp(max=1)
+        return {"n": len(probe), "change": float(change.double().mean() / POINTS)}
+
+    def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
+        verdict = Verdict.PASS if measured["change"] <= 0.1 else Verdict.WARN
+        return self.flag(verdict, measured["change"], measured["n"])

@@ -1,0 +1,112 @@
+"""Ask a defended model what its reliability flags need to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmark.errors import UserError
+from benchmark.evaluation.flags.base import FAILED
+from benchmark.evaluation.flags.catalogue import CHECKS
+from benchmark.evaluation.flags.probe import Probe
+from benchmark.evaluation.subset import evaluation_rows
+from benchmark.noise import Noise
+from benchmark.steps.base import Result, Step
+from benchmark.steps.clean import CleanStep
+from benchmark.threat import Epsilon, Norm
+from benchmark.workbench import Workbench
+from defenses.base import Passes
+
+_GRADIENTS = 14
+"""About how many times the row's steps all flags take together, on images that never fall."""
+
+
+@dataclass(frozen=True)
+class ProbeStep(Step):
+    """Every measuring flag on one defended model.
+
+    A flag that raises does not stop the others: its measurement is the reason, and it reads not-run.
+
+    Args:
+        clean: The defended model and its clean decisions; only images it gets right are used.
+        norm, epsilon: The perturbation that the robustness table allows.
+        gradient, eot_samples: How its white-box attacks differentiate through this defense by default.
+        steps: Steps of its longest white-box attack.
+        images: Number of images.
+        seed: Seed of their choice, and of everything random.
+    """
+
+    kind = "probe"
+
+    clean: CleanStep
+    norm: Norm
+    epsilon: Epsilon
+    gradient: str
+    eot_samples: int
+    steps: int
+    images: int
+    seed: int
+
+    @property
+    def label(self) -> str:
+        return f"probe {self.clean.fit.name}"
+
+    @property
+    def needs(self) -> tuple[Step, ...]:
+        return (self.clean,)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "norm": self.norm,
+            "epsilon": self.epsilon.value,
+            "gradient": self.gradient,
+            "eot_samples": self.eot_samples,
+            "steps": self.steps,
+            "images": self.images,
+            "seed": self.seed,
+        }
+
+    def passes(self) -> Passes:
+        each = _GRADIENTS * self.steps * self.eot_samples * min(self.images, self.clean.images)
+        return Passes(each, each)
+
+    def run(self, bench: Workbench) -> Result:
+        measured: dict[str, dict[str, Any]] = {}
+        probe = self._probe(bench)
+        for number, check in enumerate(CHECKS):
+            bench.progress.fraction(number / len(CHECKS), check.id)
+            try:
+                found = check.measure(probe)
+            except Exception as error:
+                # Whatever a model raises leaves this flag without an answer, and takes nothing from the others.
+                found = {FAILED: error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"}
+            if found is not None:
+                measured[check.id] = found
+        return Result({"measurements": measured})
+
+    def _probe(self, bench: Workbench) -> Probe:
+        """Raises UserError when the model gets no image right."""
+        frame = bench.store.samples(self.clean.key)
+        images = self.clean.evaluation(bench)
+        images = images[torch.from_numpy(np.array(frame["clean_right"], dtype=bool))]
+        if not len(images):
+            raise UserError("the model gets no evaluation image right", where=self.label)
+        images = images[evaluation_rows(images, self.images, self.seed)]
+        defense = self.clean.fit.defense
+        return Probe(
+            model=self.clean.fit.model(bench),
+            undefended=self.clean.fit.train.model(bench),
+            traits=defense.traits(),
+            images=images.floats(device=bench.device),
+            labels=images.labels.to(bench.device),
+            noise=Noise.of(self.seed, images.index, device=bench.device).stream("probe"),
+            norm=self.norm,
+            epsilon=self.epsilon.value,
+            gradient=self.gradient,
+            eot_samples=self.eot_samples,
+            steps=self.steps,
+            batch_size=bench.batch_size,
+        )
