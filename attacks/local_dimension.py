@@ -1,4 +1,4 @@
-"""Local intrinsic dimension of features with a gradient, and an objective that keeps it low."""
+"""An objective that keeps the local intrinsic dimension of features low."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from attacks.camouflage import Camouflage
 from attacks.objectives import Objective
 from benchmark.errors import UserError
 from benchmark.features import Features
+from benchmark.local_dimension import local_dimension
 
-_SAME_POINT = 1e-5
-"""A neighbour nearer than this share of the k-th distance is the query itself, met again with float32 rounding."""
 _ROWS = 64
 
 
@@ -65,39 +64,3 @@ class LocalDimension(Camouflage):
         layers = zip(features.layers, self.reference_, strict=True)
         dimensions = torch.stack([local_dimension(f, reference, self.neighbours) for f, reference in layers], dim=1)
         return (dimensions / self.typical_).mean(1)
-
-
-def local_dimension(queries: Tensor, reference: Tensor, neighbours: int) -> Tensor:
-    """(k − 2) / Σ_{i<k} ln(r_k / r_i) from the k nearest reference points that are not the query, with a gradient.
-
-    Where all of them are equally far it is 10·C, and where fewer than three differ from the query it is 0, as in the
-    detector; there it has no gradient.
-
-    Args:
-        queries: [N, C].
-        reference: [m, C], m ≥ k.
-        neighbours: k ≥ 3.
-
-    Returns:
-        [N].
-    """
-    nearest, present = _nearest(queries.detach(), reference, neighbours)
-    # Differences of the few neighbours alone: an [N, m, C] graph would not fit, and expanded squares would cancel.
-    squares = (queries[:, None, :] - reference[nearest]).square().sum(2)
-    logs = torch.where(present, squares, torch.ones_like(squares)).log() / 2
-    farthest = torch.where(present, logs, torch.full_like(logs, float("-inf"))).amax(1, keepdim=True)
-    growth = torch.where(present, farthest - logs, torch.zeros_like(logs)).sum(1)
-    numerator = (present.sum(1) - 2).clamp_min(0).to(growth)
-    highest = 10.0 * queries.shape[1]
-    return numerator / torch.maximum(growth, numerator.clamp_min(1) / highest)
-
-
-def _nearest(queries: Tensor, reference: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
-    """(rows of the k nearest reference points [N, k], which of them differ from the query: bool [N, k])."""
-    distances = torch.cdist(queries, reference, compute_mode="donot_use_mm_for_euclid_dist")
-    distances = torch.where(distances == 0, torch.full_like(distances, float("inf")), distances)
-    kth = distances.kthvalue(neighbours, dim=1).values
-    farthest = torch.where(distances.isfinite(), distances, torch.zeros_like(distances)).amax(1)
-    same = distances <= _SAME_POINT * torch.minimum(kth, farthest)[:, None]
-    found = torch.where(same, torch.full_like(distances, float("inf")), distances).topk(neighbours, 1, largest=False)
-    return found.indices, found.values.isfinite()

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from benchmark.errors import UserError
-from detectors.adversarial_regression import adversarial_labels, decision, fit_regression
+from benchmark.local_dimension import local_dimension
+from detectors.adversarial_regression import (
+    adversarial_labels,
+    decision,
+    differentiable_decision,
+    fit_regression,
+)
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.local_dimension import local_intrinsic_dimension
 from detectors.preconditions import finite, require_adversarial
@@ -66,3 +74,11 @@ class LocalIntrinsicDimension(Detector):
     def score(self, features: FeatureSet) -> Floats:
         """Log-odds of being adversarial: [N]."""
         return decision(self.regression_, self.dimensions(features))
+
+    def differentiable_score(self, layers: list[Tensor], penultimate: Tensor, logits: Tensor) -> Tensor:
+        """The same log-odds, in torch; the gradient is that of the distances to the nearest reference images."""
+        dimensions = [
+            local_dimension(layer.double(), torch.as_tensor(reference, device=layer.device), self.neighbours)
+            for layer, reference in zip(layers, self.reference_, strict=True)
+        ]
+        return differentiable_decision(self.regression_, torch.stack(dimensions, dim=1))
