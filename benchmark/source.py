@@ -12,15 +12,18 @@ from pathlib import Path
 _PROJECT = ("benchmark", "attacks", "defenses", "detectors")
 
 
-@cache
 def code_digest(cls: type) -> str:
     """Hash of the source of every module in the class's ancestry and of all project modules these import.
 
     Imports are followed wherever they stand, also inside functions. Modules of other distributions are left out (the
     manifest records their versions), except those in the class's own top-level package.
     """
-    names = {c.__module__ for c in cls.__mro__ if c.__module__ != "builtins"}
-    packages = frozenset({*_PROJECT, cls.__module__.partition(".")[0]})
+    names = sorted({c.__module__ for c in cls.__mro__ if c.__module__ != "builtins"})
+    return _digest(tuple(names), frozenset({*_PROJECT, cls.__module__.partition(".")[0]}))
+
+
+@cache
+def _digest(names: tuple[str, ...], packages: frozenset[str]) -> str:
     files: set[Path] = set()
     for name in names:
         files |= _closure(name, packages)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.noise import Noise
-from defenses import zeroth_order
 from defenses.base import DecisionRule, DefendedModel, Defense, FitData, Passes
 from defenses.zeroth_order.black_box import BlackBox
 from defenses.zeroth_order.bounds import check_choice, check_number, check_whole
@@ -114,14 +110,6 @@ class ZOAEDS(Defense):
         self.learning_rate = learning_rate
         self.votes = votes
         self.decision_rule = decision_rule
-
-    @classmethod
-    def source_digest(cls) -> str:
-        """Hash of the class's sources and of the zeroth-order training, which determine the weights together."""
-        digest = hashlib.sha256(super().source_digest().encode())
-        for file in sorted(Path(zeroth_order.__file__).parent.glob("*.py")):
-            digest.update(file.read_bytes())
-        return digest.hexdigest()[:16]
 
     def fit(self, classifier: nn.Module, data: FitData) -> None:
         """Train the three networks; `classifier` is only queried, and is the same afterwards.

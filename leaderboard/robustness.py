@@ -13,6 +13,7 @@ from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import clustered_wilson
 from benchmark.store import Store
+from benchmark.threat import Norm
 from leaderboard.flag_evidence import row_evidence
 from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
 
@@ -84,8 +85,21 @@ def _row(
 
 def _attack(cell: dict[str, Any], store: Store) -> AttackResult:
     sentence = cell["threat"]["sentence"] if cell["threat"] else ""
+    bound = f"{Norm(cell['threat']['norm']).symbol} {cell['threat']['epsilon']}" if cell["threat"] else ""
     if cell["status"] != "done":
-        return AttackResult(cell["attack"], cell["status"], cell["reason"], None, None, None, None, sentence)
+        return AttackResult(
+            attack=cell["attack"],
+            status=cell["status"],
+            reason=cell["reason"],
+            robust=None,
+            success=None,
+            bound=bound,
+            seconds=None,
+            fresh=None,
+            forwards=None,
+            backwards=None,
+            threat=sentence,
+        )
     samples = store.samples(cell["key"])
     attacked = samples[samples["attacked"]]
     return AttackResult(
@@ -93,6 +107,9 @@ def _attack(cell: dict[str, Any], store: Store) -> AttackResult:
         status="done",
         reason="",
         robust=estimate(samples["robust"], samples["group"]),
+        success=estimate(~attacked["robust"].astype(bool), attacked["group"]) if len(attacked) else None,
+        bound=bound,
+        seconds=store.record(cell["key"]).seconds,
         fresh=_spread(store, cell["key"]),
         forwards=float(attacked["forwards"].mean()) if len(attacked) else 0.0,
         backwards=float(attacked["backwards"].mean()) if len(attacked) else 0.0,

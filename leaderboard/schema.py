@@ -37,6 +37,9 @@ class AttackResult:
         reason: Why it is not done.
         robust: Robust accuracy under this attack; None unless done.
         fresh: Accuracy on the submitted images over fresh draws, for a randomized defense.
+        success: Share of the attacked images (those right on clean input) that fell.
+        bound: The perturbation used, e.g. "L∞ 8/255".
+        seconds: What it took when it was computed; in no published table, since it is not a result.
         forwards, backwards: Mean passes per attacked image.
         threat: The threat-model sentence.
     """
@@ -45,6 +48,9 @@ class AttackResult:
     status: str
     reason: str
     robust: Estimate | None
+    success: Estimate | None
+    bound: str
+    seconds: float | None
     fresh: Spread | None
     forwards: float | None
     backwards: float | None

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.markdown import detection_table, robustness_table
 from leaderboard.schema import Board
+from leaderboard.tables import detection_table, robustness_table
 
 
 def show(board: Board, console: Console) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.source import _file, _imports, code_digest
+from benchmark.source import _digest, _file, _imports, code_digest
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def digest() -> str:
     for name in [n for n in sys.modules if n.partition(".")[0] == "digested"]:
         del sys.modules[name]
-    for cached in (code_digest, _file, _imports):
+    for cached in (_digest, _file, _imports):
         cached.cache_clear()
     importlib.invalidate_caches()
     return code_digest(importlib.import_module("digested.method").Method)

@@ -31,3 +31,15 @@ def markdown(run: Run) -> None:
     from leaderboard.markdown import to_markdown
 
     typer.echo(to_markdown(read_board(run)), nl=False)
+
+
+@app.command()
+def attacks(run: Run) -> None:
+    """Print every attack as Markdown with its cost in passes and seconds."""
+    from tabulate import tabulate
+
+    from leaderboard.board import read_board
+    from leaderboard.tables import attack_table
+
+    headers, cells = attack_table(read_board(run).robustness, seconds=True)
+    typer.echo(tabulate(cells, headers, tablefmt="pipe", disable_numparse=True))
