@@ -64,8 +64,8 @@ class CWL2(NearestImageAttack):
         *,
         steps: int = 500,
         searches: int = 5,
-        constant: float = 1.0,
-        learning_rate: float = 0.05,
+        constant: float = 0.1,
+        learning_rate: float = 0.02,
         confidence: float = 0.0,
     ) -> None:
         self.steps = steps

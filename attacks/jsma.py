@@ -29,7 +29,7 @@ class JSMA(IterativeAttack):
     Args:
         steps: Largest number of steps; the bound, a number of pixels, usually ends the attack before.
         pixels_per_step: Pixels changed in one step; the paper's is 2.
-        theta: θ: how far a pixel moves in one step, on [0, 1].
+        theta: θ: how far a pixel moves in one step, on [0, 1]; the paper's is 1, which overshoots on gray images.
         direction: Whether pixels only grow brighter (the paper's), only darker, or either, whichever is steeper
             (Wiyatno and Xu 2018, Maximal JSMA).
     """
@@ -43,7 +43,7 @@ class JSMA(IterativeAttack):
         *,
         steps: int = 100,
         pixels_per_step: int = 2,
-        theta: float = 1.0,
+        theta: float = 0.2,
         direction: Literal["either", "brighter", "darker"] = "either",
     ) -> None:
         self.steps = steps

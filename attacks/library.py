@@ -11,37 +11,13 @@ from attacks.aim import Aim
 from attacks.base import Stop
 from attacks.nearest import Nearest, look
 from attacks.objectives import Objective
-from attacks.victim import Observation, Oracle, Victim
+from attacks.victim import Observation, Victim
 from benchmark.features import Features
 from benchmark.noise import Noise
 
 
 class LibraryFinishedError(Exception):
     """Raised out of a library's loop when there is nothing left to ask."""
-
-
-class Queried(nn.Module):
-    """An oracle for libraries that ask for scores. Each call uses new random draws.
-
-    Libraries drop images from their batch without saying which: where the number of rows changes, each row is taken to
-    belong to the clean image nearest to it.
-    """
-
-    def __init__(self, victim: Oracle, noise: Noise) -> None:
-        super().__init__()
-        self.anchor = nn.Parameter(victim.ball.center.new_zeros(()), requires_grad=False)
-        self.victim = victim
-        self.noise = noise
-        self.rows = torch.arange(len(noise), device=self.anchor.device)
-        self.calls = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images [B, C, H, W] → logits [B, K]."""
-        self.calls += 1
-        if x.shape[0] != len(self.rows):
-            clean = self.victim.ball.center.flatten(1)
-            self.rows = torch.cdist(x.flatten(1), clean, p=float("inf")).argmin(1)
-        return self.victim[self.rows].scores(x, self.noise[self.rows].at(self.calls))
 
 
 class Differentiated(nn.Module):

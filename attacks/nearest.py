@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from attacks.ball import Ball
+from attacks.ball import TOLERANCE, Ball
 from attacks.base import Attack, Attempt, Stop
 from attacks.iterative import State
 from attacks.victim import Observation, Oracle, Victim
@@ -65,7 +65,7 @@ class Nearest:
         """
         size = victim.ball.size(seen.x)
         candidate = victim.aim.reached(seen.logits) & (victim.aim.margin(seen.logits) >= confidence)
-        candidate &= (size <= victim.ball.epsilon) & (size < self.size[rows])
+        candidate &= (size <= victim.ball.epsilon + TOLERANCE) & (size < self.size[rows])
         if not (isinstance(victim, Victim) and not victim.estimator.sees_defense):
             candidate = victim.verify(seen.x, candidate, noise)
         nearer = rows[candidate]
@@ -155,5 +155,5 @@ class NearestImageAttack(Attack):
 
     def _arrived(self, victim: Oracle, seen: Observation, broken: Tensor) -> Tensor:
         """Where a search that does not refine has ended: broken, or adversarial beyond the bound."""
-        beyond = victim.ball.size(seen.x) > victim.ball.epsilon
+        beyond = victim.ball.size(seen.x) > victim.ball.epsilon + TOLERANCE
         return broken | (beyond & victim.aim.reached(seen.logits))

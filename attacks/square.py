@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from attacks.base import Attack, Stop
-from attacks.library import Queried
-from attacks.victim import Oracle
+from attacks.base import Attack, Attempt, Stop
+from attacks.nearest import Nearest
+from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
 from benchmark.threat import Access, Norm
 
@@ -16,12 +16,13 @@ class Square(Attack):
     """Square attack: random search over square-shaped changes; asks for scores, never for a gradient.
 
     Runs torchattacks' implementation with its logits cloned, its generator isolated and its batches fixed, because one
-    generator serves a whole batch there. The L2 form of torchattacks fails on images that are not square, so only L∞
-    is offered.
+    generator serves a whole batch there. Its L2 form fails on images that are not square, so only L∞ is offered. Its
+    restarts are made here, one call each, so that every call has its own random numbers and every query is charged to
+    the image it was about.
 
     Args:
-        queries: Queries per image.
-        restarts: Independent runs.
+        queries: Queries per image and restart.
+        restarts: Independent runs; only images still standing are tried again.
     """
 
     name = "square"
@@ -37,19 +38,69 @@ class Square(Attack):
     def budget(self) -> str:
         return f"{self.queries} queries" + (f" × {self.restarts} restarts" if self.restarts > 1 else "")
 
-    def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Tensor:
+    def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
+        nearest, submitted = Nearest(victim.ball), x.clone()
+        for restart in range(self.restarts):
+            left = (nearest.broken_at < 0).nonzero().flatten()
+            if len(left):
+                queried = _Queried(victim, noise.stream(f"restart {restart}"), left, nearest, restart * self.queries)
+                submitted[left] = self._once(queried, x[left])
+        # What was seen and confirmed to be broken stands, whatever the library hands back.
+        broken = (nearest.broken_at >= 0).view(-1, 1, 1, 1)
+        return Attempt(torch.where(broken, nearest.x, submitted), nearest.broken_at)
+
+    def _once(self, queried: _Queried, x: Tensor) -> Tensor:
+        """One restart of the library's attack on clean images `x`."""
         import torchattacks
 
-        ball = victim.ball
-        queried = Queried(victim, noise)
+        victim, noise = queried.victim, queried.noise
+        # The library looks at the clean images, the first squares and the result besides its own count.
         attack = torchattacks.Square(
-            queried, norm="Linf", eps=ball.epsilon, n_queries=self.queries, n_restarts=self.restarts, seed=0
+            queried, norm="Linf", eps=victim.ball.epsilon, n_queries=max(1, self.queries - 3), n_restarts=1
         )
         # torchattacks seeds the global generator with `seed` on every call: make that seed the batch's own.
-        attack.seed = int(noise.stream("square").key[0] ^ int(noise.sample_ids[0])) if len(noise) else 0
+        attack.seed = int(noise.stream("square").key[0] ^ int(noise.sample_ids[0]))
         if victim.aim.targets is not None:
             attack.set_mode_targeted_by_label(quiet=True)
         wanted = victim.aim.labels if victim.aim.targets is None else victim.aim.targets
         with torch.no_grad():
             # Its bound is met up to float32 rounding, which the projection removes.
-            return ball.project(attack(x, wanted).detach())
+            return victim.ball.project(attack(x, wanted).detach())
+
+
+class _Queried(nn.Module):
+    """The oracle as the module that torchattacks expects; each call uses new random draws.
+
+    The library leaves images out of its batch without saying which: those that its first look finds wrong, and then
+    those whose margin has ever been met. Both follow from the answers given.
+    """
+
+    def __init__(self, victim: Oracle, noise: Noise, rows: Tensor, nearest: Nearest, asked_before: int) -> None:
+        super().__init__()
+        self.anchor = nn.Parameter(victim.ball.center.new_zeros(()), requires_grad=False)
+        self.victim = victim[rows]
+        self.noise = noise[rows]
+        self.rows = rows
+        self.nearest = nearest
+        self.asked_before = asked_before
+        self.calls = 0
+        self.tried = torch.ones_like(rows, dtype=torch.bool)
+        self.standing = self.tried
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images [b, C, H, W] → logits [b, K]."""
+        mask = self.standing if x.shape[0] == int(self.standing.sum()) else self.tried
+        some = mask.nonzero().flatten()
+        assert len(some) == len(x), "torchattacks asks about other images than expected"
+        victim, noise = self.victim[some], self.noise[some].at(self.calls)
+        # Corners of the ball may lie outside it by float32 rounding.
+        x = victim.ball.project(x)
+        logits = victim.scores(x, noise)
+        self.nearest.record(victim, self.rows[some], Observation(x, logits), noise, step=self.asked_before + self.calls)
+        if self.calls == 0:
+            self.tried = self.standing = ~victim.aim.reached(logits)
+        else:
+            self.standing = mask.clone()
+            self.standing[some] = victim.aim.margin(logits) < 0
+        self.calls += 1
+        return logits
