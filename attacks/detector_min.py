@@ -24,7 +24,10 @@ from benchmark.threat import Epsilon
 
 
 class DetectorScore(Camouflage):
-    """Another objective minus weight × a detector's own score, in standard deviations of its clean scores.
+    """Another objective minus weight × what a detector's score exceeds its median clean score by, in clean deviations.
+
+    An image that scores as the median clean one passes any sensible threshold. Lower scores gain nothing, cost success,
+    and give the image away to a defender who looks at both sides.
 
     Args:
         base: The attack's own objective.
@@ -41,7 +44,7 @@ class DetectorScore(Camouflage):
     def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
         if self.watcher is None or self.watcher.differentiable_score is None:
             return logits.new_zeros(len(logits))
-        return self.watcher.differentiable_score(features, logits).to(logits.dtype)
+        return self.watcher.differentiable_score(features, logits).clamp_min(0).to(logits.dtype)
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class DetectorMin(BIM):
         def score(queries: Tensor) -> Tensor:
             # Both of a pair, and all pairs, meet the same draws of a randomized defense.
             copies = torch.arange(len(x), device=x.device).repeat_interleave(2 * self.pairs)
-            return watcher.score(queries, *victim[copies].features(queries, noise[copies]))
+            return watcher.score(queries, *victim[copies].features(queries, noise[copies])).clamp_min(0)
 
         return antithetic_gradient(score, x, noise, pairs=self.pairs, radius=radius)
 

@@ -51,7 +51,7 @@ class FeatureGuide(Camouflage):
         assert features.penultimate is not None
         assert aim.sample_ids is not None
         seen = [*features.layers, features.penultimate]
-        self.guides_ = [guides.to(seen[0].device) for guides in self.guides_]
+        self.guides_ = [guides.to(layer) for guides, layer in zip(self.guides_, seen, strict=True)]
         self.members_ = [members.to(seen[0].device) for members in self.members_]
         rows = self.choose([layer.detach() for layer in seen], aim.sample_ids, wanted_class(logits, aim))
         squares = [(f - guides[rows]).square().sum(1) for f, guides in zip(seen, self.guides_, strict=True)]

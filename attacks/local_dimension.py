@@ -58,9 +58,8 @@ class LocalDimension(Camouflage):
 
     def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
         """(1/L) Σ_l LID_l / typical_l: [B]."""
-        device = logits.device
-        self.reference_ = [reference.to(device) for reference in self.reference_]
-        self.typical_ = self.typical_.to(device)
+        self.reference_ = [kept.to(layer) for kept, layer in zip(self.reference_, features.layers, strict=True)]
+        self.typical_ = self.typical_.to(logits)
         layers = zip(features.layers, self.reference_, strict=True)
         dimensions = torch.stack([local_dimension(f, reference, self.neighbours) for f, reference in layers], dim=1)
         return (dimensions / self.typical_).mean(1)
