@@ -74,8 +74,9 @@ class Defended:
         self.claims.holds(bool(purified.isfinite().all()), "gives purified images with NaN or infinity")
         return purified
 
-    def decision(self, x: Tensor, noise: Noise) -> Tensor:
+    def decision(self, x: Tensor | None = None, noise: Noise | None = None) -> Tensor:
         """The defended model's answer, checked for shape and finiteness."""
+        x, noise = (self.x if x is None else x), noise or self.noise
         with self.claims.works(f"decide {self.on}"), frozen(self.model), torch.no_grad():
             logits = self.model.decide(x, noise)
         expected = (x.shape[0], self.classes)

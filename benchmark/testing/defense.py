@@ -41,13 +41,20 @@ def _refusal(problem: Problem, defense: Defense, claims: Claims) -> str:
     try:
         weights = _fit(defense, problem, classifier, claims, seed=1)
         again = _fit(defense, problem, classifier, claims, seed=2)
-        model = _defend(defense, classifier, weights, claims)
-        Defended(defense, claims, problem, classifier, model).purified()
+        defended = [
+            Defended(defense, claims, problem, classifier, _defend(defense, classifier, weights, claims, seed=seed))
+            for seed in (3, 4)
+        ]
+        images = [each.purified() for each in defended]
     except UserError as refusal:
         return str(refusal)
     claims.holds(_equal(weights, again), "learns other weights when it is fitted again with the same seed")
     claims.holds(not Defense.weights_, "changes the empty default of `weights_` in place; set the attribute instead")
-    Defended(defense, claims, problem, classifier, model).check()
+    claims.holds(
+        torch.equal(*images) and torch.equal(*(each.decision() for each in defended)),
+        "answers differently when it defends again with the same weights",
+    )
+    defended[0].check()
     return ""
 
 
@@ -82,21 +89,25 @@ def _fit(defense: Defense, problem: Problem, classifier: nn.Module, claims: Clai
         return dict(load(save(fitted.weights_)))
 
 
-def _defend(defense: Defense, classifier: nn.Module, weights: Weights, claims: Claims) -> DefendedModel:
+def _defend(defense: Defense, classifier: nn.Module, weights: Weights, claims: Claims, *, seed: int) -> DefendedModel:
     defending = fresh(defense)
     defending.weights_ = weights
-    with _task(claims, "defend from its settings and the weights it is given back", "defends", classifier, 3):
+    with _task(
+        claims, "defend from its settings and the weights it is given back", "defends", classifier, seed, may_draw=True
+    ):
         model = defending.defend(classifier)
     claims.holds(isinstance(model, DefendedModel), f"defends with a {type(model).__name__}, not a DefendedModel")
     return model
 
 
-def _task(claims: Claims, infinitive: str, finite: str, classifier: nn.Module, seed: int) -> ExitStack:
+def _task(
+    claims: Claims, infinitive: str, finite: str, classifier: nn.Module, seed: int, *, may_draw: bool = False
+) -> ExitStack:
     """Frozen as in a run, with the classifier and the global random state watched."""
     stack = ExitStack()
     stack.enter_context(claims.works(infinitive, may_refuse=True))
     stack.enter_context(untouched(claims, finite, classifier))
-    stack.enter_context(global_randomness(claims, finite, seed=seed))
+    stack.enter_context(global_randomness(claims, finite, seed=seed, may_draw=may_draw))
     stack.enter_context(frozen(classifier))
     return stack
 

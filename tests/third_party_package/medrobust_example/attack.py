@@ -1,0 +1,23 @@
+"""An attack that only queries."""
+
+from attacks.iterative import IterativeAttack, State
+from benchmark.threat import Access
+
+
+class Stripes(IterativeAttack):
+    """Vertical stripes of random sign at full strength, a new set each step."""
+
+    name = "stripes"
+    source = "the initialisation of Andriushchenko et al. 2020, Square attack, section 3.2"
+    access = Access.SCORES
+
+    def __init__(self, *, steps: int = 50) -> None:
+        self.steps = steps
+
+    def start(self, victim, x, noise):
+        return State(x)
+
+    def step(self, victim, state, noise):
+        channels, _, width = state.x.shape[1:]
+        stripes = noise.signs((channels, 1, width)) * victim.ball.epsilon
+        return State(victim.ball.project(victim.ball.center + stripes))
