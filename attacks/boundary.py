@@ -72,7 +72,7 @@ def linearize(victim: Victim, x: Tensor, rivals: Tensor, noise: Noise) -> Bounda
     gap, normal = torch.zeros_like(best), torch.zeros_like(x)
     for column in range(rivals.shape[1]):
         aim = Aim(victim.aim.labels, rivals[:, column], victim.aim.sample_ids)
-        towards = victim.towards(LogitGap(), aim)
+        towards = victim.towards(LogitGap(), pursued=aim)
         gradient = towards.gradient(x, noise)
         assert towards.observed is not None
         seen = towards.observed

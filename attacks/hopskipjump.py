@@ -19,6 +19,8 @@ from benchmark.threat import Access, Norm
 
 _TRIES, _BISECTIONS, _HALVINGS = 16, 16, 10
 _STARTS_PER_CLASS = 32
+_STACKED = 20
+"""Probes of one image that are asked about in one batch."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class HopSkipJump(NearestImageAttack):
 
     The first point is the nearest training image (of the target class, or of any wrong one) on which the model decides
     as wanted, or else a random pattern. Written out rather than wrapped: foolbox gives up on the whole batch when one
-    image has no first point, halves its step without end, which a randomized model can make eternal, and draws one
-    batch's noise from one generator. Every loop here has an end, and an image without a first point goes on looking
-    for one. Directions are probed at a distance of ‖x̃ − x‖₂ / d, in L2 for both norms, and at no less than a
-    thousandth of ‖x̃ − x‖₂, which float32 could not resolve in large images.
+    image has no first point, scales the estimated normals by the norm of the whole batch, halves its step without end,
+    which a randomized model can make eternal, and draws from the global generator. Every loop here has an end, and an
+    image without a first point goes on looking for one. Directions are probed at a distance of ‖x̃ − x‖₂ / d, in L2
+    for both norms, and at no less than a thousandth of ‖x̃ − x‖₂, since float32 resolves no less in large images.
 
     Args:
         queries: Largest number of queries per image.
@@ -144,17 +146,21 @@ class HopSkipJump(NearestImageAttack):
         """The boundary's normal at `x`, up to its length: Σ (φ − mean φ) u over random unit directions u (eq. 16)."""
         distance = (x - victim.ball.center).flatten(1).norm(dim=1)
         radius = (distance * max(1 / x[0].numel(), 1e-3)).clamp_min(1e-6).view(-1, 1, 1, 1)
-        probes = self._probes(noise.step)
+        probes, shape = self._probes(noise.step), x.shape[1:]
+        rows = torch.arange(x.shape[0], device=x.device)
         total, signed, answers = torch.zeros_like(x), torch.zeros_like(x), x.new_zeros(x.shape[0], 1, 1, 1)
-        for number in range(probes):
-            at = noise.stream(f"probe {number}")
-            shape = x.shape[1:]
+        for first in range(0, probes, _STACKED):
+            count = min(_STACKED, probes - first)
+            at = noise.stream(f"probes from {first}").repeat(count)
+            several = rows.repeat_interleave(count)
             direction = at.uniform(shape) * 2 - 1 if victim.ball.norm is Norm.LINF else at.normal(shape)
-            probe = (x + radius * unit_length(direction)).clamp(0, 1)
+            probe = (x[several] + radius[several] * unit_length(direction)).clamp(0, 1)
             # What is left of the direction once the box has had its part.
-            direction = (probe - x) / radius
-            answer = _decide(victim, probe, at).to(x.dtype).view(-1, 1, 1, 1) * 2 - 1
-            total, signed, answers = total + direction, signed + answer * direction, answers + answer
+            direction = (probe - x[several]) / radius[several]
+            answer = _decide(victim[several], probe, at).to(x.dtype).view(-1, 1, 1, 1) * 2 - 1
+            total = total + direction.unflatten(0, (-1, count)).sum(1)
+            signed = signed + (answer * direction).unflatten(0, (-1, count)).sum(1)
+            answers = answers + answer.unflatten(0, (-1, count)).sum(1)
         mean = answers / probes
         return torch.where(mean.abs() == 1, signed, signed - mean * total)
 

@@ -11,6 +11,9 @@ from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
 from benchmark.threat import Access, Norm
 
+_STACKED = 20
+"""Candidates of one image that are asked about in one batch."""
+
 
 class OnePixel(Attack):
     """One-pixel attack: differential evolution of candidates, each the places and values of ε pixels.
@@ -30,7 +33,7 @@ class OnePixel(Attack):
     norms = frozenset({Norm.L0})
     access = Access.SCORES
 
-    def __init__(self, *, queries: int = 2000, population: int = 100, scale: float = 0.5) -> None:
+    def __init__(self, *, queries: int = 2000, population: int = 40, scale: float = 0.5) -> None:
         self.queries = queries
         self.population = population
         self.scale = scale
@@ -82,14 +85,17 @@ class OnePixel(Attack):
 
     def _ask(self, victim: Oracle, x: Tensor, genes: Tensor, noise: Noise, alive: Tensor, nearest: Nearest) -> Tensor:
         """Logit margins of the candidates' images: [B, population]."""
-        margins = []
-        for candidate in range(genes.shape[1]):
-            at = noise.stream(f"candidate {candidate}")
-            painted = _paint(x, genes[:, candidate])
-            logits = victim.scores(painted, at)
-            nearest.record(victim, alive, Observation(painted, logits), at, step=noise.step)
-            margins.append(victim.aim.margin(logits))
-        return torch.stack(margins, dim=1)
+        rows, margins = torch.arange(x.shape[0], device=x.device), []
+        for number, part in enumerate(genes.split(_STACKED, dim=1)):
+            count = part.shape[1]
+            at = noise.stream(f"part {number}")
+            several = victim[rows.repeat_interleave(count)]
+            painted = _paint(x.repeat_interleave(count, 0), part.flatten(0, 1))
+            logits = several.scores(painted, at.repeat(count))
+            margins.append(several.aim.margin(logits).unflatten(0, (-1, count)))
+            best = rows * count + margins[-1].argmax(1)
+            nearest.record(victim, alive, Observation(painted[best], logits[best]), at, step=noise.step)
+        return torch.cat(margins, dim=1)
 
 
 def _paint(x: Tensor, genes: Tensor) -> Tensor:
