@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from attacks.ball import perturbation_size
 from attacks.base import Aids
+from attacks.first_point import TRIES, Pool, decides, first_point
 from attacks.iterative import State
 from attacks.nearest import NearestImageAttack, look, unit_length
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
 from benchmark.threat import Access, Norm
 
-_TRIES, _BISECTIONS, _HALVINGS = 16, 16, 10
-_STARTS_PER_CLASS = 32
+_BISECTIONS, _HALVINGS = 16, 10
 _STACKED = 20
 """Probes of one image that are asked about in one batch."""
 
@@ -53,24 +52,18 @@ class HopSkipJump(NearestImageAttack):
     source = "Chen et al. 2020, HopSkipJumpAttack: a query-efficient decision-based attack, algorithms 1 and 2"
     norms = frozenset({Norm.L2, Norm.LINF})
     access = Access.DECISIONS
-    starts_: Tensor | None = None
-    start_labels_: Tensor | None = None
+    pool_: Pool | None = None
 
     def __init__(self, *, queries: int = 2000, evaluations: int = 50) -> None:
         self.queries = queries
         self.evaluations = evaluations
 
     def prepare(self, aids: Aids) -> None:
-        generator = torch.Generator().manual_seed(aids.seed)
-        shuffled = torch.randperm(len(aids.train), generator=generator)
-        labels = aids.train.labels[shuffled]
-        chosen = torch.cat([shuffled[labels == c][:_STARTS_PER_CLASS] for c in range(aids.classes)])
-        self.starts_ = aids.train.floats(chosen, device=aids.device)
-        self.start_labels_ = aids.train.labels[chosen].to(aids.device)
+        self.pool_ = Pool.of(aids)
 
     def length(self) -> int:
         steps, spent = 0, 1
-        while spent + (cost := max(self._probes(steps), _TRIES) + _BISECTIONS + _HALVINGS + 1) <= self.queries:
+        while spent + (cost := max(self._probes(steps), TRIES) + _BISECTIONS + _HALVINGS + 1) <= self.queries:
             steps, spent = steps + 1, spent + cost
         return steps
 
@@ -83,49 +76,21 @@ class HopSkipJump(NearestImageAttack):
     def step(self, victim: Oracle, state: BoundaryState, noise: Noise) -> tuple[BoundaryState, Observation]:
         seen = look(victim, state.x, noise.stream("look"))
         proposal, found = state.x.clone(), state.found.clone()
-        for rows, search in ((~state.found, self._first_point), (state.found, self._jump)):
-            some = rows.nonzero().flatten()
-            if len(some):
-                proposal[some], found[some] = search(victim[some], state.x[some], noise[some])
+        lost, some = (~state.found).nonzero().flatten(), state.found.nonzero().flatten()
+        if len(lost):
+            proposal[lost], found[lost] = first_point(victim[lost], noise[lost], self.pool_)
+        if len(some):
+            proposal[some] = self._jump(victim[some], state.x[some], noise[some])
         some = found.nonzero().flatten()
         if len(some):
             proposal[some] = self._bisect(victim[some], proposal[some], noise[some].stream("bisect"))
         return BoundaryState(proposal, found), seen
 
-    def _first_point(self, victim: Oracle, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """An image on which the model decides as wanted, for as many as can be had: (images, whether)."""
-        point, found = x.clone(), torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
-        nearby = self._training_images(victim, noise.step)
-        for number in range(_TRIES):
-            some = (~found).nonzero().flatten()
-            if not len(some):
-                break
-            at = noise[some].stream(f"try {number}")
-            candidate = nearby[some, number] if number < nearby.shape[1] else _pattern(at, x.shape[1:], number)
-            reached = _decide(victim[some], candidate, at)
-            point[some[reached]] = candidate[reached]
-            found[some[reached]] = True
-        return point, found
-
-    def _training_images(self, victim: Oracle, step: int) -> Tensor:
-        """Some of the nearest training images that look as if they had the wanted class: [B, number, C, H, W]."""
-        clean = victim.ball.center
-        if self.starts_ is None or self.start_labels_ is None:
-            return clean.new_empty(clean.shape[0], 0, *clean.shape[1:])
-        distance = torch.cdist(clean.flatten(1), self.starts_.flatten(1))
-        useless = self.start_labels_ == victim.aim.labels[:, None]
-        if victim.aim.targets is not None:
-            useless = self.start_labels_ != victim.aim.targets[:, None]
-        order = distance.masked_fill(useless, float("inf")).argsort(dim=1, stable=True)
-        # Half of the tries, others in each step, and round again where a class has few images.
-        turn = torch.arange(_TRIES // 2, device=clean.device) + step * (_TRIES // 2)
-        return self.starts_[order.gather(1, turn % (~useless).sum(1, keepdim=True).clamp_min(1))]
-
     def _probes(self, step: int) -> int:
         return int(self.evaluations * math.sqrt(step + 1))
 
-    def _jump(self, victim: Oracle, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """One step along the estimated normal to an image that is decided as wanted: (images, all True)."""
+    def _jump(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
+        """One step along the estimated normal, halved until the image is decided as wanted; `x` where it never is."""
         norm, size = victim.ball.norm, victim.ball.size(x)
         normal = self._normal(victim, x, noise)
         direction = normal.sign() if norm is Norm.LINF else unit_length(normal)
@@ -136,11 +101,11 @@ class HopSkipJump(NearestImageAttack):
             if not len(some):
                 break
             candidate = (x[some] + length[some].view(-1, 1, 1, 1) * direction[some]).clamp(0, 1)
-            reached = _decide(victim[some], candidate, noise[some].stream(f"halving {halving}"))
+            reached = decides(victim[some], candidate, noise[some].stream(f"halving {halving}"))
             point[some[reached]] = candidate[reached]
             settled[some[reached]] = True
             length = length / 2
-        return point, torch.ones_like(settled)
+        return point
 
     def _normal(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
         """The boundary's normal at `x`, up to its length: Σ (φ − mean φ) u over random unit directions u (eq. 16)."""
@@ -157,7 +122,7 @@ class HopSkipJump(NearestImageAttack):
             probe = (x[several] + radius[several] * unit_length(direction)).clamp(0, 1)
             # What is left of the direction once the box has had its part.
             direction = (probe - x[several]) / radius[several]
-            answer = _decide(victim[several], probe, at).to(x.dtype).view(-1, 1, 1, 1) * 2 - 1
+            answer = decides(victim[several], probe, at).to(x.dtype).view(-1, 1, 1, 1) * 2 - 1
             total = total + direction.unflatten(0, (-1, count)).sum(1)
             signed = signed + (answer * direction).unflatten(0, (-1, count)).sum(1)
             answers = answers + answer.unflatten(0, (-1, count)).sum(1)
@@ -179,21 +144,6 @@ class HopSkipJump(NearestImageAttack):
         low, high = torch.zeros_like(size.flatten()), torch.ones_like(size.flatten())
         for number in range(_BISECTIONS):
             middle = (low + high) / 2
-            reached = _decide(victim, on_the_way(middle), noise.stream(f"{number}"))
+            reached = decides(victim, on_the_way(middle), noise.stream(f"{number}"))
             low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
         return on_the_way(high)
-
-
-def _decide(victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
-    """Whether the model decides as the attacker wants: all that this attack may know, bool [B]."""
-    return victim.aim.reached(victim.scores(x, noise))
-
-
-def _pattern(noise: Noise, shape: torch.Size, number: int) -> Tensor:
-    """A random image of blocks of 1, 4 or 16 pixels' edge or all of one value; gray at first, then black or white."""
-    channels, height, width = shape
-    edge = (1, 4, 16, max(height, width))[number % 4]
-    blocks = noise.uniform((channels, -(-height // edge), -(-width // edge)))
-    if number % 8 >= 4:
-        blocks = blocks.round()
-    return functional.interpolate(blocks, scale_factor=edge, mode="nearest")[:, :, :height, :width]
