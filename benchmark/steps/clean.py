@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ class CleanStep(Step):
         images, model = self.evaluation(bench), self.fit.model(bench)
         draws = self.replicates if model.randomized else 1
         bench.progress.expect(len(images) * draws)
-        logits = replicate_logits(model, images, None, draws, self.seed, "clean", bench)
+        logits = replicate_logits(model, images, None, draws, self.seed, "clean", bench, bench.progress.advance)
         right = logits.argmax(2) == images.labels[None]
         cost = model.decision_passes
         frame = pd.DataFrame(
@@ -92,6 +93,7 @@ def replicate_logits(
     seed: int,
     stream: str,
     bench: Workbench,
+    advance: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Decisions of a defended model, `draws` times with fresh random numbers: logits [draws, N, K] on the CPU.
 
@@ -101,14 +103,16 @@ def replicate_logits(
         pixels: What to show in place of the images' own pixels: [N, C, H, W].
         draws: Number of decisions per image.
         seed, stream: Key of the random numbers.
-        bench: Device, batch size and display.
+        bench: Device and batch size.
+        advance: Told how many decisions were made, for the display.
     """
 
     def decide(rows: slice, draw: int) -> Tensor:
         x = images.floats(rows, device=bench.device) if pixels is None else pixels[rows].to(bench.device)
         noise = Noise.of(seed, images.index[rows], device=bench.device).stream(f"{stream} {draw}")
         logits = model.decide(x, noise).float().cpu()
-        bench.progress.advance(len(logits))
+        if advance is not None:
+            advance(len(logits))
         return logits
 
     with frozen(model), torch.no_grad():
