@@ -83,7 +83,9 @@ def test_a_copy_of_a_file_is_a_collision_that_names_both(write):
 
 
 def test_a_modules_name_does_not_depend_on_the_process(write, python):
-    file = write("mine.py", 'from benchmark.plugin import Plugin\nclass K(Plugin):\n    kind = "dataset"\n    name = "x"\n')
+    file = write(
+        "mine.py", 'from benchmark.plugin import Plugin\nclass K(Plugin):\n    kind = "dataset"\n    name = "x"\n'
+    )
     program = f"from benchmark.discovery import load_plugins as l\nl([{str(file)!r}], kinds=[])\n"
     program += "from benchmark.plugin import look_up\nprint(look_up('dataset', 'x').__module__)"
     names = {python("-c", program, PYTHONHASHSEED=seed).stdout for seed in ("1", "2")}
@@ -134,7 +136,9 @@ def test_a_file_that_was_broken_and_is_mended_loads(write):
     assert "found-mended" in registered("defense")
 
 
-@pytest.mark.parametrize("reference", ["absent.py", "some/absent.py", "some/folder", "no_such_module", "no.such.module"])
+@pytest.mark.parametrize(
+    "reference", ["absent.py", "some/absent.py", "some/folder", "no_such_module", "no.such.module"]
+)
 def test_what_is_not_there_is_a_user_error(reference, tmp_path, monkeypatch):
     (tmp_path / "some" / "folder").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)

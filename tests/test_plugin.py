@@ -190,7 +190,15 @@ def test_a_value_of_another_type_is_refused(key, value):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("rate", 1), ("maybe", 0.5), ("maybe", None), ("either", "8/255"), ("word", "b"), ("anything", [1]), ("count", -3)],
+    [
+        ("rate", 1),
+        ("maybe", 0.5),
+        ("maybe", None),
+        ("either", "8/255"),
+        ("word", "b"),
+        ("anything", [1]),
+        ("count", -3),
+    ],
 )
 def test_a_value_of_the_right_type_is_taken_as_it_is(key, value):
     cls = define(__init__=construct_typed)

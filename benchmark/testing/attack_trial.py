@@ -13,6 +13,7 @@ from attacks.ball import perturbation_size
 from attacks.base import Attack, Composition, Outcome, Stop
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
+from benchmark.testing.attack_aids import prepared
 from benchmark.testing.claims import Claims
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.problem import DoublePrecision, Problem
@@ -65,7 +66,7 @@ class Trial:
         return Counting(classifier, purify=add_noise if randomized else None, votes=2, randomized=randomized)
 
     def epsilon(self, size: str, norm: Norm) -> Epsilon:
-        """A small or a large radius; all of the smaller norms' balls hold about as much change as L∞'s does."""
+        """No radius, a small or a large one; every norm's ball allows about as much change as the L∞ ball does."""
         channels, height, width = self.images.shape
         pixels = channels * height * width
         share = {"zero": 0.0, "small": 4 / 255, "large": 0.4}[size]
@@ -73,6 +74,7 @@ class Trial:
             Norm.L2: share * math.sqrt(pixels),
             Norm.L1: share * pixels / 4,
             Norm.L0: math.ceil(share * height * width),
+            Norm.SPATIAL: 10 * share,
         }.get(norm, share)
         return Epsilon.parse(radius)
 
@@ -109,10 +111,12 @@ class Trial:
             global_randomness(self.claims, "attacks", seed=seed),
             untouched(self.claims, "attacks", model),
         ):
+            composition = prepared(attack, model, self.problem, composition)
+            model.rows = model.backwards = 0
             start = 0
             for length in sizes or (count,):
                 rows = slice(start, start + length)
-                aim = Aim(labels[rows], None if targets is None else targets[rows])
+                aim = Aim(labels[rows], None if targets is None else targets[rows], images.index[rows])
                 parts.append(attack(model, x[rows], aim, noise[rows], composition))
                 start += length
         outcome = Outcome.concatenate(parts)

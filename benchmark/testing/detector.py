@@ -6,6 +6,7 @@ import dataclasses
 import math
 
 import numpy as np
+import torch
 
 from benchmark.errors import UserError
 from benchmark.evaluation.detection import auc
@@ -40,6 +41,7 @@ def check_detector(detector: Detector | type[Detector]) -> None:
     _check_company(trial, fitted, scores)
     _check_clean_against_clean(trial, fitted)
     _check_supervised(trial, scores)
+    _check_differentiable_score(trial, fitted, scores)
     _check_minimum(trial)
 
 
@@ -116,6 +118,37 @@ def _check_supervised(trial: _Trial, scores: Floats) -> None:
     trial.claims.holds(
         np.array_equal(blind, scores), "learns from adversarial examples and does not say `supervised = True`"
     )
+
+
+def _check_differentiable_score(trial: _Trial, fitted: Detector, scores: Floats) -> None:
+    """Where there is one, it ranks the images as the score does, and a gradient runs through it."""
+    claims, tested = trial.claims, trial.examples.tested
+    layers = [torch.from_numpy(layer).requires_grad_() for layer in tested.layers]
+    penultimate, logits = (torch.from_numpy(f).requires_grad_() for f in (tested.penultimate, tested.logits))
+    with claims.works("give its differentiable score"), global_randomness(claims, "scores", seed=4):
+        offered = fitted.differentiable_score(layers, penultimate, logits)
+    if offered is None:
+        return
+    claims.holds(
+        offered.shape == (len(tested),) and bool(offered.isfinite().all()),
+        f"gives a differentiable score of shape {list(offered.shape)} for {len(tested)} images, or one not finite",
+    )
+    agreement = float(np.corrcoef(_ranks(scores), _ranks(offered.detach().numpy()))[0, 1])
+    claims.holds(
+        agreement > 0.9, f"has a differentiable score that ranks other images high (rank correlation {agreement:.2f})"
+    )
+    with claims.works("have its differentiable score differentiated"):
+        gradients = torch.autograd.grad(offered.sum(), [*layers, penultimate, logits], allow_unused=True)
+    found = [gradient for gradient in gradients if gradient is not None]
+    claims.holds(
+        any(bool((gradient != 0).any()) for gradient in found)
+        and all(bool(gradient.isfinite().all()) for gradient in found),
+        "has a differentiable score whose gradient is zero everywhere, or not finite",
+    )
+
+
+def _ranks(values: Floats) -> Floats:
+    return values.argsort().argsort().astype(np.float64)
 
 
 def _check_minimum(trial: _Trial) -> None:

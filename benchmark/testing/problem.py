@@ -17,7 +17,7 @@ from benchmark.models.recipe import Recipe
 from benchmark.models.training import train_classifier
 from benchmark.noise import Noise
 
-_TRAIN, _VALIDATION, _EVALUATION = 240, 60, 400
+_SIZES = {"train": 240, "validation": 60, "evaluation": 400}
 _BORDER = 2
 
 
@@ -34,6 +34,11 @@ class Problem:
     def classifier(self) -> DeployedClassifier:
         """A copy of the classifier in eval mode, to do with as one likes."""
         return deepcopy(self.trained)
+
+    def proxies(self, count: int) -> tuple[nn.Module, ...]:
+        """Classifiers of an attacker's own: trained as this one was, from other weights; frozen."""
+        own = (_trained(self.train.shape, self.classes, 1 + number) for number in range(count))
+        return tuple(deepcopy(classifier).requires_grad_(False) for classifier in own)
 
     def correct(self, count: int) -> LabeledImages:
         """The first evaluation images that the classifier gets right: the only ones that are ever attacked."""
@@ -55,18 +60,22 @@ def color() -> Problem:
 
 
 def _problem(shape: tuple[int, int, int], classes: int) -> Problem:
-    sizes = {"train": _TRAIN, "validation": _VALIDATION, "evaluation": _EVALUATION}
-    splits = {name: _draw(shape, classes, count, name) for name, count in sizes.items()}
-    trained = train_classifier(
+    splits = {name: _draw(shape, classes, count, name) for name, count in _SIZES.items()}
+    return Problem(**splits, classes=classes, trained=_trained(shape, classes, 0))
+
+
+@cache
+def _trained(shape: tuple[int, int, int], classes: int, seed: int) -> DeployedClassifier:
+    train, validation = (_draw(shape, classes, _SIZES[name], name) for name in ("train", "validation"))
+    return train_classifier(
         _Toy(),
-        splits["train"],
-        splits["validation"],
+        train,
+        validation,
         classes=classes,
-        seed=0,
+        seed=seed,
         device=torch.device("cpu"),
         report=lambda _fraction, _text: None,
     )
-    return Problem(**splits, classes=classes, trained=trained)
 
 
 def _draw(shape: tuple[int, int, int], classes: int, count: int, split: str) -> LabeledImages:

@@ -71,7 +71,8 @@ def test_a_torchvision_built_for_another_torch_is_found_though_it_imports(tmp_pa
     monkeypatch.syspath_prepend(tmp_path)
     fake(tmp_path, "demo", "1.0", "", ["torchvision>=0.18"])
     fake(tmp_path, "torchvision", "0.20.0", "", ["torch==2.5.0"])
-    monkeypatch.setattr(installation.importlib, "import_module", lambda name: SimpleNamespace(ops=SimpleNamespace(nms=0)))
+    working = SimpleNamespace(ops=SimpleNamespace(nms=None))
+    monkeypatch.setattr(installation.importlib, "import_module", lambda name: working)
     (found,) = libraries("demo")
     assert "built for torch 2.5.0" in found.problem
 

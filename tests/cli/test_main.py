@@ -52,7 +52,9 @@ def test_wrong_input_is_status_2_and_one_error(medrobust, arguments, said):
     assert answer.out == ""
 
 
-@pytest.mark.parametrize("arguments", [["list", "--no-such-option"], ["describe"], ["new", "defense"], ["data", "burn"]])
+@pytest.mark.parametrize(
+    "arguments", [["list", "--no-such-option"], ["describe"], ["new", "defense"], ["data", "burn"]]
+)
 def test_wrong_usage_is_status_2(medrobust, arguments):
     answer = medrobust(*arguments)
     assert answer.status == 2
