@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -158,14 +157,15 @@ def checkpoints(steps: int) -> dict[int, int]:
 
     p₁ = 0.22, p_{j+1} = p_j + max(p_j − p_{j−1} − 0.03, 0.06); the checkpoints are ⌈p_j N⌉.
     """
-    share, last_share, last = 0.22, 0.0, 0
+    # In hundredths, since 0.41 + 0.16 is a little more than 0.57 in floating point.
+    share, last_share, last = 22, 0, 0
     found: dict[int, int] = {}
-    while share < 1:
-        step = math.ceil(share * steps)
+    while share < 100:
+        step = -(-share * steps // 100)
         if step > last:
             found[step] = step - last
         last = step
-        share, last_share = share + max(share - last_share - 0.03, 0.06), share
+        share, last_share = share + max(share - last_share - 3, 6), share
     return found
 
 

@@ -84,11 +84,11 @@ class StandardV1(Attack):
 
         fab = Member("fab", FAB(steps=self.steps, rivals=targets), self.steps + 1)
         square = Member("square", Square(queries=self.queries), self.queries)
-        if classes == 2:
+        # Targeted DLR is at its largest where some third class wins, which is no success for a targeted goal.
+        if classes == 2 or targeted:
             gradients = [apgd("cross-entropy"), apgd("margin")]
         elif classes == 3:
-            # Targeted DLR needs a fourth class.
-            gradients = [apgd("cross-entropy"), apgd("margin"), *([] if targeted else [apgd("dlr")])]
+            gradients = [apgd("cross-entropy"), apgd("margin"), apgd("dlr")]
         else:
             gradients = [apgd("cross-entropy"), apgd("dlr", targets)]
         return [*gradients, fab, square]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attacks.aim import Aim
 from attacks.ball import Ball
-from attacks.base import Aids, Attack, Attempt, Composition, Stop
+from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.objectives import Margin, Objective
 from attacks.step_size import resolve_step_size
 from attacks.victim import Counter, Victim
@@ -15,22 +15,22 @@ from benchmark.errors import UserError
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.threat import Norm
-from defenses.base import DefendedModel
 
 
 class UniversalPerturbation(Attack):
     """One perturbation, crafted on training images before any image is attacked, and added to every image.
 
-    Stochastic steepest ascent on the margin, clamped so that images already fooled do not go on paying (Shafahi et al.
-    2020, algorithm 2). After each epoch the share of training images that the perturbation fools is measured, and the
-    best perturbation is kept. Only the single pass that looks at the result is charged to an attacked image.
+    Stochastic steepest ascent on the margin, clamped so that images already fooled do not go on pulling (Shafahi et al.
+    2020, algorithm 2). With few classes, pushing every image out of its own class pulls in opposite directions, so one
+    perturbation is crafted towards each class as well, and the one that fools most training images is kept. Only the
+    pass that looks at the result is charged to an attacked image.
 
     Args:
-        epochs: Passes over the training images.
-        images: Training images used, the first of an order drawn by the seed.
+        epochs: Passes over the training images, for each perturbation crafted.
+        images: Training images used: the first of an order drawn by the seed.
         batch_size: Images per step.
         step_size: α on pixels in [0, 1]; 4ε over the number of steps by default.
-        confidence: Margin in logits beyond which an image counts as fooled and no longer pulls.
+        confidence: Margin in logits beyond which an image counts as fooled.
     """
 
     name = "uap"
@@ -42,7 +42,7 @@ class UniversalPerturbation(Attack):
     def __init__(
         self,
         *,
-        epochs: int = 10,
+        epochs: int = 5,
         images: int = 1000,
         batch_size: int = 64,
         step_size: str | float | None = None,
@@ -58,29 +58,25 @@ class UniversalPerturbation(Attack):
         return Margin(confidence=self.confidence)
 
     def budget(self) -> str:
-        return f"one perturbation from {self.epochs} epochs over at most {self.images} training images, one look"
+        return f"one perturbation for all, {self.epochs} epochs over at most {self.images} training images"
 
     def prepare(self, aids: Aids) -> None:
-        assert aids.model is not None
+        """Craft `delta_` [C, H, W] on training images, against the defended model."""
         order = torch.randperm(len(aids.train), generator=torch.Generator().manual_seed(aids.seed))
-        train = aids.train[order[: self.images].sort().values]
-        right = _Pool(aids.model, aids.composition, train, aids.seed, aids.device)
+        pool = _Pool(aids, aids.train[order[: self.images].sort().values], self.default_objective(), self.batch_size)
+        crafted = [self._craft(pool, aids, target) for target in (None, *range(aids.classes))]
+        self.delta_ = max(crafted, key=pool.merit)
+
+    def _craft(self, pool: _Pool, aids: Aids, target: int | None) -> Tensor:
+        """A perturbation out of every class, or into class `target`."""
         norm, epsilon = aids.composition.norm, aids.composition.epsilon.value
-        steps = self.epochs * -(-len(train) // self.batch_size)
-        size = resolve_step_size(self.step_size, epsilon=epsilon, steps=steps, reach=4.0)
-        objective = aids.composition.objective or self.default_objective()
-        delta = torch.zeros(train.shape, device=aids.device)
-        best, fooled = delta, -1
-        for epoch in range(self.epochs):
-            generator = torch.Generator().manual_seed(aids.seed + epoch)
-            for rows in torch.randperm(len(train), generator=generator).split(self.batch_size):
-                gradient = right.gradient(delta, rows, objective, epoch)
-                moved = delta + size * Ball(norm, epsilon, gradient).steepest(gradient)[0]
-                delta = within(moved, norm, epsilon)
-            count = right.fooled(delta, self.batch_size)
-            if count > fooled:
-                best, fooled = delta, count
-        self.delta_ = best
+        batches = [b for epoch in range(self.epochs) for b in pool.batches(target, epoch)]
+        size = resolve_step_size(self.step_size, epsilon=epsilon, steps=len(batches), reach=4.0)
+        delta = torch.zeros(aids.train.shape, device=aids.device)
+        for step, rows in enumerate(batches):
+            gradient = pool.gradient(delta, rows, target, step)
+            delta = within(delta + size * Ball(norm, epsilon, gradient).steepest(gradient)[0], norm, epsilon)
+        return delta
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         if self.delta_ is None:
@@ -94,45 +90,51 @@ class UniversalPerturbation(Attack):
 
 
 class _Pool:
-    """The training images that the perturbation is crafted on."""
+    """The training images that a perturbation is crafted on, and the model it is crafted against."""
 
-    def __init__(
-        self,
-        model: DefendedModel,
-        composition: Composition,
-        train: LabeledImages,
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self.model = model
-        self.composition = composition
+    def __init__(self, aids: Aids, train: LabeledImages, objective: Objective, batch_size: int) -> None:
+        assert aids.model is not None
+        self.model = aids.model
+        self.composition = aids.composition
+        self.objective = aids.composition.objective or objective
+        self.device = aids.device
+        self.seed = aids.seed
         self.train = train
-        self.noise = Noise.of(seed, train.index, device=device).stream("universal perturbation")
-        self.device = device
+        self.noise = Noise.of(aids.seed, train.index, device=aids.device).stream("universal perturbation")
+        self.batch_size = batch_size
 
-    def gradient(self, delta: Tensor, rows: Tensor, objective: Objective, step: int) -> Tensor:
+    def batches(self, target: int | None, epoch: int) -> list[Tensor]:
+        """Rows of one shuffled pass; a class is not pushed into itself."""
+        shuffled = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.seed + epoch))
+        if target is not None:
+            shuffled = shuffled[self.train.labels[shuffled] != target]
+        return list(shuffled.split(self.batch_size)) if len(shuffled) else []
+
+    def gradient(self, delta: Tensor, rows: Tensor, target: int | None, step: int) -> Tensor:
         """The objective's summed gradient by the perturbation: [1, C, H, W]."""
         images, noise = self.train.floats(rows, device=self.device), self.noise[rows.to(self.device)].at(step)
-        aim = Aim(self.train.labels[rows].to(self.device), sample_ids=noise.sample_ids)
+        labels = self.train.labels[rows].to(self.device)
+        aim = Aim(labels, None if target is None else torch.full_like(labels, target), noise.sample_ids)
         ball = Ball(self.composition.norm, self.composition.epsilon.value, images)
-        everyone = torch.arange(len(rows), device=self.device)
         account = Counter.zeros(len(rows), self.device)
-        victim = Victim(self.model, objective, self.composition.estimator, aim, ball, account, everyone)
+        everyone = torch.arange(len(rows), device=self.device)
+        victim = Victim(self.model, self.objective, self.composition.estimator, aim, ball, account, everyone)
         moved = images + delta
         # Where the range [0, 1] holds a pixel back, the perturbation has no effect on it.
         free = (moved >= 0) & (moved <= 1)
         return (victim.gradient(moved.clamp(0, 1), noise) * free).sum(0, keepdim=True)
 
-    def fooled(self, delta: Tensor, batch_size: int) -> int:
-        """How many training images the model gets wrong under the perturbation."""
-        wrong = 0
-        for rows in torch.arange(len(self.train)).split(batch_size):
+    def merit(self, delta: Tensor) -> tuple[int, float]:
+        """How many training images the model gets wrong under the perturbation; among equals, the summed margin."""
+        wrong, margin = 0, 0.0
+        for rows in torch.arange(len(self.train)).split(self.batch_size):
             images = (self.train.floats(rows, device=self.device) + delta).clamp(0, 1)
-            noise = self.noise[rows.to(self.device)].stream("judge")
+            aim = Aim(self.train.labels[rows].to(self.device))
             with torch.no_grad():
-                logits = self.model.decide(images, noise)
-            wrong += int((logits.argmax(1).cpu() != self.train.labels[rows]).sum())
-        return wrong
+                logits = self.model.decide(images, self.noise[rows.to(self.device)].stream("judge"))
+            wrong += int(aim.reached(logits).sum())
+            margin += float(aim.margin(logits).sum())
+        return wrong, margin
 
 
 def within(delta: Tensor, norm: Norm, epsilon: float) -> Tensor:
