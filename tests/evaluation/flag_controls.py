@@ -20,7 +20,6 @@ from benchmark import plugin
 from benchmark.batching import BatchSize
 from benchmark.discovery import load_plugins
 from benchmark.engines.local import LocalEngine
-from benchmark.evaluation.flags.base import Verdict
 from benchmark.evaluation.flags.page import Control
 from benchmark.frozen import frozen
 from benchmark.images import ImageData, LabeledImages
@@ -116,7 +115,7 @@ class UndeclaredNoise(Defense):
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         def purify(x: Tensor, noise: Noise) -> Tensor:
-            return x + 0.1 * noise.stream("layer").normal(x.shape[1:])
+            return x + 0.08 * noise.stream("layer").normal(x.shape[1:])
 
         return DefendedModel(classifier, purify=purify, randomized=self.randomized)
 
@@ -221,6 +220,8 @@ TRIALS = (
     Trial("adversarial-training", None, "Adversarial training", "on the margin"),
 )
 
+SOUND = ("adversarial-training",)
+
 SUITE = {
     "name": "flag-controls",
     "title": "Controls of the reliability flags",
@@ -238,14 +239,11 @@ SUITE = {
         "attack": {
             "fgsm": {},
             "pgd": {"steps": 50},
-            "pgd-margin": {
-                "method": "pgd",
-                "steps": 50,
-                "objective": "margin",
-                "defenses": ["adversarial-training"],
-            },
-            "square": {"queries": 100},
-            "transfer": {"method": "pgd", "steps": 20, "gradient": "undefended"},
+            "pgd-margin": {"method": "pgd", "steps": 50, "objective": "margin", "defenses": SOUND},
+            "square": {"queries": 40},
+            "oblivious": {"method": "pgd", "steps": 20, "gradient": "undefended"},
+            "transfer": {"defenses": SOUND},
+            "random-noise": {"draws": 50, "defenses": SOUND},
         },
     },
 }

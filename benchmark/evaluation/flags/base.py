@@ -11,8 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmark.threat import Epsilon
+
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
+
+WITH_QUERIES = frozenset({"standard-v1"})
+"""White-box attacks with black-box members, whose success may be owed to those."""
 
 FAILED = "failed"
 """Key under which a measurement that raised keeps its reason."""
@@ -114,6 +119,10 @@ class RowEvidence:
         """The white-box attacks that take the defense into account."""
         return [a for a in self.where(access="gradient") if a.facts["gradient"] != "undefended"]
 
+    def by_gradient(self) -> list[AttackEvidence]:
+        """Those of them that know nothing but gradients: what they break, gradients can find."""
+        return [a for a in self.informed() if a.facts["method"] not in WITH_QUERIES]
+
 
 class FlagCheck(ABC):
     """Computes one flag.
@@ -146,6 +155,15 @@ class FlagCheck(ABC):
     def flag(self, verdict: Verdict, value: float | None, n: int, note: str = "") -> Flag:
         """A flag with this check's name and meaning."""
         return Flag(self.id, verdict, value, self.threshold, n, self.meaning, note)
+
+    def excess(self, row: RowEvidence, weak: list[AttackEvidence], strong: list[AttackEvidence], lacking: str) -> Flag:
+        """Raised by the samples that only `weak` breaks; `lacking` says what to compare where there is nothing."""
+        found = paired_excess(weak, strong)
+        if found is None:
+            return self.not_run(f"needs {lacking} at the same norm and ε")
+        only, p_value = found
+        n = len(row.clean)
+        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")
 
     def not_run(self, note: str) -> Flag:
         """The flag when it could not be computed, and why."""
@@ -182,12 +200,26 @@ def broken(attacks: list[AttackEvidence]) -> pd.Series:
     return union
 
 
-def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence]) -> tuple[int, float]:
-    """(samples that only `weak` breaks, one-sided exact McNemar p that `weak` does not break more)."""
+def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence]) -> tuple[int, float] | None:
+    """(samples that only `weak` breaks, one-sided exact McNemar p that `weak` does not break more).
+
+    Attacks are compared only where they may submit the same images: `strong` at the norm of `weak` and at its ε or a
+    smaller one. Of several ε the one with the most samples counts. None where nothing can be compared.
+    """
     from benchmark.evaluation.intervals import mcnemar
 
-    weaker, stronger = broken(weak), broken(strong)
-    return int((weaker & ~stronger).sum()), mcnemar(weaker, stronger)
+    found = []
+    for norm, epsilon in dict.fromkeys(_allowed(a) for a in weak):
+        if all(_allowed(a) != (norm, epsilon) for a in strong):
+            continue
+        rivals = [a for a in strong if _allowed(a)[0] == norm and _allowed(a)[1] <= epsilon]
+        weaker, stronger = broken([a for a in weak if _allowed(a) == (norm, epsilon)]), broken(rivals)
+        found.append((int((weaker & ~stronger).sum()), mcnemar(weaker, stronger)))
+    return max(found, key=lambda f: f[0], default=None)
+
+
+def _allowed(attack: AttackEvidence) -> tuple[str, float]:
+    return attack.facts["norm"], Epsilon.parse(attack.facts["epsilon"]).value
 
 
 def excess_verdict(only_weak: int, p_value: float, n: int) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, excess_verdict, paired_excess
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
 
 
 class BlackBoxBeatsWhiteBox(FlagCheck):
@@ -15,9 +15,4 @@ class BlackBoxBeatsWhiteBox(FlagCheck):
 
     def evaluate(self, row: RowEvidence) -> Flag:
         queried = [*row.where(access="scores"), *row.where(access="decisions")]
-        white = [a for a in row.where(access="gradient") if a.facts["gradient"] != "undefended"]
-        if not queried or not white:
-            return self.not_run("needs a query attack and a gradient attack")
-        only, p_value = paired_excess(queried, white)
-        n = len(row.clean)
-        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")
+        return self.excess(row, queried, row.by_gradient(), "a query attack and a white-box attack")

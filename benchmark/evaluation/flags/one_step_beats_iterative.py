@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, excess_verdict, paired_excess
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
 
 
 class OneStepBeatsIterative(FlagCheck):
@@ -14,16 +14,6 @@ class OneStepBeatsIterative(FlagCheck):
     source = "Athalye et al. 2018a, section 3.1"
 
     def evaluate(self, row: RowEvidence) -> Flag:
-        informed = [a for a in row.where(access="gradient") if a.facts["gradient"] != "undefended"]
-        single = [a for a in informed if a.facts["steps"] == 1]
-        iterative = [
-            a
-            for a in informed
-            if (a.facts["steps"] or 0) > 1
-            and any((a.facts["norm"], a.facts["epsilon"]) == (s.facts["norm"], s.facts["epsilon"]) for s in single)
-        ]
-        if not single or not iterative:
-            return self.not_run("needs a one-step and an iterative attack at the same ε")
-        only, p_value = paired_excess(single, iterative)
-        n = len(row.clean)
-        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")
+        single = [a for a in row.by_gradient() if a.facts["steps"] == 1]
+        iterative = [a for a in row.by_gradient() if (a.facts["steps"] or 0) > 1]
+        return self.excess(row, single, iterative, "a one-step and an iterative attack")

@@ -13,28 +13,29 @@ from benchmark.evaluation.flags.catalogue import CHECKS
 _INTRODUCTION = """\
 # Reliability flags
 
-A flag is a sign that a robustness number may be too good. Every row of a leaderboard carries all {count}: id, verdict, value,
-threshold, number of images and a note. `python -m benchmark describe flag:NAME` prints one.
+A flag is a sign that a robustness number may be too good. Every row of a leaderboard carries all {count}: id, verdict,
+value, threshold, number of images and a note. `python -m benchmark describe flag:NAME` prints one.
 
 - **pass**: computed, and nothing found.
 - **warn**: look at it before you believe the number.
 - **fail**: the number is not to be trusted; the row is listed as "flagged" and has no rank.
 - **not-run**: not computed, with the reason. It is never a pass.
 
-A flag from *records* reads what the row's attacks left. A flag from the *probe* asks the defended model itself, on `probes`
-images of `[robustness]` (64 by default, 0 for none) that it gets right. Where it attacks, that is PGD on the margin through the
-gradient estimator that the row's attacks use by default, with as many steps as the longest of them. A flag whose
-measurement raises an exception reads not-run; the row's other flags and results stand."""
+A flag from *records* reads what the row's attacks left; attacks are compared only at the same norm and ε. A flag from
+the *probe* asks the defended model itself, on `probes` images of `[robustness]` (64 by default, 0 for none) that it
+gets right. Where it attacks, that is PGD on the margin through the gradient estimator that the row's attacks use by
+default, with as many steps as the longest of them. A flag whose measurement raises an exception reads not-run; the
+row's other flags and results stand."""
 
 _CONTROLS = """\
 ## Controls
 
-Flags are worth something only if they are raised where they should be, and nowhere else. The test-suite puts defenses that are
-broken on purpose, and two that are not, through the whole harness (`tests/evaluation/flag_controls.py`; drawn 8×8 images,
-L∞ ε = 8/255): under PGD as the defense's own claims suggest it, and under PGD adapted to it. The table is written by
-`tests/evaluation/test_flag_controls.py`, which fails where it is out of date. It shows the flags that a row must raise; a broken
-one may raise others beside them, the last two must not fail any. Robust accuracy to the nearest 5 %; "error": the attack
-could not be run, so that the row has no number."""
+Flags are worth something only if they are raised where they should be, and nowhere else. The test-suite puts defenses
+that are broken on purpose, and two that are not, through the whole harness (`tests/evaluation/flag_controls.py`; drawn
+8×8 images, L∞ ε = 8/255): under PGD as the defense's own claims suggest it, and under PGD adapted to it. The table is
+written by `tests/evaluation/test_flag_controls.py`, which fails where it is out of date. It shows the flags that a row
+must raise; a broken one may raise others beside them, and the last two must not fail any. Robust accuracy to the
+nearest 5 %; "error": the attack could not be run, so that the row has no number."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, excess_verdict, paired_excess
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
 
 
 class RandomNoiseBeatsGradient(FlagCheck):
@@ -15,10 +15,4 @@ class RandomNoiseBeatsGradient(FlagCheck):
 
     def evaluate(self, row: RowEvidence) -> Flag:
         guesses = row.where(method="random-noise")
-        sets = {(a.facts["norm"], a.facts["epsilon"]) for a in guesses}
-        white = [a for a in row.informed() if (a.facts["norm"], a.facts["epsilon"]) in sets]
-        if not guesses or not white:
-            return self.not_run("needs the attack random-noise and a white-box attack at the same ε")
-        only, p_value = paired_excess(guesses, white)
-        n = len(row.clean)
-        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")
+        return self.excess(row, guesses, row.by_gradient(), "the attack random-noise and a white-box attack")

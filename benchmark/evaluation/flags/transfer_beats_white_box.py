@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, excess_verdict, paired_excess
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
 
 
 class TransferBeatsWhiteBox(FlagCheck):
@@ -15,9 +15,4 @@ class TransferBeatsWhiteBox(FlagCheck):
 
     def evaluate(self, row: RowEvidence) -> Flag:
         ignorant = [*row.where(access="gradient", gradient="undefended"), *row.where(access="surrogate")]
-        white = [a for a in row.where(access="gradient") if a.facts["gradient"] != "undefended"]
-        if not ignorant or not white:
-            return self.not_run("needs an attack on the undefended model and an adaptive one")
-        only, p_value = paired_excess(ignorant, white)
-        n = len(row.clean)
-        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")
+        return self.excess(row, ignorant, row.by_gradient(), "an attack that ignores the defense and an adaptive one")
