@@ -51,7 +51,8 @@ def prepared(
     pixels = (train * 255).round().to(torch.uint8)
     labels = decisions(defended.classifier, pixels / 255)
     data = LabeledImages(pixels, labels, tuple(map(str, range(len(train)))))
-    classes = int(defended.classifier(train[:1]).shape[1])
+    with torch.no_grad():
+        classes = int(defended.classifier(train[:1]).shape[1])
     aids = Aids(
         model=defended if method.access is Access.GRADIENT else None,
         composition=Composition(norm, Epsilon.parse(epsilon)),

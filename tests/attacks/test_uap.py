@@ -51,7 +51,7 @@ def test_on_a_linear_model_the_perturbation_is_the_steepest(norm: Norm) -> None:
     """Images of one class alone: the best single perturbation is −ε sign(w), or −ε w / ‖w‖ where no pixel is held."""
     weight = Noise.of(0, [0]).normal((1, 12, 12))[0]
     model = Linear(weight, bias=50.0)
-    epsilon = 0.1 if norm is Norm.LINF else 1.0
+    epsilon = 0.1 if norm is Norm.LINF else 0.5
     method = prepared(UniversalPerturbation(epochs=8), model, training(), epsilon, norm=norm)
     assert isinstance(method, UniversalPerturbation)
     assert method.delta_ is not None
