@@ -128,8 +128,10 @@ class _Planner:
             plan.cells.append(Cell("robustness", label, "clean", "none", clean))
             if suite.robustness is not None:
                 plan.cells += self._robustness(suite.robustness, defense, clean)
-                if suite.robustness.probes and _chosen(_PROBE, self.selection.attacks):
-                    plan.cells.append(self._probe(suite.robustness, defense, clean))
+                own = suite.defense[label].probes
+                probes = suite.robustness.probes if own is None else own
+                if probes and _chosen(_PROBE, self.selection.attacks):
+                    plan.cells.append(self._probe(suite.robustness, defense, clean, probes))
             if suite.detection is not None and _chosen(label, suite.detection.defenses):
                 samples = suite.detection.samples or suite.evaluation.samples
                 plan.cells += self._detection(suite.detection, defense, self._clean(fit, samples))
@@ -150,7 +152,7 @@ class _Planner:
             cells.append(Cell("robustness", clean.fit.name, label, "none", step, reason, threat))
         return cells
 
-    def _probe(self, table: RobustnessTable, defense: Defense, clean: CleanStep) -> Cell:
+    def _probe(self, table: RobustnessTable, defense: Defense, clean: CleanStep, images: int) -> Cell:
         label = clean.fit.name
         if table.norm not in PGD.norms:
             reason = f"PGD, which the flags try, cannot respect {table.norm.symbol}"
@@ -162,7 +164,7 @@ class _Planner:
             gradient="autograd" if defense.differentiable else "bpda",
             eot_samples=table.eot_samples if defense.randomized else 1,
             steps=max(self._steps(table, label), default=PGD().steps),
-            images=table.probes,
+            images=images,
             seed=self.seed,
         )
         return Cell(_PROBE, label, _PROBE, "none", step)

@@ -49,11 +49,15 @@ class EvaluationTable(_Table):
 
 
 class DefenseTable(_PluginTable):
-    """`[defense.LABEL]`: a defense, by default the one named LABEL; `claimed_accuracy` is its authors' clean one."""
+    """`[defense.LABEL]`: a defense, by default the one named LABEL.
+
+    `claimed_accuracy` is its authors' clean accuracy; `probes` replaces the table's, for a defense too dear to probe.
+    """
 
     method: str | None = None
     enabled: bool = True
     claimed_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
+    probes: Annotated[int, Field(ge=0)] | None = None
 
 
 class DetectorTable(_PluginTable):
