@@ -29,7 +29,10 @@ class EBMPurification(Defense):
 
     on the scale [−1, 1]; after K steps it is brought back to [0, 1], clipped there, and classified. Logits are averaged
     over `votes` chains. `purify` gives no autograd graph, so the trait `differentiable` is False and attacks need
-    BPDA; the exact gradient runs back through `langevin_chain` step by step from its states.
+    BPDA; an exact gradient runs back through the chain's states (`defenses.energy.langevin.drift`).
+
+    The default settings are for 28×28 images on two CPU cores. Hill et al. take the vanilla network with 32 features
+    and leaky ReLU, ε = 0.01, 100 training steps, 250,000 iterations, K = 1,500 and 150 votes.
 
     Args:
         architecture, features, activation: The energy network; see `EnergyNetwork`. With "leaky-relu" (the
@@ -61,7 +64,7 @@ class EBMPurification(Defense):
         architecture: str = "lite",
         features: int = 16,
         activation: str = "soft-leaky-relu",
-        steps: int = 50,
+        steps: int = 40,
         langevin_epsilon: float = 0.03,
         temperature: float | None = None,
         training_steps: int = 20,
@@ -69,8 +72,8 @@ class EBMPurification(Defense):
         bank_size: int = 2000,
         rejuvenation: float = 0.05,
         batch_size: int = 32,
-        iterations: int = 1000,
-        learning_rate: float = 1e-3,
+        iterations: int = 600,
+        learning_rate: float = 2e-3,
         decay: float = 0.5,
         sgd_iterations: int = 0,
         sgd_learning_rate: float = 1e-4,

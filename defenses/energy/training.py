@@ -66,7 +66,8 @@ def train_energy(
     """Fit `network`, on its device, to the images of `train` in place; the labels are not used.
 
     The gradient of the mean log-likelihood is that of (mean F(chains) − mean F(data)) / T, with chains from a
-    persistent bank (Nijkamp et al. 2020). The same arguments on the same machine give the same weights.
+    persistent bank (Nijkamp et al. 2020). The same arguments on the same machine, with as many threads, give the same
+    weights.
 
     Raises:
         UserError: A chain diverged, and with it the training.

@@ -186,12 +186,12 @@ def test_a_trained_energy_prefers_training_images_to_noise() -> None:
 
 def test_purification_takes_noise_out_of_an_image() -> None:
     images = blobs(100)
-    defense = fitted(images, iterations=200, learning_rate=3e-3, features=8, steps=30, training_steps=10)
+    defense = fitted(images, iterations=150, learning_rate=3e-3, features=8, steps=30, training_steps=10)
     model = defense.defend(classifier(images))
     x = images.floats(slice(0, 30))
     noisy = (x + 0.15 * Noise.of(1, range(30)).stream("corruption").normal(x.shape[1:])).clamp(0, 1)
     purified = model.purify(noisy.repeat_interleave(4, 0), Noise.of(2, range(30)).repeat(4)).unflatten(0, (30, 4))
-    assert (purified.mean(1) - x).square().mean() < 0.7 * (noisy - x).square().mean()
+    assert (purified.mean(1) - x).square().mean() < 0.75 * (noisy - x).square().mean()
 
 
 def test_divergence_is_an_error_with_advice_not_weights_of_nan() -> None:
