@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from attacks.base import Attack
+    from benchmark.evaluation.flags.base import FlagCheck
     from benchmark.plugin import Plugin
     from defenses.base import Defense
 
@@ -17,20 +18,22 @@ Field = tuple[str, object]
 
 
 def describe(
-    name: Annotated[str, typer.Argument(help="A plug-in or a suite; KIND:NAME where kinds share a name.")],
+    name: Annotated[str, typer.Argument(help="A plug-in, a suite or a flag; KIND:NAME where kinds share a name.")],
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
 ) -> None:
-    """Show a plug-in's traits, settings, source and threat model, or what a suite contains."""
+    """Show a plug-in's traits, settings, source and threat model, what a suite contains, or what a flag means."""
     from benchmark.cli.console import print_fields
     from benchmark.cli.describe_suite import suite_fields
     from benchmark.discovery import load_plugins
     from benchmark.errors import UserError, did_you_mean
+    from benchmark.evaluation.flags.catalogue import CHECKS
     from benchmark.plugin import KINDS, look_up, registered
     from benchmark.suite import suite_names
 
     load_plugins(plugin or ())
     known = [(kind, entry) for kind in KINDS for entry in registered(kind)]
     known += [("suite", entry) for entry in suite_names()]
+    known += [("flag", check.id) for check in CHECKS]
     found = [(kind, entry) for kind, entry in known if name in (entry, f"{kind}:{entry}")]
     if not found:
         names = [f"{kind}:{entry}" if ":" in name else entry for kind, entry in known]
@@ -39,7 +42,13 @@ def describe(
         choices = " or ".join(f"{kind}:{entry}" for kind, entry in found)
         raise UserError(f"{name!r} is the name of several", where="describe", remedy=f"say {choices}")
     kind, entry = found[0]
-    fields = suite_fields(entry) if kind == "suite" else _plugin_fields(look_up(kind, entry))
+    fields: Iterable[Field]
+    if kind == "suite":
+        fields = suite_fields(entry)
+    elif kind == "flag":
+        fields = _flag_fields(next(check for check in CHECKS if check.id == entry))
+    else:
+        fields = _plugin_fields(look_up(kind, entry))
     print_fields(f"{kind} {entry}", fields)
 
 
@@ -56,6 +65,16 @@ def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:
     yield "settings", "\n".join(settings) or "none"
     yield "version", plugin.version
     yield "defined in", plugin.origin()
+
+
+def _flag_fields(check: FlagCheck) -> Iterable[Field]:
+    from benchmark.evaluation.flags.base import MeasuredCheck
+
+    yield "what it measures", inspect.cleandoc(check.__doc__ or "")
+    yield "not raised where", check.threshold
+    yield "raised, it means", check.meaning
+    yield "rests on", "a probe of the model" if isinstance(check, MeasuredCheck) else "the records of the row"
+    yield "source", check.source
 
 
 def _threat_model(attack: type[Attack]) -> str:

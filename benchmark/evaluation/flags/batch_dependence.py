@@ -22,7 +22,7 @@ class BatchDependence(MeasuredCheck):
     """
 
     id = "batch_dependence"
-    threshold = "1e-4 on unit logits"
+    threshold = "differences up to 1e-4 of the logits' size"
     meaning = "A result depends on who else is in the batch: an attack on one image attacks another model."
     source = "Carlini et al. 2019; batch normalisation in training mode"
 

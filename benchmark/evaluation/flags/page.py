@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -76,7 +77,10 @@ def render_page(controls: Iterable[Control]) -> str:
     parts = [
         _INTRODUCTION.format(count=len(CHECKS)),
         "## The flags",
-        _table(["Flag", "From", "Threshold", "Raised, it means", "Source"], [_described(check) for check in CHECKS]),
+        _table(
+            ["Flag", "From", "Value", "Not raised where", "Raised, it means", "Source"],
+            [_described(check) for check in CHECKS],
+        ),
         _CONTROLS,
         _table(headers, rows),
     ]
@@ -84,8 +88,9 @@ def render_page(controls: Iterable[Control]) -> str:
 
 
 def _described(check: FlagCheck) -> list[str]:
-    measured = isinstance(check, MeasuredCheck)
-    return [f"`{check.id}`", "probe" if measured else "records", check.threshold, check.meaning, check.source]
+    origin = "probe" if isinstance(check, MeasuredCheck) else "records"
+    value = inspect.cleandoc(check.__doc__ or "").split("\n")[0].rstrip(".")
+    return [f"`{check.id}`", origin, value, check.threshold, check.meaning, check.source]
 
 
 def _rounded(share: float) -> str:

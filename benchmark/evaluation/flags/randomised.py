@@ -24,7 +24,9 @@ class Randomised(MeasuredCheck):
     """
 
     id = "randomised"
-    threshold = "1e-4 on unit logits unless declared; declared: an EOT attack of at least 20 draws, 10 fresh decisions"
+    threshold = (
+        "differences up to 1e-4 of the logits' size; declared: an EOT attack of at least 20 draws, 10 fresh decisions"
+    )
     meaning = "Attacks and verdicts that see one draw overstate the robustness of a random model."
     source = "AutoAttack flags; Athalye et al. 2018b; Carlini et al. 2019"
 

@@ -12,7 +12,7 @@ from benchmark.frozen import frozen
 
 
 class SoftmaxOutput(MeasuredCheck):
-    """Whether each vote's scores are all non-negative and sum to 1."""
+    """How far from 1 the scores of a vote sum; raised where they are not negative and all sum to 1."""
 
     id = "softmax_output"
     threshold = "some score negative, or a sum further than 1e-5 from 1"

@@ -16,7 +16,7 @@ SIDE = 8 / 255
 
 
 class UnstableLandscape(MeasuredCheck):
-    """Mean relative change |ΔL| / |L|, at most 1 each, of the margin L over random points near each image.
+    """Mean relative change of the margin, at most 1 each, over 100 random points near each image.
 
     The points are uniform in a cube of side 8/255 around the image; the model's random draws are held fixed. The
     margin is taken rather than cross-entropy, whose relative change is large for every image that is classified with

@@ -1,0 +1,267 @@
+"""What each flag says of given evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.evaluation.flags.base import (
+    FAILED,
+    AttackEvidence,
+    DetectionEvidence,
+    MeasuredCheck,
+    RowEvidence,
+    Verdict,
+)
+from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
+
+N = 1000
+PASS, WARN, FAIL, NOT_RUN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.NOT_RUN
+TRAITS = {"randomized": False, "differentiable": True, "purifier": False, "gradient_at_inference": False}
+BY_ID = {check.id: check for check in CHECKS}
+MEASURED = [check for check in CHECKS if isinstance(check, MeasuredCheck)]
+RESEARCHED = """clean_reproduced in_threat_model one_step_beats_iterative black_box_beats_white_box
+random_noise_beats_gradient unbounded_fails eps_monotone zero_gradient unstable_landscape silent_success
+incomplete_optimisation not_converged randomised dynamic softmax_output batch_dependence train_mode
+transfer_beats_white_box bpda_component_alone detector_joint known_broken_control sample_size"""
+
+
+def clean(n: int = N, wrong: int = 0) -> pd.DataFrame:
+    right = np.arange(n) >= wrong
+    return pd.DataFrame({"clean_right": right, "fresh_right": right.astype(float), "group": np.arange(n)})
+
+
+def attack(broken: range, n: int = N, **facts: Any) -> AttackEvidence:
+    """An attack that breaks the images `broken`."""
+    samples = pd.DataFrame({"clean_right": np.full(n, True), "linf": 0.03, "l2": 0.1, "broken_at": -1})
+    samples["robust"] = ~samples.index.isin(broken)
+    white = {"method": "pgd", "access": "gradient", "gradient": "autograd", "steps": 50, "eot_samples": 1}
+    return AttackEvidence("x", {**white, "norm": "linf", "epsilon": "8/255", **facts}, samples)
+
+
+def row(*attacks: AttackEvidence, **known: Any) -> RowEvidence:
+    return RowEvidence(**{"traits": TRAITS, "clean": clean(), "attacks": list(attacks), **known})
+
+
+def verdict(flag: str, evidence: RowEvidence) -> Verdict:
+    return BY_ID[flag].evaluate(evidence).verdict
+
+
+def test_there_are_the_22_flags_of_the_protocol() -> None:
+    assert [check.id for check in CHECKS] == RESEARCHED.split()
+    for check in CHECKS:
+        assert check.threshold, check.id
+        assert check.meaning.endswith("."), check.id
+        assert check.source, check.id
+
+
+def test_without_evidence_no_flag_passes_that_needs_any() -> None:
+    flags = {f.id: f for f in evaluate_flags(row(unmeasured="the probe has no result: out of memory"))}
+    passed = {f.id for f in flags.values() if f.verdict is not NOT_RUN}
+    assert passed == {"sample_size"}
+    assert "out of memory" in flags["zero_gradient"].note
+
+
+@pytest.mark.parametrize("check", MEASURED, ids=lambda check: check.id)
+def test_a_measurement_that_failed_is_not_run_and_says_why(check: MeasuredCheck) -> None:
+    traits = {**TRAITS, "purifier": True, "differentiable": False}
+    flag = check.evaluate(row(traits=traits, measurements={check.id: {FAILED: "ValueError: no"}}))
+    assert flag.verdict is NOT_RUN
+    assert "ValueError: no" in flag.note
+
+
+WEAK = {
+    "one_step_beats_iterative": {"method": "fgsm", "steps": 1},
+    "black_box_beats_white_box": {"method": "hopskipjump", "access": "decisions", "steps": None},
+    "random_noise_beats_gradient": {"method": "random-noise", "access": "scores", "steps": None},
+    "transfer_beats_white_box": {"method": "transfer", "access": "surrogate"},
+}
+
+
+@pytest.mark.parametrize(("flag", "facts"), WEAK.items())
+def test_a_weak_attack_that_finds_more_raises(flag: str, facts: dict[str, Any]) -> None:
+    weak = attack(range(20), **facts)
+    assert verdict(flag, row(weak, attack(range(100)))) is PASS
+    # Two samples of 1,000 are the margin.
+    assert verdict(flag, row(weak, attack(range(1, 100)))) is PASS
+    assert verdict(flag, row(weak, attack(range(2, 100)))) is WARN
+    assert verdict(flag, row(weak, attack(range(2, 12)))) is FAIL
+    assert verdict(flag, row(weak)) is NOT_RUN
+    assert verdict(flag, row(attack(range(100)))) is NOT_RUN
+
+
+@pytest.mark.parametrize(("flag", "facts"), WEAK.items())
+def test_attacks_on_different_sets_of_images_are_not_compared(flag: str, facts: dict[str, Any]) -> None:
+    weak = attack(range(500), epsilon="0.1", **facts)
+    assert verdict(flag, row(weak, attack(range(1)))) is NOT_RUN
+    assert verdict(flag, row(weak, attack(range(1), norm="l2", epsilon="0.1"))) is NOT_RUN
+    assert verdict(flag, row(weak, attack(range(1), epsilon="1/10"))) is FAIL
+    # What falls within a smaller ε has fallen within the larger one too.
+    assert verdict(flag, row(weak, attack(range(1), epsilon="0.1"), attack(range(500)))) is PASS
+
+
+@pytest.mark.parametrize(("flag", "facts"), WEAK.items())
+def test_an_ensemble_with_queries_does_not_show_that_gradients_work(flag: str, facts: dict[str, Any]) -> None:
+    ensemble = attack(range(500), method="standard-v1")
+    assert verdict(flag, row(attack(range(500), **facts), ensemble, attack(range(1)))) is FAIL
+
+
+def test_an_attack_that_ignores_the_defense_is_a_transfer() -> None:
+    weak = attack(range(100), gradient="undefended")
+    assert verdict("transfer_beats_white_box", row(weak, attack(range(50)))) is FAIL
+    assert verdict("transfer_beats_white_box", row(weak)) is NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"), [(None, NOT_RUN), (0.9, PASS), (0.9005, PASS), (0.9006, WARN), (0.885, WARN), (0.95, FAIL)]
+)
+def test_clean_reproduced(claim: float | None, expected: Verdict) -> None:
+    assert verdict("clean_reproduced", row(clean=clean(wrong=100), claimed_accuracy=claim)) is expected
+
+
+@pytest.mark.parametrize(("size", "expected"), [(8 / 255, PASS), (8 / 255 + 1e-4, FAIL)])
+def test_in_threat_model(size: float, expected: Verdict) -> None:
+    evidence = attack(range(3))
+    evidence.samples.loc[7, "linf"] = size
+    assert verdict("in_threat_model", row(evidence)) is expected
+
+
+def test_a_set_without_a_pixel_norm_has_no_bound_to_check() -> None:
+    assert verdict("in_threat_model", row(attack(range(3), norm="spatial", epsilon="0"))) is NOT_RUN
+
+
+def test_silent_success() -> None:
+    evidence = attack(range(3))
+    assert verdict("silent_success", row(evidence)) is PASS
+    evidence.samples.loc[2, "broken_at"] = 4
+    assert verdict("silent_success", row(evidence)) is PASS
+    evidence.samples.loc[3, "broken_at"] = 4
+    assert verdict("silent_success", row(evidence)) is FAIL
+
+
+@pytest.mark.parametrize(("n", "broken", "expected"), [(1000, 50, PASS), (1000, 500, WARN), (999, 50, WARN)])
+def test_sample_size(n: int, broken: int, expected: Verdict) -> None:
+    assert verdict("sample_size", row(attack(range(broken), n), clean=clean(n))) is expected
+
+
+def watched(aware: bool, through: int, detector: str = "kd") -> DetectionEvidence:
+    return DetectionEvidence("x", detector, aware, np.arange(100) < through)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected", "value"),
+    [
+        ([], NOT_RUN, None),
+        ([watched(False, 90)], WARN, None),
+        ([watched(True, 40), watched(False, 20)], PASS, 0.4),
+        ([watched(True, 40), watched(True, 70), watched(False, 60)], PASS, 0.7),
+        ([watched(True, 40), watched(False, 41)], PASS, 0.4),
+        ([watched(True, 40), watched(False, 60)], WARN, 0.4),
+        ([watched(True, 40), watched(False, 20, "svm")], WARN, 0.4),
+    ],
+)
+def test_detector_joint(cells: list[DetectionEvidence], expected: Verdict, value: float | None) -> None:
+    flag = BY_ID["detector_joint"].evaluate(row(detection=cells))
+    assert (flag.verdict, flag.value) == (expected, value)
+
+
+ZERO = {"cross-entropy": {"image": 0, "random start": 0}, "margin": {"image": 0, "random start": 0}}
+STEADY = {"n": 64, "batch effect": 0.0, "fresh": 0.0, "same": 0.0, "changed": 0}
+RISING = {"epsilon": [0.1, 0.2, 1.0], "classes": 2, "p": 1.0, "rise": 0}
+JUDGED = [
+    ("unbounded_fails", {"n": 100, "standing": 1}, PASS),
+    ("unbounded_fails", {"n": 100, "standing": 2}, FAIL),
+    ("eps_monotone", {"n": 64, **RISING, "standing": [60, 20, 0]}, PASS),
+    ("eps_monotone", {"n": 64, **RISING, "standing": [60, 20, 33]}, FAIL),
+    ("eps_monotone", {"n": 64, **RISING, "standing": [60, 20, 32]}, PASS),
+    ("eps_monotone", {"n": 64, **RISING, "standing": [60, 61, 0], "rise": 1}, PASS),
+    ("eps_monotone", {"n": 64, **RISING, "standing": [60, 62, 0], "rise": 2, "p": 0.25}, WARN),
+    ("eps_monotone", {"n": 64, **RISING, "standing": [50, 62, 0], "rise": 12, "p": 0.001}, FAIL),
+    ("zero_gradient", {"n": 100, "zero": ZERO, "not finite": 0}, PASS),
+    ("zero_gradient", {"n": 100, "zero": ZERO, "not finite": 1}, FAIL),
+    ("zero_gradient", {"n": 100, "zero": {**ZERO, "cross-entropy": {"image": 2}}, "not finite": 0}, WARN),
+    ("zero_gradient", {"n": 100, "zero": {**ZERO, "cross-entropy": {"image": 1}}, "not finite": 0}, PASS),
+    (
+        "zero_gradient",
+        {"n": 100, "zero": {"cross-entropy": {"image": 2}, "margin": {"image": 0, "start": 2}}, "not finite": 0},
+        FAIL,
+    ),
+    ("zero_gradient", {"n": 100, "unavailable": "detached"}, FAIL),
+    ("unstable_landscape", {"n": 64, "change": 0.1}, PASS),
+    ("unstable_landscape", {"n": 64, "change": 0.11}, WARN),
+    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 0, "rising": 0}, PASS),
+    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 40, "rising": 2}, PASS),
+    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 40, "rising": 3}, WARN),
+    ("not_converged", {"n": 64, "steps": 50, "falls": {"a": 1, "b": -3}, "p": {"a": 0.5, "b": 1.0}}, PASS),
+    ("not_converged", {"n": 64, "steps": 50, "falls": {"a": 0, "b": 2}, "p": {"a": 1.0, "b": 0.25}}, WARN),
+    ("not_converged", {"n": 5000, "steps": 50, "falls": {"a": 0, "b": 5}, "p": {"a": 1.0, "b": 0.03}}, WARN),
+    ("not_converged", {"n": 5000, "steps": 50, "falls": {"a": 0, "b": 20}, "p": {"a": 1.0, "b": 0.2}}, PASS),
+    ("randomised", STEADY, PASS),
+    ("randomised", {**STEADY, "batch effect": 0.1}, PASS),
+    ("randomised", {**STEADY, "fresh": 0.01}, FAIL),
+    ("randomised", {**STEADY, "changed": 1}, FAIL),
+    ("randomised", {**STEADY, "same": 0.01}, FAIL),
+    ("dynamic", {"n": 64, "calls": 0}, PASS),
+    ("dynamic", {"n": 64, "calls": 3}, FAIL),
+    ("softmax_output", {"n": 64, "smallest": 0.0, "off": 1e-6}, WARN),
+    ("softmax_output", {"n": 64, "smallest": -1e-3, "off": 1e-6}, PASS),
+    ("softmax_output", {"n": 64, "smallest": 0.0, "off": 1e-3}, PASS),
+    ("batch_dependence", {"n": 64, "alone": 1e-4, "permuted": 0.0}, PASS),
+    ("batch_dependence", {"n": 64, "alone": 0.0, "permuted": 2e-4}, FAIL),
+    ("train_mode", {"n": 64, "modules": 0, "kinds": []}, PASS),
+    ("train_mode", {"n": 64, "modules": 1, "kinds": ["Dropout"]}, FAIL),
+    (
+        "known_broken_control",
+        {"n": 64, "zero_gradient": {"n": 64, "zero": {k: {"image": 64} for k in ZERO}, "not finite": 0}},
+        PASS,
+    ),
+    ("known_broken_control", {"n": 64, "zero_gradient": {"n": 64, "zero": ZERO, "not finite": 0}}, FAIL),
+]
+
+
+@pytest.mark.parametrize(("flag", "measured", "expected"), JUDGED)
+def test_what_a_measurement_means(flag: str, measured: dict[str, Any], expected: Verdict) -> None:
+    assert verdict(flag, row(measurements={flag: measured})) is expected
+
+
+def test_every_measurement_is_judged_both_ways() -> None:
+    for check in MEASURED:
+        if check.id != "bpda_component_alone":
+            seen = {expected for flag, _, expected in JUDGED if flag == check.id}
+            assert PASS in seen
+            assert seen & {WARN, FAIL}
+
+
+def test_a_declared_random_defense_must_be_attacked_as_one() -> None:
+    traits = {**TRAITS, "randomized": True}
+    random, steady = {"randomised": {**STEADY, "fresh": 0.1}}, {"randomised": STEADY}
+
+    def said(eot_samples: int, replicates: int, measurements: dict[str, Any]) -> Verdict:
+        evidence = attack(range(3), eot_samples=eot_samples)
+        return verdict("randomised", row(evidence, traits=traits, measurements=measurements, replicates=replicates))
+
+    assert said(20, 10, random) is PASS
+    assert said(19, 10, random) is FAIL
+    assert said(20, 9, random) is FAIL
+    assert said(20, 10, steady) is WARN
+    assert said(20, 10, {"randomised": {**random["randomised"], "same": 0.01}}) is FAIL
+
+
+def test_declared_gradients_at_inference_are_no_failure() -> None:
+    traits = {**TRAITS, "gradient_at_inference": True}
+    for calls, expected in ((10, PASS), (0, WARN)):
+        evidence = row(traits=traits, measurements={"dynamic": {"n": 64, "calls": calls}})
+        assert verdict("dynamic", evidence) is expected
+
+
+@pytest.mark.parametrize(("n", "broken", "expected"), [(20, 19, PASS), (20, 18, FAIL), (0, 0, NOT_RUN)])
+def test_bpda_component_alone(n: int, broken: int, expected: Verdict) -> None:
+    measured = {"bpda_component_alone": {"n": n, "broken": broken, "epsilon": 0.25}}
+    component = {**TRAITS, "purifier": True, "differentiable": False}
+    assert verdict("bpda_component_alone", row(traits=component, measurements=measured)) is expected
+    flag = BY_ID["bpda_component_alone"].evaluate(row(measurements=measured))
+    assert flag.verdict is NOT_RUN
+    assert "does not apply" in flag.note
