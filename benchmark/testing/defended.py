@@ -45,8 +45,8 @@ class Defended:
 
     def check(self) -> None:
         """Every claim; raises AssertionError for the first that does not hold."""
-        self._check_traits()
         self._check_randomness()
+        self._check_traits()
         self._check_batches()
         self._check_cost()
         if self.defense.differentiable:
@@ -72,6 +72,10 @@ class Defended:
             f"purifies {x.dtype} {list(x.shape)} to {purified.dtype} {list(purified.shape)}",
         )
         self.claims.holds(bool(purified.isfinite().all()), "gives purified images with NaN or infinity")
+        self.claims.holds(
+            bool((purified >= -_ROUNDING).all() and (purified <= 1 + _ROUNDING).all()),
+            "gives purified images outside [0, 1], which is all that the classifier knows; clamp them",
+        )
         return purified
 
     def decision(self, x: Tensor | None = None, noise: Noise | None = None) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,7 @@ def _fit(defense: Defense, problem: Problem, classifier: nn.Module, claims: Clai
     )
     pixels, labels = problem.train.pixels.clone(), problem.train.labels.clone()
     fitted = fresh(defense)
-    with _task(claims, "fit", "fits", classifier, seed):
+    with _watched(claims, "fit", "fits", classifier, seed=seed), frozen(classifier):
         fitted.fit(QueryOnly(classifier) if defense.query_only else classifier, data)
     claims.holds(all(0 <= fraction <= 1 for fraction in reported), "reports a share of its fitting outside [0, 1]")
     claims.holds(
@@ -92,24 +93,23 @@ def _fit(defense: Defense, problem: Problem, classifier: nn.Module, claims: Clai
 def _defend(defense: Defense, classifier: nn.Module, weights: Weights, claims: Claims, *, seed: int) -> DefendedModel:
     defending = fresh(defense)
     defending.weights_ = weights
-    with _task(
-        claims, "defend from its settings and the weights it is given back", "defends", classifier, seed, may_draw=True
-    ):
+    task = "defend from its settings and the weights it is given back"
+    with _watched(claims, task, "defends", classifier, seed=seed, may_draw=True):
         model = defending.defend(classifier)
     claims.holds(isinstance(model, DefendedModel), f"defends with a {type(model).__name__}, not a DefendedModel")
     return model
 
 
-def _task(
-    claims: Claims, infinitive: str, finite: str, classifier: nn.Module, seed: int, *, may_draw: bool = False
-) -> ExitStack:
-    """Frozen as in a run, with the classifier and the global random state watched."""
-    stack = ExitStack()
-    stack.enter_context(claims.works(infinitive, may_refuse=True))
-    stack.enter_context(untouched(claims, finite, classifier))
-    stack.enter_context(global_randomness(claims, finite, seed=seed, may_draw=may_draw))
-    stack.enter_context(frozen(classifier))
-    return stack
+@contextmanager
+def _watched(
+    claims: Claims, infinitive: str, finite: str, classifier: nn.Module, *, seed: int, may_draw: bool = False
+) -> Iterator[None]:
+    with (
+        claims.works(infinitive, may_refuse=True),
+        untouched(claims, finite, classifier),
+        global_randomness(claims, finite, seed=seed, may_draw=may_draw),
+    ):
+        yield
 
 
 def _equal(one: Weights, other: Weights) -> bool:

@@ -40,7 +40,9 @@ def examples() -> Examples:
     classifier = problem.classifier().requires_grad_(False)
     images = problem.correct(len(problem.evaluation))
     learned, tested = images[torch.arange(_LEARNED)], images[torch.arange(_LEARNED, _LEARNED + _TESTED)]
-    others = torch.arange(_LEARNED + _TESTED, len(images))
+    # Shuffled, because classes take turns.
+    others = torch.randperm(len(images) - _LEARNED - _TESTED, generator=torch.Generator().manual_seed(0))
+    others += _LEARNED + _TESTED
     noise = Noise.of(0, learned.index).stream("noisy").normal(learned.shape)
     x = learned.floats()
     data = DetectorData(
