@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from attacks.aim import Aim
@@ -20,10 +21,15 @@ class Camouflage(Objective):
     Args:
         base: The attack's own objective; None for the penalty alone.
         weight: λ, the price of being conspicuous.
+
+    Class attributes:
+        once_reached: The penalty counts only where the aim is reached. Elsewhere the two pull in different directions,
+            and an image that hides but is classified as before has gained nothing.
     """
 
     needs_features = True
     detector_aware = True
+    once_reached: ClassVar[bool] = False
 
     def __init__(self, *, base: Objective | None, weight: float = 1.0) -> None:
         self.base = base
@@ -36,8 +42,12 @@ class Camouflage(Objective):
 
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
         assert features is not None
-        hidden = -self.weight * self.penalty(logits, features, aim)
-        return hidden if self.base is None else self.base(logits, features, aim) + hidden
+        penalty = self.weight * self.penalty(logits, features, aim)
+        if self.base is None:
+            return -penalty
+        if self.once_reached:
+            penalty = torch.where(aim.reached(logits), penalty, torch.zeros_like(penalty))
+        return self.base(logits, features, aim) - penalty
 
     def identity(self) -> dict[str, Any]:
         return {**super().identity(), "base": None if self.base is None else self.base.identity()}

@@ -20,12 +20,13 @@ _MOST_CENTRES = 5000
 
 
 class TargetDensity(Camouflage):
-    """Another objective minus weight · relu(−log p_t(z) − c): the penultimate features z stay likely for class t.
+    """Another objective, and once it has its way minus weight · relu(−log p_t(z) − c): features z likely for class t.
 
-    The second phase of Carlini and Wagner 2017, section 5.1, as the KDE attack of Yao et al. 2021, table 3. Features
-    are standardised and reduced to their leading principal components; p_t is a mean of Gaussian kernels on the clean
-    training features of the wanted class. c is what is typical: the median −log p_t of that class's own images,
-    each left out of its own density. Below it nothing is gained, so the attack does not overshoot.
+    The two phases of Carlini and Wagner 2017, section 5.1, each step in the one that its image has reached; the KDE
+    attack of Yao et al. 2021, table 3. Penultimate features are standardised and reduced to their leading principal
+    components; p_t is a mean of Gaussian kernels on the clean training features of the wanted class. c is what is
+    typical: the median −log p_t of that class's own images, each left out of its own density. Below it nothing is
+    gained, so the attack does not overshoot.
 
     Args:
         base: The attack's own objective.
@@ -35,6 +36,7 @@ class TargetDensity(Camouflage):
     """
 
     name = "kde-min"
+    once_reached = True
 
     def __init__(
         self, *, base: Objective | None, weight: float = 1.0, components: int = 64, bandwidth: float | None = None

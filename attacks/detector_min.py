@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -22,12 +22,14 @@ from benchmark.features import Features
 from benchmark.noise import Noise
 from benchmark.threat import Epsilon
 
+_ROUNDING = 1e-6
+
 
 class DetectorScore(Camouflage):
-    """Another objective minus weight × what a detector's score exceeds its median clean score by, in clean deviations.
+    """Another objective, and once it has its way minus weight × how far a detector's score is above the median clean.
 
-    An image that scores as the median clean one passes any sensible threshold. Lower scores gain nothing, cost success,
-    and give the image away to a defender who looks at both sides.
+    The score is in standard deviations of clean images. One that scores as the median clean image passes any sensible
+    threshold; lower scores gain nothing, cost success, and give it away to a defender who looks at both sides.
 
     Args:
         base: The attack's own objective.
@@ -36,6 +38,7 @@ class DetectorScore(Camouflage):
     """
 
     name = "detector-score"
+    once_reached = True
 
     def __init__(self, *, base: Objective | None, weight: float, watcher: Watcher | None) -> None:
         super().__init__(base=base, weight=weight)
@@ -49,9 +52,17 @@ class DetectorScore(Camouflage):
 
 @dataclass(frozen=True)
 class Watched(State):
-    """A state with the running mean of the estimated gradients of the detector's score: [B, C, H, W]."""
+    """A state that remembers the least conspicuous success.
 
-    ascent: Tensor
+    Attributes:
+        mean: Running mean of the estimated gradients of the detector's score: [B, C, H, W].
+        hidden: The least conspicuous image so far that reached the aim: [B, C, H, W].
+        level: How conspicuous it was, infinite where there is none: [B].
+    """
+
+    mean: Tensor
+    hidden: Tensor
+    level: Tensor
 
 
 class DetectorMin(BIM):
@@ -59,7 +70,8 @@ class DetectorMin(BIM):
 
     The attacker knows the fitted detector. One that offers a differentiable score is followed by the chain rule; of any
     other the gradient is estimated from pairs of queries at x ± radius · u with random signs u (Spall 1992, SPSA),
-    averaged over steps, and added to the exact gradient of the cross-entropy. A pair costs two forward passes.
+    averaged over steps, and added to the exact gradient of the cross-entropy. A pair costs two forward passes. Of the
+    images on the way that reach the aim the least conspicuous is submitted, since the two goals take turns to the end.
 
     Args:
         steps: Number of steps T.
@@ -84,7 +96,7 @@ class DetectorMin(BIM):
         *,
         steps: int = 40,
         step_size: str | float | None = None,
-        weight: float = 1.0,
+        weight: float = 0.3,
         pairs: int = 16,
         radius: str | float = "1/255",
         memory: float = 0.8,
@@ -111,22 +123,35 @@ class DetectorMin(BIM):
         return super().run(victim.towards(self.default_objective()), x, noise, stop)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> Watched:
-        return Watched(x, torch.zeros_like(x))
+        return Watched(x, torch.zeros_like(x), x, torch.full_like(x[:, 0, 0, 0], float("inf")))
 
     def step(self, victim: Victim, state: Watched, noise: Noise) -> Watched:  # type: ignore[override]
         ball, watcher = victim.ball, self.watcher_
         assert watcher is not None
         size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=self.reach)
-        ascent, mean = victim.gradient(state.x, noise), state.ascent
-        if watcher.differentiable_score is None and self.weight:
-            estimate = self._estimate(victim, watcher, state.x, noise)
+        at = victim.ascent(state.x, noise)
+        if not self.weight:
+            return replace(state, x=ball.project(state.x + size * ball.steepest(at.gradient)))
+        reached, gradient, mean = victim.aim.reached(at.logits), at.gradient, state.mean
+        if watcher.differentiable_score is None:
+            estimate, level = self._estimate(victim, watcher, state.x, noise)
             mean = self.memory * mean + (1 - self.memory) * estimate
             # The zeros that the mean began with are weighed out again.
-            ascent = ascent - self.weight * mean / (1 - self.memory ** (noise.step + 1))
-        return Watched(ball.project(state.x + size * ball.steepest(ascent)), mean)
+            uphill = mean / (1 - self.memory ** (noise.step + 1))
+            gradient = gradient - self.weight * reached.view(-1, 1, 1, 1) * uphill
+        else:
+            level = CrossEntropy()(at.logits, None, victim.aim) - at.value
+        # Where several are equally hidden the last has moved farthest past the decision.
+        better = reached & (level <= state.level + _ROUNDING)
+        hidden = torch.where(better.view(-1, 1, 1, 1), state.x, state.hidden)
+        level = torch.where(better, level, state.level)
+        x = ball.project(state.x + size * ball.steepest(gradient))
+        if noise.step == self.steps - 1:
+            x = torch.where(level.isfinite().view(-1, 1, 1, 1), hidden, x)
+        return Watched(x, mean, hidden, level)
 
-    def _estimate(self, victim: Victim, watcher: Watcher, x: Tensor, noise: Noise) -> Tensor:
-        """Estimated gradient of the detector's score at `x`: [B, C, H, W]."""
+    def _estimate(self, victim: Victim, watcher: Watcher, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Estimated gradient of the detector's score at `x` [B, C, H, W], and its mean around `x` [B]."""
         radius = Epsilon.parse(self.radius, where="radius").value
 
         def score(queries: Tensor) -> Tensor:
@@ -139,8 +164,8 @@ class DetectorMin(BIM):
 
 def antithetic_gradient(
     score: Callable[[Tensor], Tensor], x: Tensor, noise: Noise, *, pairs: int, radius: float
-) -> Tensor:
-    """Mean of (s(x + μu) − s(x − μu)) u / 2μ over random sign images u: [B, C, H, W].
+) -> tuple[Tensor, Tensor]:
+    """Mean of (s(x + μu) − s(x − μu)) u / 2μ over random sign images u [B, C, H, W], and mean of s [B].
 
     Args:
         score: Images [B · 2 · pairs, C, H, W], those of one image in succession → one number each.
@@ -153,4 +178,4 @@ def antithetic_gradient(
     queries = x[:, None, None] + radius * torch.stack([directions, -directions], dim=2)
     values = score(queries.flatten(0, 2)).to(x.dtype).view(len(x), pairs, 2)
     slopes = (values[:, :, 0] - values[:, :, 1]) / (2 * radius)
-    return finite_or_zero((slopes[:, :, None, None, None] * directions).mean(1))
+    return finite_or_zero((slopes[:, :, None, None, None] * directions).mean(1)), values.mean((1, 2))

@@ -16,10 +16,11 @@ from benchmark.noise import Noise
 
 
 class FeatureGuide(Camouflage):
-    """Another objective minus weight · Σ_l ‖f^l(x) − f^l(g)‖², g a clean training image of the wanted class.
+    """Another objective minus weight · Σ_l ‖f^l(x) − f^l(g)‖² / s, g a clean training image of the wanted class.
 
     Sabour et al. 2016, eq. 1, with all activation layers (channel means) and the penultimate features in place of one
     layer, as the random and closest guides of Yao et al. 2021, table 3. A guide is one image's for the whole attack.
+    s is the same sum for two clean training images on average, so that one weight serves every network.
     """
 
     def fit(self, features: Features, labels: Tensor, classes: int) -> None:
@@ -33,6 +34,7 @@ class FeatureGuide(Camouflage):
                 remedy="use more training images, or leave the class out of the data set",
             )
         self.guides_ = [*features.layers, features.penultimate]
+        self.scale_ = max(sum(float(2 * layer.var(0).sum()) for layer in self.guides_), 1e-12)
         self.members_ = [(labels == label).nonzero().flatten() for label in range(classes)]
 
     @abstractmethod
@@ -47,7 +49,7 @@ class FeatureGuide(Camouflage):
         raise NotImplementedError
 
     def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
-        """Σ_l ‖f^l(x) − f^l(g)‖²: [B]."""
+        """Σ_l ‖f^l(x) − f^l(g)‖² / s: [B]."""
         assert features.penultimate is not None
         assert aim.sample_ids is not None
         seen = [*features.layers, features.penultimate]
@@ -55,7 +57,7 @@ class FeatureGuide(Camouflage):
         self.members_ = [members.to(seen[0].device) for members in self.members_]
         rows = self.choose([layer.detach() for layer in seen], aim.sample_ids, wanted_class(logits, aim))
         squares = [(f - guides[rows]).square().sum(1) for f, guides in zip(seen, self.guides_, strict=True)]
-        return torch.stack(squares).sum(0)
+        return torch.stack(squares).sum(0) / self.scale_
 
 
 class RandomGuide(FeatureGuide):

@@ -32,7 +32,7 @@ class KDEMin(BIM):
         *,
         steps: int = 40,
         step_size: str | float | None = None,
-        weight: float = 1.0,
+        weight: float = 0.1,
         components: int = 64,
         bandwidth: float | None = None,
     ) -> None:

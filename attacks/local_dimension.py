@@ -16,7 +16,7 @@ _ROWS = 64
 
 
 class LocalDimension(Camouflage):
-    """Another objective minus weight × the mean over layers of LID_l(x) / (what is typical of clean images).
+    """Another objective, and once it has its way minus weight × the mean over layers of LID_l(x) / (what is typical).
 
     The LID attack of Ma et al.'s authors, as in Yao et al. 2021, table 3. Neighbours come from one fixed set of clean
     training images and are found again at every step; the gradient is that of the distances to them.
@@ -29,6 +29,7 @@ class LocalDimension(Camouflage):
     """
 
     name = "lid-min"
+    once_reached = True
 
     def __init__(
         self, *, base: Objective | None, weight: float = 1.0, neighbours: int = 20, reference_size: int = 1000
