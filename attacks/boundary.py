@@ -85,6 +85,12 @@ def linearize(victim: Victim, x: Tensor, rivals: Tensor, noise: Noise) -> Bounda
     return Boundary(gap, normal, seen)
 
 
+def movable(gradient: Tensor, x: Tensor) -> Tensor:
+    """The gradient without pixels that it pushes out of [0, 1] and that cannot follow: X-rays have black borders."""
+    stuck = ((x <= 0) & (gradient < 0)) | ((x >= 1) & (gradient > 0))
+    return gradient.masked_fill(stuck, 0)
+
+
 def dual_norm(gradient: Tensor, norm: Norm) -> Tensor:
     """The fastest growth of a linear function with this gradient per unit of perturbation: [B], above zero."""
     flat = gradient.flatten(1).abs()

@@ -14,8 +14,8 @@ from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
 from benchmark.threat import Norm
 
-_EDGE = 1 - 1e-4
-"""Pixels at exactly 0 or 1 would lie at infinity in tanh space and never move; this puts them 5e-5 inside."""
+_MARGIN = 0.02
+"""Pixels at exactly 0 or 1 would lie at infinity in tanh space and never move: its box is this much wider, and cut."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class TradeOffState(State):
     """A search in tanh space for one constant c.
 
     Attributes:
-        w: Where it stands, x = (tanh w + 1) / 2: [B, C, H, W].
+        w: Where it stands in tanh space: [B, C, H, W].
         mean, square: Adam's moments, of the shape of `w`.
         constant: c: [B].
         failed, worked: The largest constant that failed and the smallest that worked (infinite if none): [B].
@@ -96,7 +96,7 @@ class CWL2(NearestImageAttack):
         if done == each:
             return self._next_constant(state, clean, found), victim.observed
         slope = 2 * (state.x - clean) - state.constant.view(-1, 1, 1, 1) * ascent
-        slope = slope * 2 * state.x * (1 - state.x)
+        slope = slope * (1 - state.w.tanh().square()) * (0.5 + _MARGIN)
         mean = 0.9 * state.mean + 0.1 * slope
         square = 0.999 * state.square + 0.001 * slope.square()
         step = mean / (1 - 0.9**done) / ((square / (1 - 0.999**done)).sqrt() + 1e-12)
@@ -123,8 +123,8 @@ class CWL2(NearestImageAttack):
 
 
 def _into_tanh_space(x: Tensor) -> Tensor:
-    return ((2 * x - 1) * _EDGE).atanh()
+    return ((2 * x - 1) / (1 + 2 * _MARGIN)).atanh()
 
 
 def _image(w: Tensor) -> Tensor:
-    return (w.tanh() + 1) / 2
+    return (w.tanh() * (0.5 + _MARGIN) + 0.5).clamp(0, 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.boundary import RivalState, dual_norm, likely_rivals, linearize
+from attacks.boundary import RivalState, dual_norm, likely_rivals, linearize, movable
 from attacks.nearest import NearestImageAttack
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
@@ -55,10 +55,11 @@ class DeepFool(NearestImageAttack):
         norm = victim.ball.norm
         boundary = linearize(victim, state.x, state.rivals, noise)
         # A tie counts as the first class, so that even a gap of zero needs a stride.
-        length = (boundary.gap.abs() / dual_norm(boundary.normal, norm) + 1e-6).view(-1, 1, 1, 1)
+        normal = movable(boundary.normal, state.x)
+        length = (boundary.gap.abs() / dual_norm(normal, norm) + 1e-6).view(-1, 1, 1, 1)
         # A model without a gradient has no boundary to go to: its images stay where they are.
-        reachable = boundary.normal.flatten(1).any(1).view(-1, 1, 1, 1)
-        stride = torch.where(reachable, length * victim.ball.steepest(boundary.normal), torch.zeros_like(state.x))
+        reachable = normal.flatten(1).any(1).view(-1, 1, 1, 1)
+        stride = torch.where(reachable, length * victim.ball.steepest(normal), torch.zeros_like(state.x))
         walked = state.walked + stride
         x = (victim.ball.center + (1 + self.overshoot) * walked).clamp(0, 1)
         return StrideState(x, state.rivals, walked), boundary.seen

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attacks.ball import _onto_l1_ball, perturbation_size
-from attacks.boundary import dual_norm
+from attacks.boundary import dual_norm, movable
 from attacks.iterative import State
 from attacks.nearest import NearestImageAttack, unit_length
 from attacks.objectives import Margin, Objective
@@ -37,7 +37,8 @@ class FMN(NearestImageAttack):
     Before the first success the radius is the distance to the linearised boundary (eq. 6); afterwards it shrinks on
     success and grows on failure by a share that decays (algorithm 1). Written out rather than wrapped: foolbox's L2
     form never projects (its factor is a norm divided by itself), its L0 form counts channels instead of pixels, and a
-    vanished gradient divides by zero. The L∞ and L1 steps are foolbox's otherwise.
+    vanished gradient divides by zero. The L∞ and L1 steps are foolbox's
+    otherwise, but that pixels already at 0 or 1 take no part in a step that cannot move them.
 
     Args:
         steps: Number of steps K.
@@ -64,7 +65,7 @@ class FMN(NearestImageAttack):
 
     def step(self, victim: Victim, state: RadiusState, noise: Noise) -> tuple[RadiusState, Observation]:
         clean, norm = victim.ball.center, victim.ball.norm
-        ascent = victim.gradient(state.x, noise)
+        ascent = movable(victim.gradient(state.x, noise), state.x)
         assert victim.observed is not None
         adversarial = victim.aim.reached(victim.observed.logits)
         size = victim.ball.size(state.x)
@@ -90,7 +91,8 @@ def _next_radius(
         larger = torch.maximum(radius + 1, (radius * (1 + change)).floor())
         return torch.where(adversarial, torch.minimum(smaller, best), larger).clamp_min(1)
     smaller = torch.minimum(radius * (1 - change), best)
-    larger = torch.where(best.isfinite(), radius * (1 + change), estimate)
+    # Without the share beyond it, a flat boundary is met exactly and never crossed.
+    larger = torch.where(best.isfinite(), radius, estimate) * (1 + change)
     return torch.where(adversarial, smaller, larger)
 
 
