@@ -1,0 +1,107 @@
+"""Which attacks a fair row needs."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from torch import nn
+
+from attacks.apgd import APGD
+from attacks.base import Attack, Stop
+from attacks.composing import ObjectiveChoice
+from attacks.fgsm import FGSM
+from attacks.pgd import PGD
+from attacks.square import Square
+from attacks.standard_v1 import StandardV1
+from benchmark.evaluation.required import missing_attacks
+from benchmark.steps.attack import AttackStep
+from benchmark.threat import Epsilon, Norm
+from defenses.base import DefendedModel, Defense
+
+
+class Plain(Defense):
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(classifier)
+
+
+class Random(Plain):
+    randomized = True
+
+
+class Purifier(Plain):
+    purifier = True
+
+
+class Rounding(Purifier):
+    differentiable = False
+
+
+def step(attack: Attack, objective: str | None = None, **changed: Any) -> AttackStep:
+    settings = {
+        "clean": None,
+        "name": attack.name,
+        "attack": attack,
+        "norm": Norm.LINF,
+        "epsilon": Epsilon.parse("8/255"),
+        "objective": ObjectiveChoice(objective) if objective else None,
+        "gradient": "autograd",
+        "eot_samples": 1,
+        "stop": Stop.FIRST_SUCCESS,
+        "features": None,
+        "proxies": (),
+        "replicates": 1,
+        "seed": 0,
+    }
+    return AttackStep(**cast(Any, {**settings, **changed}))
+
+
+FULL = (step(PGD()), step(PGD(), "margin"), step(Square()))
+
+
+def lacks(defense: Defense, *steps: AttackStep) -> str:
+    return "; ".join(missing_attacks(defense, list(steps)))
+
+
+def test_a_row_needs_both_objectives_and_queries() -> None:
+    assert lacks(Plain(), *FULL) == ""
+    for left_out, word in enumerate(("cross-entropy", "margin", "black-box")):
+        text = lacks(Plain(), *(s for i, s in enumerate(FULL) if i != left_out))
+        assert word in text
+        assert ";" not in text
+    assert lacks(Plain()).count(";") == 2
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [step(FGSM(), "margin"), step(PGD(steps=9), "margin"), step(PGD(), "margin", gradient="undefended")],
+    ids=["one step", "nine steps", "ignorant"],
+)
+def test_weak_attacks_do_not_complete_a_row(weak: AttackStep) -> None:
+    assert "margin" in lacks(Plain(), step(PGD()), weak, step(Square()))
+
+
+def test_attacks_on_another_set_of_images_do_not_complete_a_row() -> None:
+    ce, _, square = FULL
+    assert "margin" in lacks(Plain(), ce, square, step(PGD(), "margin", norm=Norm.L2, epsilon=Epsilon.parse(1)))
+    assert "margin" in lacks(Plain(), ce, square, step(PGD(), "margin", epsilon=Epsilon.parse("0.1")))
+    assert lacks(Plain(), *FULL, step(PGD(), norm=Norm.L2, epsilon=Epsilon.parse(1))) == ""
+
+
+def test_the_ensemble_completes_a_row() -> None:
+    assert lacks(Plain(), step(StandardV1())) == ""
+    assert lacks(Plain(), step(APGD()), step(APGD(loss="dlr")), step(Square())) == ""
+    assert "EOT" in lacks(Random(), step(StandardV1()))
+
+
+def test_a_random_defense_needs_averaged_gradients() -> None:
+    averaged = [step(PGD(), o, eot_samples=20) for o in ("cross-entropy", "margin")]
+    assert lacks(Random(), *averaged, step(Square())) == ""
+    assert "20 EOT samples" in lacks(Random(), *FULL)
+
+
+def test_a_purifier_with_a_gradient_needs_the_exact_one() -> None:
+    bpda = [step(PGD(), o, gradient="bpda") for o in ("cross-entropy", "margin")]
+    assert lacks(Purifier(), *FULL) == ""
+    assert lacks(Purifier(), *bpda, step(Square())) == "the exact gradient through purification"
+    assert lacks(Rounding(), *bpda, step(Square())) == ""
