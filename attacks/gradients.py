@@ -109,6 +109,23 @@ class Autograd(GradientEstimator):
         return Passes(self.draws * (1 + purify.forwards), self.draws * (1 + purify.forwards + purify.backwards))
 
 
+class Exact(GradientEstimator):
+    """The true gradient of a purifier that runs without a graph: through its `exact_purify` (Du et al. 2026, MEFA)."""
+
+    name = "exact"
+    exact = True
+
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        leaf = x.requires_grad_(True)
+        return leaf, model.exact_purify(leaf, noise)
+
+    def passes(self, model: DefendedModel) -> Passes:
+        # Each stretch is run twice, and each step is differentiated twice on the way back.
+        purify = model.purify_passes
+        forwards, backwards = 2 * purify.forwards + purify.backwards, 4 * purify.backwards
+        return Passes(self.draws * (1 + forwards), self.draws * (1 + backwards))
+
+
 class BPDA(GradientEstimator):
     """Backward pass differentiable approximation (Athalye et al. 2018a).
 
@@ -140,7 +157,7 @@ class Undefended(GradientEstimator):
         return Passes(self.draws, self.draws)
 
 
-ESTIMATORS: dict[str, type[GradientEstimator]] = {e.name: e for e in (Autograd, BPDA, Undefended)}
+ESTIMATORS: dict[str, type[GradientEstimator]] = {e.name: e for e in (Autograd, Exact, BPDA, Undefended)}
 """The gradient estimators by the name a suite gives them."""
 
 

@@ -287,6 +287,11 @@ class _Planner:
             gradient = "autograd" if defense.differentiable else "bpda"
         elif gradient == "autograd" and not defense.differentiable:
             return None, "the defense has no gradient; bpda replaces it"
+        elif gradient == "exact" and not defense.exact_gradient:
+            return (
+                None,
+                "autograd is exact already" if defense.differentiable else "the defense offers no exact gradient",
+            )
         elif gradient in ("bpda", "undefended") and not defense.purifier:
             return None, "there is no purifier to step around"
         sampled = defense.randomized and attack.access is Access.GRADIENT and gradient != "undefended"
@@ -321,6 +326,8 @@ class _Planner:
             budget += f", {step.eot_samples} EOT samples"
         if step.attack.access is Access.GRADIENT and step.gradient == "bpda":
             budget += ", gradient by BPDA"
+        if step.gradient == "exact":
+            budget += ", exact gradient through purification"
         return ThreatModel(
             norm=step.norm,
             epsilon=step.epsilon,

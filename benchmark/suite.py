@@ -81,7 +81,7 @@ class AttackTable(_PluginTable):
     norm: Norm | None = None
     epsilon: str | float | None = None
     objective: str | ObjectiveTable | None = None
-    gradient: Literal["auto", "autograd", "bpda", "undefended"] = "auto"
+    gradient: Literal["auto", "autograd", "exact", "bpda", "undefended"] = "auto"
     eot_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     defenses: tuple[str, ...] = ("*",)
     trained_on: str | None = None

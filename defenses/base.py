@@ -63,6 +63,7 @@ class DefendedModel(nn.Module):
         classifier: Images [B, C, H, W] in [0, 1] → logits [B, K].
         purify: What happens to the image first: (images, noise) → images; identity by default.
         surrogate: What BPDA differentiates in place of `purify`; identity by default.
+        exact_purify: The same images as `purify` with their true gradient, where `purify` itself carries none.
         networks: Networks that `purify` uses, so that they are frozen and moved with the model.
         purify_passes: Passes through `networks` for one image and one draw.
         votes: Copies that one decision rests on (H_def).
@@ -76,6 +77,7 @@ class DefendedModel(nn.Module):
         *,
         purify: Purify | None = None,
         surrogate: Callable[[Tensor], Tensor] | None = None,
+        exact_purify: Purify | None = None,
         networks: Iterable[nn.Module] = (),
         purify_passes: Passes = Passes(),
         votes: int = 1,
@@ -91,6 +93,7 @@ class DefendedModel(nn.Module):
         self.decision_rule = decision_rule
         self._purify = purify
         self._surrogate = surrogate
+        self._exact_purify = exact_purify
 
     def purify(self, x: Tensor, noise: Noise) -> Tensor:
         """The image as the classifier will see it: [B, C, H, W] → [B, C, H, W]."""
@@ -98,6 +101,10 @@ class DefendedModel(nn.Module):
             return x
         purify = self._purify
         return _padded(x, noise, purify)
+
+    def exact_purify(self, x: Tensor, noise: Noise) -> Tensor:
+        """`purify` with the gradient that belongs to it: [B, C, H, W] → [B, C, H, W]."""
+        return self.purify(x, noise) if self._exact_purify is None else _padded(x, noise, self._exact_purify)
 
     def surrogate(self, x: Tensor) -> Tensor:
         """The differentiable stand-in for `purify` on the backward pass."""
@@ -154,6 +161,7 @@ class Defense(Plugin):
         differentiable: The gradient through `purify` is the true one; otherwise attacks must use BPDA.
         purifier: Changes the image before the classifier sees it.
         gradient_at_inference: Calls autograd while classifying.
+        exact_gradient: Not differentiable by autograd as it runs, but offers `exact_purify`, which is.
         retrains: Replaces the classifier's weights.
         query_only: `fit` may query the classifier but gets no gradient from it.
     """
@@ -163,6 +171,7 @@ class Defense(Plugin):
     differentiable: ClassVar[bool] = True
     purifier: ClassVar[bool] = False
     gradient_at_inference: ClassVar[bool] = False
+    exact_gradient: ClassVar[bool] = False
     retrains: ClassVar[bool] = False
     query_only: ClassVar[bool] = False
 
