@@ -127,7 +127,7 @@ class Module(Classifier):
         if not callable(function):
             known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
             raise self._error(f"module {module_name!r} has no function {attribute!r}", did_you_mean(attribute, known))
-        return function  # type: ignore[no-any-return]
+        return function
 
     def _error(self, problem: str, remedy: str) -> UserError:
         return UserError(problem, where=f"classifier 'module', factory {self.factory!r}", remedy=remedy)
