@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -48,8 +49,7 @@ class Ball:
     def project(self, x: Tensor) -> Tensor:
         """A nearest allowed image (for L1 and L2: projection on the ball, then on the box)."""
         if self.norm is Norm.LINF:
-            bounded = torch.minimum(torch.maximum(x, self.center - self.epsilon), self.center + self.epsilon)
-            return bounded.clamp(0, 1)
+            return x.clamp(*self._bounds)
         delta = (x - self.center).flatten(1)
         if self.norm is Norm.L2:
             delta = delta * (self.epsilon / delta.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp(max=1)
@@ -60,6 +60,11 @@ class Ball:
         else:
             raise ValueError(f"no projection for {self.norm}")
         return (self.center + delta.view_as(x)).clamp(0, 1)
+
+    @cached_property
+    def _bounds(self) -> tuple[Tensor, Tensor]:
+        """The lowest and the highest allowed value of each pixel, for L∞."""
+        return (self.center - self.epsilon).clamp_min(0), (self.center + self.epsilon).clamp_max(1)
 
     def random(self, noise: Noise) -> Tensor:
         """A random allowed image: uniform in the L∞ ball, uniform in direction and volume for L2, L1-projected else."""

@@ -44,6 +44,8 @@ class Composition:
         objective: What to maximise; the attack's own where None.
         estimator: How to differentiate through the defense.
         stop: Robustness rows end at the first verified success; detection rows run to the last step and keep it.
+        search: A copy of the model that computes the same up to rounding, only sooner. The search asks the copy, and
+            the verdict is the model's own; an image on whose fall the two differ is attacked again without the copy.
     """
 
     norm: Norm
@@ -51,6 +53,7 @@ class Composition:
     objective: Objective | None = None
     estimator: GradientEstimator = field(default_factory=Autograd)
     stop: Stop = Stop.FIRST_SUCCESS
+    search: DefendedModel | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,13 @@ class Outcome:
     broken_at: Tensor
     forwards: Tensor
     backwards: Tensor
+
+    def amend(self, rows: Tensor, later: Outcome) -> None:
+        """Put the outcome of a second attack on some images in the place of the first; passes add up."""
+        for name in ("adversarial", "success", "logits", "broken_at"):
+            getattr(self, name)[rows] = getattr(later, name)
+        for name in ("forwards", "backwards"):
+            getattr(self, name)[rows] += getattr(later, name)
 
     @staticmethod
     def concatenate(parts: list[Outcome]) -> Outcome:
@@ -182,19 +192,20 @@ class Attack(Plugin):
         ball = Ball(composition.norm, composition.epsilon.value, x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)
+        asked = model if composition.search is None else composition.search
         victim: Blind
         stop = composition.stop
         ignorant = False
         if self.access is Access.GRADIENT:
             objective = composition.objective or self.default_objective()
-            victim = Victim(model, objective, composition.estimator, aim, ball, counter, rows)
+            victim = Victim(asked, objective, composition.estimator, aim, ball, counter, rows)
             ignorant = not composition.estimator.sees_defense
         elif self.access is Access.SURROGATE:
             victim = Blind(aim, ball)
         else:
-            victim = Oracle(model, aim, ball, counter, rows)
+            victim = Oracle(asked, aim, ball, counter, rows)
         # Libraries draw from and reseed the global generator; nothing of that may leak out.
-        with frozen(model), torch.random.fork_rng(devices=_cuda_devices(x)):
+        with frozen(model, asked), torch.random.fork_rng(devices=_cuda_devices(x)):
             # An attacker who does not see the defense cannot tell when to stop, so all steps are taken.
             result = self.run(victim, x, noise, Stop.NEVER if ignorant else stop)
             attempt = result if isinstance(result, Attempt) else Attempt(result)
@@ -209,7 +220,13 @@ class Attack(Plugin):
         verified = model.randomized and attempt.broken_at is not None and stop is Stop.FIRST_SUCCESS
         broken_at = torch.full_like(rows, -1) if attempt.broken_at is None else attempt.broken_at
         success = broken_at >= 0 if verified else fooled
-        return Outcome(adversarial, success, logits, broken_at, counter.forwards, counter.backwards)
+        outcome = Outcome(adversarial, success, logits, broken_at, counter.forwards, counter.backwards)
+        denied = (broken_at >= 0) & ~success
+        if asked is not model and bool(denied.any()):
+            doubtful = denied.nonzero().flatten()
+            plainly = replace(composition, search=None)
+            outcome.amend(doubtful, self(model, x[doubtful], aim[doubtful], noise[doubtful], plainly))
+        return outcome
 
 
 def _within_reach(x: Tensor, ball: Ball) -> Tensor:

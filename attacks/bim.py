@@ -37,4 +37,4 @@ class BIM(IterativeAttack):
         ball = victim.ball
         size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=self.reach)
         ascent = victim.gradient(state.x, noise)
-        return State(ball.project(state.x + size * ball.steepest(ascent)))
+        return State(ball.project(state.x.add(ball.steepest(ascent), alpha=size)))

@@ -14,6 +14,7 @@ from attacks.aim import Aim, other_class
 from attacks.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import ObjectiveChoice, build_estimator
+from benchmark.faster import search_model
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
@@ -119,8 +120,15 @@ class AttackStep(Step):
             assert self.features is not None
             features, _ = self.features.features(bench)
             objective.fit(features, bench.data.train.labels, len(bench.data.classes))
+        # Features must be those that the detector will see, to the last digit.
+        exact = self.stop is Stop.NEVER or objective.needs_features
         composition = Composition(
-            self.norm, self.epsilon, objective, build_estimator(self.gradient, self.eot_samples), self.stop
+            self.norm,
+            self.epsilon,
+            objective,
+            build_estimator(self.gradient, self.eot_samples),
+            self.stop,
+            None if exact else search_model(model, images.floats(slice(0, 32), device=bench.device)),
         )
         proxies = tuple(proxy.model(bench).requires_grad_(False) for proxy in self.proxies)
         informed = model if self.attack.access is Access.GRADIENT else None
