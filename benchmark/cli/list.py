@@ -28,16 +28,17 @@ def list_plugins(
         raise UserError(f"unknown kind {kind!r}", where="list", remedy=did_you_mean(kind, known))
     wanted = known if kind is None else [kind]
     load_plugins(plugin or (), kinds=[k for k in wanted if k in KINDS])
-    entries = [_entry(found) for k in wanted if k in KINDS for found in registered(k).values()]
-    if "suite" in wanted:
-        entries += _suites()
+    plugins = [found for k in wanted if k in KINDS for found in registered(k).values()]
+    suites = _suites() if "suite" in wanted else []
     if as_json:
         import json
 
         # ASCII escapes, because whoever reads this may not expect UTF-8.
-        typer.echo(json.dumps(entries, indent=2))
+        typer.echo(json.dumps([*map(_entry, plugins), *suites], indent=2))
     else:
-        print_table(("kind", "name", "what it is"), ((e["kind"], e["name"], e["summary"]) for e in entries))
+        rows = [(found.kind, found.name, found.summary()) for found in plugins]
+        rows += [(suite["kind"], suite["name"], suite["summary"]) for suite in suites]
+        print_table(("kind", "name", "what it is"), rows)
 
 
 def _entry(plugin: type[Plugin]) -> dict[str, Any]:

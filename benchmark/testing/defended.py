@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import torch
 from torch import Tensor, nn
 
 from benchmark.frozen import frozen
 from benchmark.noise import Noise
 from benchmark.testing.claims import Claims
+from benchmark.testing.gradients import check_gradients
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.problem import Problem
-from benchmark.testing.slope import slope_ratios
 from defenses.base import MINIMUM_ROWS, DefendedModel, Defense
 
 _IMAGES = 3 * MINIMUM_ROWS
@@ -49,10 +47,7 @@ class Defended:
         self._check_traits()
         self._check_batches()
         self._check_cost()
-        if self.defense.differentiable:
-            self._check_true_gradient()
-        else:
-            self._check_surrogate()
+        check_gradients(self.defense, self.claims, self.model, self.x, self.noise)
 
     def purified(self, x: Tensor | None = None, noise: Noise | None = None, *, seed: int = 1) -> Tensor:
         """The images as the classifier sees them; raises UserError where the defense refuses them."""
@@ -174,41 +169,6 @@ class Defended:
             rows <= declared * _IMAGES,
             f"says that purifying an image costs {declared} forward passes, and it costs {rows / _IMAGES:.3g}",
         )
-
-    def _check_true_gradient(self) -> None:
-        with self.claims.works("be differentiated (or it must say `differentiable = False`)"):
-            ratio = self._slope_ratio()
-        self.claims.holds(
-            ratio is not None, "lets no gradient through to the image and does not say `differentiable = False`"
-        )
-        assert ratio is not None
-        self.claims.holds(
-            0.5 < ratio < 2,
-            f"has a gradient that is not the slope of its answer (slope / gradient = {ratio:.3g}); "
-            "if a stand-in takes its place on the way back, it must say `differentiable = False`",
-        )
-
-    def _check_surrogate(self) -> None:
-        leaf = self.x.clone().requires_grad_()
-        with self.claims.works("give a surrogate for the backward pass"), frozen(self.model):
-            stand_in = self.model.surrogate(leaf)
-        self.claims.holds(
-            stand_in.shape == leaf.shape and stand_in.requires_grad,
-            "has a surrogate that changes the image's shape or has no gradient either",
-        )
-        ratio = None
-        with suppress(RuntimeError):
-            ratio = self._slope_ratio()
-        # A few steps of gradient at inference hardly bend the identity that autograd then sees.
-        self.claims.holds(
-            ratio is None or self.defense.gradient_at_inference or abs(ratio - 1) > 0.02,
-            "has a true gradient and says `differentiable = False`, which would keep it from the attacks",
-        )
-
-    def _slope_ratio(self) -> float | None:
-        with frozen(self.model):
-            ratios = slope_ratios(lambda x: self.model.classify(self.model.purify(x, self.noise)), self.x)
-        return None if ratios is None else float(ratios.median())
 
 
 def _close(answer: Tensor, expected: Tensor) -> bool:

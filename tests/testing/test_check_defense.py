@@ -149,6 +149,29 @@ def use_elsewhere(self, x, noise):
     return (x - self.mean_).clamp(0, 1)
 
 
+class Exact(Blur):
+    """Rounds, and offers what is said to be the exact gradient of that."""
+
+    name = "changed-exact"
+    differentiable = False
+    exact_gradient = True
+
+    def defend(self, classifier):
+        return DefendedModel(
+            classifier, purify=lambda x, noise: rounded(self, x, noise), exact_purify=self.exact_purify
+        )
+
+    def exact_purify(self, x, noise):
+        return quantized(self, x, noise)
+
+
+class InexactExact(Exact):
+    name = "changed-exact-images"
+
+    def exact_purify(self, x, noise):
+        return x
+
+
 class Costly(Blur):
     name = "changed-network"
 
@@ -194,6 +217,8 @@ class Costly(Blur):
         (changed(fit=keep_objects), "something else than named tensors"),
         (changed(fit=keep_elsewhere, purify=use_elsewhere), "has no attribute 'mean_'"),
         (changed(purifier=False, defend=lambda self, classifier: classifier), "not a DefendedModel"),
+        (Exact, "slope / gradient = 0); if a stand-in takes its place on the way back, it must say `exact_gradient"),
+        (InexactExact, "purifies exactly to other images than it does"),
         (Costly, "costs 1 forward passes, and it costs 3"),
     ],
 )
