@@ -32,13 +32,14 @@ from attacks.victim import Counter, Victim
 from benchmark.noise import Noise
 from benchmark.threat import Norm
 from defenses.base import DefendedModel
-from tests.attacks.attacking import attack, prepared
+from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions, small_network
 from tests.attacks.templates import task
 
 LINF, L2, L1, L0 = Norm.LINF, Norm.L2, Norm.L1, Norm.L0
 WITH_GRADIENT: list[tuple[Attack, Norm]] = [
     (MIFGSM(steps=5), LINF),
+    (MIFGSM(steps=5), L2),
     (DDN(steps=15), L2),
     (FMN(steps=10), LINF),
     (FMN(steps=10), L2),
@@ -84,6 +85,22 @@ def test_where_nothing_is_found_the_image_stays_itself(method: Attack, norm: Nor
     if method.name != "square":  # which submits its best corner of the ball
         assert torch.equal(outcome.adversarial, images)
     assert bool((outcome.forwards > 0).all())
+
+
+@each(WITH_GRADIENT)
+def test_a_masked_gradient_is_not_made_up_for_by_noise(method: Attack, norm: Norm) -> None:
+    """foolbox's DDN moves by random noise where the gradient is zero, so that masking looks like a working search."""
+
+    class Masked(nn.Module):
+        """Says class 1 of whatever is not flat."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            unrest = x.detach().flatten(1).var(1) - 1e-6
+            return torch.stack([-unrest, unrest], dim=1) + 0 * x.flatten(1).sum(1, keepdim=True)
+
+    flat = torch.full((8, 1, 12, 12), 0.5)
+    outcome = attack(method, Masked(), flat, GENEROUS[norm], norm=norm, stop=Stop.NEVER)
+    assert torch.equal(outcome.adversarial, flat)
 
 
 @each([*WITH_GRADIENT, *BY_QUERIES])
@@ -171,6 +188,17 @@ def test_a_constant_added_to_all_logits_changes_nothing(method: Attack, norm: No
     plain, shifted = (attack(method, Shifted(by), trial.x, epsilon, norm=norm) for by in (0.0, -64.0))
     assert torch.equal(plain.success, shifted.success)
     assert torch.allclose(plain.adversarial, shifted.adversarial, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", [LINF, L2])
+def test_momentum_survives_a_gradient_that_vanishes_on_the_way(norm: Norm, images: Tensor) -> None:
+    """At a saturated target cross-entropy is flat, and torchattacks' MI-FGSM divides by its length."""
+    model = Linear(torch.full((1, 12, 12), 100.0), bias=-100 * float(images.flatten(1).sum(1).max()) - 1)
+    labels = decisions(model, images)
+    aim = Aim(labels, 1 - labels)
+    outcome = attack(MIFGSM(steps=5), model, images, 8 if norm is L2 else 0.7, norm=norm, aim=aim, stop=Stop.NEVER)
+    assert bool((outcome.logits[:, 1] - outcome.logits[:, 0] > 200).all())
+    assert bool(outcome.success.all())
 
 
 @pytest.mark.parametrize("norm", [LINF, L2])
@@ -350,6 +378,16 @@ def test_who_ignores_the_defense_does_not_ask_it(method: Attack, norm: Norm) -> 
 
 
 # The module that libraries are handed.
+
+
+def test_foolbox_stops_no_batch_as_one() -> None:
+    """Its `abort_early` sums the loss over the batch: with these settings, other batches give other images."""
+    trial = task((1, 30, 22), 3, count=20)
+    method = EAD(steps=60, searches=2, learning_rate=0.1)
+    whole = attack(method, trial.classifier, trial.x, 4, norm=L1, stop=Stop.NEVER)
+    merged = in_two_parts(method, trial.classifier, trial.x, 4, norm=L1, stop=Stop.NEVER)
+    assert torch.allclose(whole.adversarial, merged.adversarial, atol=1e-6)
+    assert set(whole.forwards.tolist()) == {3 * 60}
 
 
 def _victim(model: DefendedModel, x: Tensor, labels: Tensor, estimator: Autograd | BPDA) -> tuple[Victim, Counter]:
