@@ -163,7 +163,8 @@ class FlagCheck(ABC):
             return self.not_run(f"needs {lacking} at the same norm and ε")
         only, p_value = found
         n = len(row.clean)
-        return self.flag(excess_verdict(only, p_value, n), only / n, n, f"{only} samples")
+        note = f"{only} sample{'s' * (only != 1)}"
+        return self.flag(excess_verdict(only, p_value, n), only / n, n, note)
 
     def not_run(self, note: str) -> Flag:
         """The flag when it could not be computed, and why."""
