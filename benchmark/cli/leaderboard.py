@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Print a run's leaderboard from its folder alone.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Print a run's leaderboard from its folder alone.")
 
 Run = Annotated[Path, typer.Option("--run", help="The folder that `run --out` wrote.")]
 
