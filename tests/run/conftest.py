@@ -28,6 +28,7 @@ replicates = 2
 
 [robustness]
 epsilon = "8/255"
+probes = 4
 
 [robustness.attack.fgsm]
 [robustness.attack.pgd]
