@@ -49,7 +49,7 @@ class Ball:
     def project(self, x: Tensor) -> Tensor:
         """A nearest allowed image (for L1 and L2: projection on the ball, then on the box)."""
         if self.norm is Norm.LINF:
-            return x.clamp(*self._bounds)
+            return x.clamp(*self.limits)
         delta = (x - self.center).flatten(1)
         if self.norm is Norm.L2:
             delta = delta * (self.epsilon / delta.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp(max=1)
@@ -62,7 +62,7 @@ class Ball:
         return (self.center + delta.view_as(x)).clamp(0, 1)
 
     @cached_property
-    def _bounds(self) -> tuple[Tensor, Tensor]:
+    def limits(self) -> tuple[Tensor, Tensor]:
         """The lowest and the highest allowed value of each pixel, for L∞."""
         return (self.center - self.epsilon).clamp_min(0), (self.center + self.epsilon).clamp_max(1)
 

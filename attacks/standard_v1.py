@@ -10,7 +10,7 @@ from torch import Tensor
 from attacks.apgd import APGD
 from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.fab import FAB
-from attacks.square import Square
+from attacks.square_search import SquareSearch
 from attacks.victim import Oracle, Victim
 from benchmark.errors import UserError
 from benchmark.noise import Noise
@@ -52,8 +52,6 @@ class StandardV1(Attack):
         "Croce and Hein 2020, Reliable evaluation of adversarial robustness, section 5; fewer than 10 classes: ours"
     )
     norms = frozenset({Norm.LINF})
-    # Square's batches share their random numbers.
-    batch_coupled = True
 
     def __init__(self, *, steps: int = 100, queries: int = 5000, restarts: int = 1) -> None:
         self.steps = steps
@@ -83,7 +81,7 @@ class StandardV1(Attack):
             return Member(f"apgd {loss}" + " targeted" * bool(targets), attack, run * max(1, targets))
 
         fab = Member("fab", FAB(steps=self.steps, rivals=targets), self.steps + 1)
-        square = Member("square", Square(queries=self.queries), self.queries)
+        square = Member("square", SquareSearch(queries=self.queries), self.queries)
         # Targeted DLR is at its largest where some third class wins, which is no success for a targeted goal.
         if classes == 2 or targeted:
             gradients = [apgd("cross-entropy"), apgd("margin")]

@@ -8,13 +8,13 @@ from attacks.aim import Aim
 from attacks.apgd import APGD
 from attacks.base import Stop
 from attacks.gradients import BPDA, Undefended
-from attacks.square import Square
+from attacks.square_search import SquareSearch
 from attacks.standard_v1 import StandardV1
 from benchmark.errors import UserError
 from benchmark.noise import Noise
 from benchmark.testing.problem import color, grayscale
 from defenses.base import DefendedModel
-from tests.attacks.attacking import attack
+from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import Linear, decisions, small_network
 
 
@@ -162,15 +162,26 @@ def test_an_attacker_who_ignores_the_defense_is_refused(network: nn.Module, imag
         StandardV1().prepare(aids)
 
 
+@pytest.mark.parametrize("stop", list(Stop))
+def test_two_batches_give_what_one_gives(stop: Stop, images: Tensor) -> None:
+    network, method = small_network(classes=3), StandardV1(steps=6, queries=12)
+    epsilon = middling(network, images)
+    whole = attack(method, network, images, epsilon, stop=stop)
+    parts = in_two_parts(method, network, images, epsilon, stop=stop)
+    assert torch.allclose(whole.adversarial, parts.adversarial, atol=1e-6)
+    assert torch.equal(whole.forwards, parts.forwards)
+    assert torch.equal(whole.broken_at, parts.broken_at)
+
+
 def test_a_member_that_may_only_query_gets_no_gradient(network: nn.Module, images: Tensor, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     faced: list[object] = []
-    real = Square.run
+    real = SquareSearch.run
 
     def spying(self, victim, x, noise, stop):  # type: ignore[no-untyped-def]
         faced.append(victim)
         return real(self, victim, x, noise, stop)
 
-    monkeypatch.setattr(Square, "run", spying)
+    monkeypatch.setattr(SquareSearch, "run", spying)
     attack(StandardV1(steps=2, queries=3), network, images, "0.0001")
     assert len(faced) == 1
     assert not hasattr(faced[0], "gradient")
