@@ -34,7 +34,7 @@ def likely_rivals(victim: Victim, noise: Noise, limit: int) -> Tensor:
         return victim.aim.targets[:, None]
     logits = look(victim, victim.ball.center, noise).logits
     ranked = logits.scatter(1, victim.aim.labels[:, None], float("-inf")).argsort(dim=1, descending=True, stable=True)
-    return ranked[:, : min(limit, logits.shape[1] - 1)]
+    return ranked[:, : max(1, min(limit, logits.shape[1] - 1))]
 
 
 class LogitGap(Objective):

@@ -91,7 +91,7 @@ class CWL2(NearestImageAttack):
         assert victim.observed is not None
         margin = victim.aim.margin(victim.observed.logits)
         found = state.found | (victim.aim.reached(victim.observed.logits) & (margin >= self.confidence))
-        each = max(1, self.steps // self.searches)
+        each = max(1, self.steps // max(1, self.searches))
         done = noise.step % each + 1
         if done == each:
             return self._next_constant(state, clean, found), victim.observed

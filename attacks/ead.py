@@ -62,8 +62,8 @@ class EAD(Attack):
         module = Differentiated(victim, noise, stop, confidence=self.confidence)
         model = foolbox.PyTorchModel(module, bounds=(0, 1), device=x.device)
         attack = foolbox.attacks.EADAttack(
-            binary_search_steps=self.searches,
-            steps=max(1, self.steps // self.searches),
+            binary_search_steps=max(1, self.searches),
+            steps=max(1, self.steps // max(1, self.searches)),
             initial_stepsize=self.learning_rate,
             confidence=self.confidence,
             initial_const=self.constant,

@@ -87,7 +87,7 @@ class HopSkipJump(NearestImageAttack):
         return BoundaryState(proposal, found), seen
 
     def _probes(self, step: int) -> int:
-        return int(self.evaluations * math.sqrt(step + 1))
+        return max(1, int(self.evaluations * math.sqrt(step + 1)))
 
     def _jump(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
         """One step along the estimated normal, halved until the image is decided as wanted; `x` where it never is."""
