@@ -48,4 +48,5 @@ def test_time_outside_model_passes() -> None:
             run()
             times[name].append(time.perf_counter() - started)
     passes, whole = min(times["bare"]), min(times["attack"])
-    print(f"\n{STEPS} steps on {ROWS} images: passes {passes:.3f} s, attack {whole:.3f} s, outside {1 - passes / whole:.1%}")
+    share = 1 - passes / whole
+    print(f"\n{STEPS} steps on {ROWS} images: passes {passes:.3f} s, attack {whole:.3f} s, outside {share:.1%}")
