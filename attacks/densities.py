@@ -22,11 +22,11 @@ _MOST_CENTRES = 5000
 class TargetDensity(Camouflage):
     """Another objective, and once it has its way minus weight · relu(−log p_t(z) − c): features z likely for class t.
 
-    The two phases of Carlini and Wagner 2017, section 5.1, each step in the one that its image has reached; the KDE
-    attack of Yao et al. 2021, table 3. Penultimate features are standardised and reduced to their leading principal
-    components; p_t is a mean of Gaussian kernels on the clean training features of the wanted class. c is what is
-    typical: the median −log p_t of that class's own images, each left out of its own density. Below it nothing is
-    gained, so the attack does not overshoot.
+    The two phases of Carlini and Wagner's attack on kernel densities (2017), each step in the one that its image has
+    reached; the KDE attack of Yao et al. 2021, table 3. Penultimate features are standardised and reduced to their
+    leading principal components; p_t is a mean of Gaussian kernels on the clean training features of the wanted class.
+    c is what is typical: the median −log p_t of that class's own images, each left out of its own density. Below it
+    nothing is gained, so the attack does not overshoot.
 
     Args:
         base: The attack's own objective.

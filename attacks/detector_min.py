@@ -66,7 +66,7 @@ class Watched(State):
 
 
 class DetectorMin(BIM):
-    """Steepest ascent on the target's likelihood minus weight × the score of the detector that watches.
+    """Steepest ascent on the target's likelihood, and once it wins, descent on the score of the detector that watches.
 
     The attacker knows the fitted detector. One that offers a differentiable score is followed by the chain rule; of any
     other the gradient is estimated from pairs of queries at x ± radius · u with random signs u (Spall 1992, SPSA),
@@ -84,8 +84,9 @@ class DetectorMin(BIM):
 
     name = "detector-min"
     source = (
-        "Carlini and Wagner 2017, Adversarial examples are not easily detected, section 2.4; "
-        "Spall 1992, Multivariate stochastic approximation using a simultaneous perturbation gradient, eq. 2.2"
+        "this project; the detector in the loss as in Carlini and Wagner 2017, Adversarial examples are not easily "
+        "detected; queries as in Spall 1992, Multivariate stochastic approximation using a simultaneous perturbation "
+        "gradient approximation"
     )
     needs_detector: ClassVar[bool] = True
 
@@ -131,7 +132,7 @@ class DetectorMin(BIM):
         size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=self.reach)
         at = victim.ascent(state.x, noise)
         if not self.weight:
-            return replace(state, x=ball.project(state.x + size * ball.steepest(at.gradient)))
+            return replace(state, x=ball.project(state.x.add(ball.steepest(at.gradient), alpha=size)))
         reached, gradient, mean = victim.aim.reached(at.logits), at.gradient, state.mean
         if watcher.differentiable_score is None:
             estimate, level = self._estimate(victim, watcher, state.x, noise)
@@ -145,7 +146,7 @@ class DetectorMin(BIM):
         better = reached & (level <= state.level + _ROUNDING)
         hidden = torch.where(better.view(-1, 1, 1, 1), state.x, state.hidden)
         level = torch.where(better, level, state.level)
-        x = ball.project(state.x + size * ball.steepest(gradient))
+        x = ball.project(state.x.add(ball.steepest(gradient), alpha=size))
         if noise.step == self.steps - 1:
             x = torch.where(level.isfinite().view(-1, 1, 1, 1), hidden, x)
         return Watched(x, mean, hidden, level)

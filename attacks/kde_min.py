@@ -8,7 +8,7 @@ from attacks.objectives import CrossEntropy, Objective
 
 
 class KDEMin(BIM):
-    """Steepest ascent on the target's likelihood and on the density of the penultimate features under its class.
+    """Steepest ascent on the target's likelihood, and once it wins also on the density of the features under its class.
 
     Against the kernel-density detector and what resembles it; the density is the attacker's own, fitted on the clean
     training features, and no detector is asked.
@@ -23,7 +23,7 @@ class KDEMin(BIM):
 
     name = "kde-min"
     source = (
-        "Carlini and Wagner 2017, Adversarial examples are not easily detected, section 5.1; "
+        "Carlini and Wagner 2017, Adversarial examples are not easily detected, the attack on kernel densities; "
         "as in Yao et al. 2021 (HFC), table 3"
     )
 

@@ -8,7 +8,7 @@ from attacks.objectives import CrossEntropy, Objective
 
 
 class LIDMin(BIM):
-    """Steepest ascent on the target's likelihood and descent on the local intrinsic dimension of every layer.
+    """Steepest ascent on the target's likelihood, and once it wins descent on the local intrinsic dimension of layers.
 
     Against the LID detector and what resembles it; neighbours are among the attacker's own fixed set of clean training
     features, and no detector is asked.
@@ -23,7 +23,7 @@ class LIDMin(BIM):
 
     name = "lid-min"
     source = (
-        "Ma et al. 2018, Characterizing adversarial subspaces using local intrinsic dimensionality, section 5.3; "
+        "Ma et al. 2018, Characterizing adversarial subspaces using local intrinsic dimensionality, adaptive attack; "
         "as in Yao et al. 2021 (HFC), table 3"
     )
 
