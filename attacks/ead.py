@@ -18,9 +18,9 @@ class EAD(Attack):
 
     Runs foolbox's FISTA and its search for the constant c, which take the paper's steps, image by image independent of
     each other once `abort_early` is off: that option stops the whole batch by its summed loss. What foolbox returns is
-    not used, because it is an all-black image where nothing was found and because its best image is the nearest in the
-    elastic-net sense: the nearest in L1 among all images that it asked about is taken instead, verified, and images
-    broken within the bound cost nothing more. The objective of a suite is not used.
+    not used, because it is an all-black image where nothing was found: the nearest in L1 among all images that it
+    asked about is taken instead, verified, and images broken within the bound cost nothing more. The objective of a
+    suite is not used.
 
     Args:
         steps: Gradient steps in all, shared by the constants tried.
