@@ -14,7 +14,7 @@ from attacks.boundary import likely_rivals
 from attacks.composing import OBJECTIVES
 from attacks.iterative import IterativeAttack, State
 from attacks.objectives import Objective
-from attacks.victim import Oracle, Victim
+from attacks.victim import Victim
 from benchmark.errors import UserError, did_you_mean
 from benchmark.noise import Noise
 from benchmark.threat import Norm
@@ -61,8 +61,8 @@ class APGD(IterativeAttack):
         steps: Number of steps N.
         restarts: Independent random starts; only images still standing are tried again.
         loss: "cross-entropy", "margin" or "dlr" (at least three classes); an objective named by the suite replaces it.
-        targets: 0 to move away from the true class. Otherwise the number of wrong classes that are pursued one after
-            the other, the likeliest first (APGD-T); any wrong class is a success. With "dlr", at least four classes.
+        targets: 0 to move away from the true class. Otherwise the number of wrong classes, the likeliest, that are
+            pursued side by side (APGD-T); any wrong class is a success. With "dlr", at least four classes.
     """
 
     name = "apgd"
@@ -98,17 +98,14 @@ class APGD(IterativeAttack):
     def budget(self) -> str:
         return super().budget() + (f" × {self.targets} target classes" if self.targets else "")
 
-    def runs(self, victim: Victim, x: Tensor, noise: Noise) -> list[Oracle]:
-        again = super().runs(victim, x, noise)
+    def copies(self, victim: Victim, noise: Noise) -> tuple[Victim, int]:
         if not self.targets or victim.aim.targets is not None:
-            return again
-        aim = victim.aim
+            return victim, 1
         rivals = likely_rivals(victim, noise.stream("targets"), self.targets)
-        return [
-            victim.towards(victim.objective, pursued=Aim(aim.labels, rivals[:, column], aim.sample_ids))
-            for column in range(rivals.shape[1])
-            for _ in again
-        ]
+        count = rivals.shape[1]
+        several = victim[torch.arange(len(rivals), device=rivals.device).repeat_interleave(count)]
+        pursued = Aim(several.aim.labels, rivals.flatten(), several.aim.sample_ids)
+        return several.towards(victim.objective, pursued=pursued), count
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> AutoState:
         first = victim.ball.random(noise)

@@ -56,74 +56,113 @@ class IterativeAttack(Attack):
         text = f"{self.steps} step{'s' * (self.steps != 1)}"
         return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
 
-    def runs(self, victim: Any, x: Tensor, noise: Noise) -> list[Oracle]:
-        """What successive runs face: by default the same victim, `restarts` times. Images still standing go on."""
-        return [victim] * self.restarts
+    def copies(self, victim: Any, noise: Noise) -> tuple[Any, int]:
+        """The victim that the searches face, and how many searches each image has: by default itself, and one.
+
+        Several searches of an image stand in succession, run side by side and end with the first that succeeds.
+        """
+        return victim, 1
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
+        faced, count = self.copies(victim, noise)
+        owner = torch.arange(x.shape[0], device=x.device).repeat_interleave(count)
+        noise = noise.repeat(count)
         broken_at = torch.full((x.shape[0],), -1, dtype=torch.int64, device=x.device)
         submitted = x.clone()
         best = torch.full((x.shape[0],), float("-inf"), device=x.device)
-        for number, faced in enumerate(self.runs(victim, x, noise)):
-            left = (broken_at < 0).nonzero().flatten()
-            if not len(left):
+        for restart in range(self.restarts):
+            rows = (broken_at < 0)[owner].nonzero().flatten()
+            if not len(rows):
                 break
-            search = _Search(self, faced[left], noise[left].stream(f"restart {number}"), stop)
-            search.run(x[left])
-            better = (search.best >= best[left]) | (search.broken_at >= 0)
-            submitted[left[better]] = search.submitted[better]
-            best[left[better]] = search.best[better]
-            offset = number * (self.steps + 1)
-            broken_at[left] = torch.where(search.broken_at >= 0, search.broken_at + offset, search.broken_at)
+            search = _Search(self, faced[rows], noise[rows].stream(f"restart {restart}"), stop, owner[rows])
+            search.run(x[owner[rows]])
+            left = owner[rows[::count]]
+            broken, chosen = search.foremost(count)
+            better = (search.best[chosen] >= best[left]) | (broken >= 0)
+            submitted[left[better]] = search.submitted[chosen[better]]
+            best[left[better]] = search.best[chosen[better]]
+            broken_at[left] = torch.where(broken >= 0, broken + restart * (self.steps + 1), broken)
         return Attempt(submitted, broken_at)
 
 
 class _Search:
     """One restart over a batch that shrinks as images fall."""
 
-    def __init__(self, attack: IterativeAttack, victim: Oracle, noise: Noise, stop: Stop) -> None:
+    def __init__(self, attack: IterativeAttack, victim: Oracle, noise: Noise, stop: Stop, owner: Tensor) -> None:
         self.attack = attack
         self.victim = victim
         self.noise = noise
         self.stop = stop
+        self.owner = owner
 
     def run(self, x: Tensor) -> None:
         self.submitted = x.clone()
         self.best = torch.full((x.shape[0],), float("-inf"), device=x.device)
         self.broken_at = torch.full((x.shape[0],), -1, dtype=torch.int64, device=x.device)
         alive = torch.arange(x.shape[0], device=x.device)
+        # What is kept of the images still in the batch moves with it, and is put in its place when they leave.
+        kept, best = self.submitted, self.best
         victim, noise = self.victim, self.noise
         state = self.attack.start(victim, x, noise.stream("start"))
         for step in range(self.attack.steps + 1):
             at = noise.at(step)
-            if step < self.attack.steps:
-                victim.observed = None
-                following = self.attack.step(victim, state, at)
-                if victim.observed is None:
-                    victim.scores(state.x, at.stream("look"))
-            else:
-                following = state
-                victim.scores(state.x, at.stream("look"))
-            assert victim.observed is not None
-            fallen = self._record(victim, victim.observed, alive, at, last=step == self.attack.steps)
+            last = step == self.attack.steps
+            following, seen = (state, self._look(victim, state, at)) if last else self._step(victim, state, at)
+            if not bool(seen.x.isfinite().all()):
+                # The clean image would be submitted in its place and pass for robust.
+                raise AttackError(f"{self.attack.name} made pixels that are not finite in step {step}")
+            margin = victim.aim.margin(seen.logits)
+            if self.stop is Stop.FIRST_SUCCESS:
+                better = margin > best
+                kept = torch.where(better.view(-1, 1, 1, 1), seen.x, kept)
+                best = torch.where(better, margin, best)
+            elif last:
+                kept, best = seen.x, margin
             state = following
+            # Nothing can have fallen where no margin is positive: spares most steps the questions that follow.
+            if not bool((margin >= 0).any()):
+                continue
+            fallen = victim.aim.reached(seen.logits)
+            if self.stop is Stop.FIRST_SUCCESS:
+                # Verification asks the defense, which an attack that never stops may not know of.
+                fallen = victim.verify(seen.x, fallen, at)
+            self.broken_at[alive] = torch.where(fallen & (self.broken_at[alive] < 0), step, self.broken_at[alive])
             if self.stop is Stop.FIRST_SUCCESS and bool(fallen.any()):
-                keep = (~fallen).nonzero().flatten()
+                kept = torch.where(fallen.view(-1, 1, 1, 1), seen.x, kept)
+                self._put(alive, kept, best)
+                keep = (~self._with_siblings(alive, fallen)).nonzero().flatten()
                 if not len(keep):
                     return
                 alive, victim, noise, state = alive[keep], victim[keep], noise[keep], state[keep]
+                kept, best = kept[keep], best[keep]
+        self._put(alive, kept, best)
 
-    def _record(self, victim: Oracle, seen: Observation, alive: Tensor, noise: Noise, *, last: bool) -> Tensor:
-        margin = victim.aim.margin(seen.logits)
-        better = margin > self.best[alive]
-        if self.stop is Stop.NEVER:
-            better = torch.full_like(better, last)
-        self.submitted[alive[better]] = seen.x[better]
-        self.best[alive[better]] = margin[better]
-        candidate = victim.aim.reached(seen.logits)
-        fallen = victim.verify(seen.x, candidate, noise)
-        first = fallen & (self.broken_at[alive] < 0)
-        self.broken_at[alive[first]] = noise.step
+    def foremost(self, count: int) -> tuple[Tensor, Tensor]:
+        """For each image with its `count` searches: the step of its first success, and the search to submit."""
+        broken_at = self.broken_at.view(-1, count)
+        never = self.attack.steps + 1
+        first = torch.where(broken_at < 0, never, broken_at).amin(1)
+        value = self.best.view(-1, count)
         if self.stop is Stop.FIRST_SUCCESS:
-            self.submitted[alive[fallen]] = seen.x[fallen]
-        return fallen
+            value = torch.where(broken_at >= 0, float("inf"), value)
+        chosen = value.argmax(1) + torch.arange(0, len(self.best), count, device=value.device)
+        return torch.where(first == never, -1, first), chosen
+
+    def _step(self, victim: Oracle, state: State, noise: Noise) -> tuple[State, Observation]:
+        victim.observed = None
+        following = self.attack.step(victim, state, noise)
+        return following, victim.observed or self._look(victim, state, noise)
+
+    def _look(self, victim: Oracle, state: State, noise: Noise) -> Observation:
+        victim.scores(state.x, noise.stream("look"))
+        assert victim.observed is not None
+        return victim.observed
+
+    def _put(self, alive: Tensor, kept: Tensor, best: Tensor) -> None:
+        self.submitted[alive] = kept
+        self.best[alive] = best
+
+    def _with_siblings(self, alive: Tensor, fallen: Tensor) -> Tensor:
+        """The fallen, and the other searches of their images."""
+        owner = self.owner[alive]
+        return torch.isin(owner, owner[fallen])

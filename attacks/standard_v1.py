@@ -78,7 +78,7 @@ class StandardV1(Attack):
 
         def apgd(loss: str, targets: int = 0) -> Member:
             attack = APGD(steps=self.steps, restarts=self.restarts, loss=loss, targets=targets)
-            return Member(f"apgd {loss}" + " targeted" * bool(targets), attack, run * max(1, targets))
+            return Member(f"apgd {loss}" + " targeted" * bool(targets), attack, run)
 
         fab = Member("fab", FAB(steps=self.steps, rivals=targets), self.steps + 1)
         square = Member("square", SquareSearch(queries=self.queries), self.queries)

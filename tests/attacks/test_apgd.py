@@ -103,7 +103,7 @@ def test_success_never_falls_with_epsilon_steps_or_restarts(network: nn.Module, 
     assert bool((thrice.success | ~once.success).all())
 
 
-def test_targets_are_tried_one_after_the_other_and_any_wrong_class_counts(images: Tensor) -> None:
+def test_targets_are_pursued_side_by_side_and_any_wrong_class_counts(images: Tensor) -> None:
     network = small_network(classes=8, seed=1)
     standing = attack(APGD(steps=4, loss="dlr", targets=9), network, images, "0.0001", stop=Stop.NEVER)
     assert set(standing.backwards.tolist()) == {4 * 7}
@@ -111,6 +111,9 @@ def test_targets_are_tried_one_after_the_other_and_any_wrong_class_counts(images
     one = attack(APGD(steps=8, loss="dlr", targets=1), network, images, "5/255")
     all_classes = attack(APGD(steps=8, loss="dlr", targets=7), network, images, "5/255")
     assert bool((all_classes.success | ~one.success).all())
+    # The first search that succeeds ends those for the other classes.
+    fallen = all_classes.success
+    assert torch.equal(all_classes.forwards[fallen], 1 + 7 * (all_classes.broken_at[fallen] + 1))
     # A search for one class often ends in a third: those count too.
     arrived = one.logits.argmax(1)[one.success]
     assert bool((arrived != decisions(network, images)[one.success]).all())
