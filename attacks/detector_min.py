@@ -18,6 +18,7 @@ from attacks.objectives import CrossEntropy, Objective, finite_or_zero
 from attacks.step_size import resolve_step_size
 from attacks.victim import Victim
 from attacks.watcher import Watcher
+from benchmark.errors import UserError
 from benchmark.features import Features
 from benchmark.noise import Noise
 from benchmark.threat import Epsilon
@@ -115,6 +116,13 @@ class DetectorMin(BIM):
         return f"{super().budget()}, the detector's gradient or {self.pairs} pairs of queries a step where it has none"
 
     def prepare(self, aids: Aids) -> None:
+        radius = Epsilon.parse(self.radius, where=f"attack {self.name}: radius").value
+        if self.pairs < 1 or radius <= 0 or not 0 <= self.memory < 1:
+            raise UserError(
+                f"{self.pairs} pairs of queries, radius {self.radius} and memory {self.memory} estimate no gradient",
+                where=f"attack {self.name}",
+                remedy="give at least one pair, a positive radius, and a memory from 0 up to and not including 1",
+            )
         self.watcher_ = aids.detector
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:  # type: ignore[override]

@@ -478,3 +478,10 @@ def test_queries_are_keyed_by_the_image_and_counted(network: nn.Module, images: 
 def test_detector_min_needs_a_detector(network: nn.Module, images: Tensor) -> None:
     with pytest.raises(AttackError, match="needs a detector"):
         attack(DetectorMin(), network, images, away(network, images))
+
+
+@pytest.mark.parametrize("wrong", [{"pairs": 0}, {"radius": 0.0}, {"radius": "far"}, {"memory": 1.0}], ids=str)
+def test_settings_that_estimate_nothing_are_refused(wrong: dict, network: nn.Module, images: Tensor) -> None:
+    with pytest.raises(UserError) as caught:
+        attack(DetectorMin(**wrong), network, images, away(network, images))
+    assert caught.value.remedy
