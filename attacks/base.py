@@ -14,7 +14,7 @@ from attacks.aim import Aim
 from attacks.ball import TOLERANCE, Ball, perturbation_size
 from attacks.gradients import Autograd, GradientEstimator
 from attacks.objectives import CrossEntropy, Objective
-from attacks.victim import Blind, Counter, Oracle, Victim
+from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
 from attacks.watcher import Watcher
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
@@ -203,7 +203,8 @@ class Attack(Plugin):
         elif self.access is Access.SURROGATE:
             victim = Blind(aim, ball)
         else:
-            victim = Oracle(asked, aim, ball, counter, rows)
+            kind = Decisions if self.access is Access.DECISIONS else Oracle
+            victim = kind(asked, aim, ball, counter, rows)
         # Libraries draw from and reseed the global generator; nothing of that may leak out.
         with frozen(model, asked), torch.random.fork_rng(devices=_cuda_devices(x)):
             # An attacker who does not see the defense cannot tell when to stop, so all steps are taken.

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from attacks.base import Attack, Attempt, Stop
+from attacks.base import Attack, AttackError, Attempt, Stop
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
 

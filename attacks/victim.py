@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attacks.aim import Aim
 from attacks.ball import Ball
@@ -64,14 +64,14 @@ class Oracle(Blind):
         self.observed: Observation | None = None
         self._counter = counter
         self._rows = rows
-        self.__model = model
+        self._model = model
 
     def scores(self, x: Tensor, noise: Noise) -> Tensor:
         """The defended model's decision logits [B, K], all votes taken; row i is charged to image i."""
         with torch.no_grad():
             # A clone, because some attacks write into the scores they are given.
-            logits = self.__model.decide(x.detach(), noise).clone()
-        self._counter.charge(self._rows, self.__model.decision_passes)
+            logits = self._model.decide(x.detach(), noise).clone()
+        self._counter.charge(self._rows, self._model.decision_passes)
         self.observed = Observation(x.detach(), logits)
         return logits
 
@@ -81,19 +81,35 @@ class Oracle(Blind):
         A deterministic model's answer stands. A randomized one is asked again, with fresh draws and all its votes, for
         the candidates alone, in one batch (the second stage of Hill et al. 2021, algorithm 1).
         """
-        if not self.__model.randomized or not bool(candidate.any()):
+        if not self._model.randomized or not bool(candidate.any()):
             return candidate
         rows = candidate.nonzero().flatten()
         with torch.no_grad():
-            logits = self.__model.decide(x[rows], noise[rows].stream("verify"))
-        self._counter.charge(self._rows[rows], self.__model.decision_passes)
+            logits = self._model.decide(x[rows], noise[rows].stream("verify"))
+        self._counter.charge(self._rows[rows], self._model.decision_passes)
         confirmed = torch.zeros_like(candidate)
         confirmed[rows] = self.aim[rows].reached(logits)
         return confirmed
 
     def __getitem__(self, rows: Tensor) -> Oracle:
         """The oracle for some of the images."""
-        return Oracle(self.__model, self.aim[rows], self.ball[rows], self._counter, self._rows[rows])
+        return Oracle(self._model, self.aim[rows], self.ball[rows], self._counter, self._rows[rows])
+
+
+class Decisions(Oracle):
+    """A model that only says which class: its scores are 1 for the class decided on and 0 for the others."""
+
+    def scores(self, x: Tensor, noise: Noise) -> Tensor:
+        logits = super().scores(x, noise)
+        decided = nn.functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
+        # Scores that are not finite stay so: no attack may take them for an answer.
+        decided[~logits.isfinite().all(1)] = float("nan")
+        self.observed = Observation(x.detach(), decided)
+        return decided
+
+    def __getitem__(self, rows: Tensor) -> Decisions:
+        whole = super().__getitem__(rows)
+        return Decisions(self._model, whole.aim, whole.ball, self._counter, self._rows[rows])
 
 
 class Victim(Oracle):

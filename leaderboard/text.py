@@ -7,7 +7,7 @@ import re
 from benchmark.evaluation.intervals import Interval
 from leaderboard.schema import Estimate, Spread
 
-_SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|^[#+>-]|^\d+(?=[.)])")
+_SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|^[#+>-]")
 
 
 def escape(text: str) -> str:
@@ -15,13 +15,7 @@ def escape(text: str) -> str:
 
     Brackets and underscores are left alone where they have no meaning in Markdown, so that the source stays readable.
     """
-    return _SPECIAL.sub(_shown, " ".join(text.split()))
-
-
-def _shown(match: re.Match[str]) -> str:
-    # A list number is disarmed by escaping what follows it; digits themselves cannot be escaped.
-    text = match.group()
-    return f"{text}\u2060" if text.isdigit() else f"\\{text}"
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def percent(value: float | None, *, digits: int = 1) -> str:

@@ -10,6 +10,7 @@ from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
 from attacks.fgsm import FGSM
 from attacks.gradients import Autograd, Undefended
+from attacks.iterative import State
 from attacks.pgd import PGD
 from attacks.square import Square
 from attacks.victim import Oracle, Victim
@@ -186,6 +187,32 @@ def test_a_broken_attack_is_an_error_and_never_robust(spoil, words: str, network
 
     with pytest.raises(AttackError, match=words):
         attack(Broken(), DefendedModel(network), images, "8/255")
+
+
+def test_an_iterate_that_is_not_finite_is_an_error(network: nn.Module, images: Tensor) -> None:
+    """The loop would otherwise submit the best earlier image, and the broken attack would pass for a robust model."""
+
+    class Overflows(BIM):
+        def step(self, victim: Victim, state, noise):  # type: ignore[no-untyped-def]
+            following = super().step(victim, state, noise)
+            return State(following.x * float("nan")) if noise.step == 2 else following
+
+    with pytest.raises(AttackError, match="not finite in step 3"):
+        attack(Overflows(steps=5), DefendedModel(network), images, "0.001")
+
+
+def test_an_attack_on_decisions_sees_no_score(network: nn.Module, images: Tensor) -> None:
+    class Curious(Attack):
+        access = Access.DECISIONS
+
+        def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Tensor:
+            rows = torch.tensor([3, 1])
+            for scores in (victim.scores(x, noise), victim[rows].scores(x[rows], noise[rows])):
+                assert set(scores.flatten().tolist()) == {0.0, 1.0}
+            return x
+
+    outcome = attack(Curious(), DefendedModel(network), images, "8/255")
+    assert sorted(set(outcome.forwards.tolist())) == [1, 2]
 
 
 @pytest.mark.parametrize("method", [PGD(steps=2), Square(queries=5)], ids=lambda a: a.name)

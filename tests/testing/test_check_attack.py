@@ -194,7 +194,7 @@ class TakesGradientsUnseen(Attack):
 
     def run(self, victim, x, noise, stop):
         victim.scores(x, noise)
-        model = victim._Oracle__model
+        model = victim._model
         leaf = x.clone().requires_grad_()
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(model.classify(leaf).sum(), leaf)
