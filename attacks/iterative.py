@@ -108,9 +108,6 @@ class _Search:
             at = noise.at(step)
             last = step == self.attack.steps
             following, seen = (state, self._look(victim, state, at)) if last else self._step(victim, state, at)
-            if not bool(seen.x.isfinite().all()):
-                # The clean image would be submitted in its place and pass for robust.
-                raise AttackError(f"{self.attack.name} made pixels that are not finite in step {step}")
             margin = victim.aim.margin(seen.logits)
             if self.stop is Stop.FIRST_SUCCESS:
                 better = margin > best
@@ -119,9 +116,12 @@ class _Search:
             elif last:
                 kept, best = seen.x, margin
             state = following
-            # Nothing can have fallen where no margin is positive: spares most steps the questions that follow.
-            if not bool((margin >= 0).any()):
+            # Where every margin is a negative number nothing has fallen and no pixel is broken: most steps end here.
+            if not bool(((margin >= 0) | ~margin.isfinite()).any()):
                 continue
+            if not bool(seen.x.isfinite().all()):
+                # The clean image would be submitted in its place and pass for robust.
+                raise AttackError(f"{self.attack.name} made pixels that are not finite in step {step}")
             fallen = victim.aim.reached(seen.logits)
             if self.stop is Stop.FIRST_SUCCESS:
                 # Verification asks the defense, which an attack that never stops may not know of.
