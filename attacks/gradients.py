@@ -164,7 +164,7 @@ ESTIMATORS: dict[str, type[GradientEstimator]] = {e.name: e for e in (Autograd, 
 
 
 def _classify(model: DefendedModel, purified: Tensor) -> Tensor:
-    """Logits of many images; on a CPU a part at a time, because a batch that outgrows its cache takes a fifth longer."""
+    """Logits of many images; on a CPU a part at a time, since a batch beyond its cache takes a fifth longer."""
     if purified.device.type != "cpu" or purified.shape[0] <= _CPU_ROWS:
         return model.classify(purified)
     return torch.cat([model.classify(part) for part in purified.split(_CPU_ROWS)])

@@ -7,6 +7,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+# Idle OpenMP threads that spin make two threads on a busy machine many times slower than one; it counts only when set
+# before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 WRONG_INPUT = 2
 INTERRUPTED = 130
 
