@@ -240,4 +240,5 @@ def test_sixteen_draws_beside_sixteen_gradients(chest: Subject) -> None:
     side_by_side(
         "EOT of 16 draws, 128 images",
         {"16 plain gradients": lambda: evaluate(1, 16), "EOT(16)": lambda: evaluate(16, 1)},
+        rounds=10,
     )
