@@ -69,6 +69,13 @@ def test_batch_size_does_not_matter(suite_file: Callable[..., Path], tmp_path: P
     pd.testing.assert_frame_equal(pd.read_parquet(one / "samples.parquet"), pd.read_parquet(other / "samples.parquet"))
 
 
+def test_batch_size_does_not_matter_to_an_energy_model(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    suite = suite_file("[defense.ebm]\niterations = 30\nsteps = 5\nvotes = 3\n", **{"probes = 4": "eot_samples = 3"})
+    selection = Selection(defenses=("ebm",), attacks=("pgd",))
+    one, other = (run(suite, tmp_path / n, batch_size=n, selection=selection).root for n in ("16", "128"))
+    assert tables(one) == tables(other)
+
+
 def test_a_limit_keeps_the_random_numbers_of_each_image(suite_file: Callable[..., Path], tmp_path: Path) -> None:
     selection = {"defenses": ("none",), "attacks": ("pgd",)}
     few, many = (run(suite_file(), tmp_path / str(n), selection=Selection(**selection, limit=n)).root for n in (10, 30))
