@@ -10,6 +10,7 @@ from attacks.aim import Aim
 from attacks.base import Stop
 from attacks.rotation_translation import RotationTranslation, moved_rigidly
 from benchmark.noise import Noise
+from benchmark.testing.problem import grayscale
 from benchmark.threat import Epsilon, Norm
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import small_network
@@ -103,3 +104,19 @@ def test_a_finer_grid_and_more_draws_only_add_successes(images: Tensor, network:
     few = attack(RotationTranslation(draws=10), network, images, "1", norm=Norm.SPATIAL).success
     many = attack(RotationTranslation(draws=60), network, images, "1", norm=Norm.SPATIAL).success
     assert bool((many | ~few).all())
+
+
+@pytest.mark.filterwarnings("ignore:torch.meshgrid")
+def test_rotations_break_what_foolbox_breaks_with_them() -> None:
+    """Shifts differ there: a pixel is a little shorter, and the image is shifted before it is turned."""
+    import foolbox
+
+    images = grayscale().correct(60)
+    x, aim, model = images.floats(), Aim(images.labels), grayscale().classifier()
+    method = RotationTranslation(degrees=20, pixels=0, angles=5, shifts=1)
+    ours = attack(method, model, x, "1", norm=Norm.SPATIAL, aim=aim)
+    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+    theirs = foolbox.attacks.SpatialAttack(max_translation=0, num_translations=1, max_rotation=20, num_rotations=5)
+    _, _, success = theirs(wrapped, x, aim.labels)
+    assert 10 < int(success.sum()) < 50
+    assert int((ours.success != success).sum()) <= 1
