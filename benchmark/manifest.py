@@ -112,7 +112,7 @@ def _facts(cell: Cell) -> dict[str, Any] | None:
         "norm": step.norm.value,
         "epsilon": step.epsilon.text,
         "objective": step.objective.name if step.objective else step.attack.default_objective().name,
-        "gradient": step.gradient,
+        "gradient": step.gradient.name,
         "eot_samples": step.eot_samples,
         "steps": getattr(step.attack, "steps", None),
         "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,

@@ -73,6 +73,12 @@ class ObjectiveTable(_PluginTable):
     name: str
 
 
+class GradientTable(_PluginTable):
+    """`gradient = { name = "zeroth-order", pairs = 64 }`."""
+
+    name: str
+
+
 class AttackTable(_PluginTable):
     """`[robustness.attack.LABEL]` or `[detection.attack.LABEL]`: an attack and how it is put together."""
 
@@ -81,7 +87,7 @@ class AttackTable(_PluginTable):
     norm: Norm | None = None
     epsilon: str | float | None = None
     objective: str | ObjectiveTable | None = None
-    gradient: Literal["auto", "autograd", "exact", "bpda", "undefended"] = "auto"
+    gradient: str | GradientTable = "auto"
     eot_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     defenses: tuple[str, ...] = ("*",)
     trained_on: str | None = None

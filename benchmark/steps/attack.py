@@ -13,7 +13,7 @@ from torch import Tensor
 from attacks.aim import Aim, other_class
 from attacks.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
-from attacks.composing import ObjectiveChoice, build_estimator
+from attacks.composing import GradientChoice, ObjectiveChoice
 from benchmark.faster import search_model
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
@@ -56,7 +56,7 @@ class AttackStep(Step):
     norm: Norm
     epsilon: Epsilon
     objective: ObjectiveChoice | None
-    gradient: str
+    gradient: GradientChoice
     eot_samples: int
     stop: Stop
     features: FeaturesStep | None
@@ -82,7 +82,8 @@ class AttackStep(Step):
             "norm": self.norm,
             "epsilon": self.epsilon.value,
             "objective": objective,
-            "gradient": self.gradient,
+            "gradient": self.gradient.name,
+            **({"gradient_settings": self.gradient.settings} if self.gradient.settings else {}),
             "eot_samples": self.eot_samples,
             "stop": self.stop,
             "replicates": self.replicates,
@@ -126,7 +127,7 @@ class AttackStep(Step):
             self.norm,
             self.epsilon,
             objective,
-            build_estimator(self.gradient, self.eot_samples),
+            self.gradient.build(self.eot_samples),
             self.stop,
             None if exact else search_model(model, images.floats(slice(0, 32), device=bench.device)),
         )
