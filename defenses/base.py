@@ -20,6 +20,9 @@ Weights = dict[str, Tensor]
 MINIMUM_ROWS = 8
 """Below this many rows the CPU's convolution and matrix kernels round differently; smaller batches are padded."""
 
+_CPU_ROWS = 512
+"""Above this many rows a purifier's intermediate results fall out of a CPU's cache."""
+
 
 class DecisionRule(StrEnum):
     """How a randomized defense turns its votes into one answer."""
@@ -144,6 +147,9 @@ class DefendedModel(nn.Module):
 
 def _padded(x: Tensor, noise: Noise, function: Purify) -> Tensor:
     rows = x.shape[0]
+    if rows > _CPU_ROWS and x.device.type == "cpu":
+        parts = (slice(first, first + _CPU_ROWS) for first in range(0, rows, _CPU_ROWS))
+        return torch.cat([_padded(x[part], noise[part], function) for part in parts])
     if rows >= MINIMUM_ROWS:
         return function(x, noise)
     index = torch.arange(MINIMUM_ROWS, device=x.device).clamp(max=rows - 1)
