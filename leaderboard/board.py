@@ -9,10 +9,12 @@ from benchmark.store import Store
 from leaderboard.detection import detection_rows
 from leaderboard.robustness import robustness_rows
 from leaderboard.schema import Board
+from leaderboard.survival import survival_curves
+from leaderboard.transfer import transfer_matrix
 
 
 def read_board(run: Path) -> Board:
-    """Both tables of the run in folder `run`; raises UserError where there is none."""
+    """All tables of the run in folder `run`; raises UserError where there is none."""
     store = Store(run)
     manifest = store.manifest()
     suite, data = manifest["suite"], manifest["data"]
@@ -26,6 +28,8 @@ def read_board(run: Path) -> Board:
         phantom=data["phantom"],
         robustness=robustness,
         detection=detection_rows(manifest, store),
+        transfer=transfer_matrix(manifest, store),
+        survival=survival_curves(manifest, store),
     )
 
 
@@ -55,5 +59,11 @@ def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
             "run and the last image is kept. Detectors learn from 45 % of the correctly classified images, thresholds "
             "come from the clean ones of another 25 %, scores are on the remaining 30 %; negatives are clean images "
             "and images with noise of the attack's L2 size."
+        )
+    if suite.get("transfer"):
+        table = suite["transfer"]
+        lines.append(
+            f"Transfer: {table['norm']}, ε = {table['epsilon']}; every image that the target gets right is attacked "
+            "without asking the target, and what was crafted after the last step is shown to it."
         )
     return tuple(lines)
