@@ -19,7 +19,7 @@ def read_board(run: Path) -> Board:
     manifest = store.manifest()
     suite, data = manifest["suite"], manifest["data"]
     robustness = robustness_rows(manifest, store)
-    samples = max((row.n for row in robustness), default=0)
+    samples = _evaluated(manifest, store)
     title = f"{suite['title']} · {suite['profile']} profile · {data['title']}"
     return Board(
         title=title,
@@ -31,6 +31,13 @@ def read_board(run: Path) -> Board:
         transfer=transfer_matrix(manifest, store),
         survival=survival_curves(manifest, store),
     )
+
+
+def _evaluated(manifest: dict[str, Any], store: Store) -> int:
+    """Number of evaluation images, as any finished cell of the robustness or the transfer table saw them."""
+    keys = (c["key"] for c in manifest["cells"] if c["table"] in ("robustness", "transfer") and c["status"] == "done")
+    key = next(keys, None)
+    return 0 if key is None else len(store.samples(key))
 
 
 def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from leaderboard.schema import Board, DetectionRow, RobustnessRow, SurvivalCurve
 from leaderboard.survival_table import survival_table
 from leaderboard.tables import attack_table, clinical_table, detection_table, robustness_table
 from leaderboard.text import escape, spread
-from leaderboard.transfer_table import WHITE_BOX, threat_lines, transfer_table
+from leaderboard.transfer_table import WHITE_BOX, explanation, threat_lines, transfer_table
 
 
 def to_markdown(board: Board) -> str:
@@ -102,12 +102,8 @@ def _survival(curves: Sequence[SurvivalCurve]) -> list[str]:
 
 
 def _transfer(matrix: TransferMatrix) -> list[str]:
-    note = f"{WHITE_BOX} The images were crafted on the target itself (white-box)."
-    if "ensemble" in matrix.sources:
-        note += " The ensemble is the mean of the logits of all classifiers but the target's own."
-    if matrix.defended:
-        note += f" {', '.join(matrix.defended)}: a defense of {matrix.classifier}."
-    sentences = [f"- **{escape(target)}**: {escape(sentence)}" for target, sentence in threat_lines(matrix)]
+    note = f"{WHITE_BOX} The images were crafted on the target itself (white-box). {explanation(matrix)}"
+    sentences = [f"- **{escape(entries)}**: {escape(sentence)}" for entries, sentence in threat_lines(matrix)]
     failed = [
         f"- **{escape(e.source)} → {escape(e.target)}** ({e.status}): {escape(e.reason)}"
         for e in matrix.entries
