@@ -87,7 +87,12 @@ def _cell(cell: Cell, store: Store, tally: Tally | None) -> dict[str, Any]:
     threat = None
     if cell.threat is not None:
         model = _at_operating_point(cell, store)
-        threat = {**asdict(model), "epsilon": model.epsilon.text, "sentence": model.sentence()}
+        threat = {
+            **asdict(model),
+            "epsilon": model.epsilon.text,
+            "allowed": model.allowed,
+            "sentence": model.sentence(),
+        }
     return {
         "table": cell.table,
         "defense": cell.defense,

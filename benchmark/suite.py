@@ -94,12 +94,17 @@ class AttackTable(_PluginTable):
 
 
 class RobustnessTable(_Table):
-    """`[robustness]`: the robustness table of the leaderboard; `probes` images of each row are shown to the flags."""
+    """`[robustness]`: the robustness table of the leaderboard.
+
+    `probes` images of each row are shown to the flags; `diagnoses` images of a randomized or purifying defense to the
+    zero-perturbation control, the known-draws diagnostic and the gradient check.
+    """
 
     norm: Norm = Norm.LINF
     epsilon: str | float
     eot_samples: Annotated[int, Field(ge=1)] = 20
     probes: Annotated[int, Field(ge=0)] = 64
+    diagnoses: Annotated[int, Field(ge=0)] = 64
     attack: dict[str, AttackTable] = {}
 
 

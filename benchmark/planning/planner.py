@@ -8,7 +8,7 @@ from benchmark.images import ImageData
 from benchmark.plan import Cell, Plan, Selection
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import detection_cells
-from benchmark.planning.robustness import PROBE, probe_cell, robustness_cells
+from benchmark.planning.robustness import DIAGNOSIS, PROBE, diagnosis_cell, probe_cell, robustness_cells
 from benchmark.planning.transfer import TransferMatrix
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
@@ -47,6 +47,9 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
             probes = suite.robustness.probes if own is None else own
             if probes and chosen(PROBE, context.selection.attacks):
                 plan.cells.append(probe_cell(context, suite.robustness, defense, clean, probes))
+            diagnosis = diagnosis_cell(context, suite.robustness, defense, clean)
+            if diagnosis is not None and chosen(DIAGNOSIS, context.selection.attacks):
+                plan.cells.append(diagnosis)
         if suite.detection is not None and chosen(label, suite.detection.defenses):
             samples = suite.detection.samples or suite.evaluation.samples
             plan.cells += detection_cells(context, suite.detection, defense, context.clean(fit, samples))
@@ -57,5 +60,7 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
 
 def _attack_labels(suite: Suite) -> list[str]:
     sections = [s for s in (suite.robustness, suite.detection) if s is not None]
-    probed = suite.robustness is not None and suite.robustness.probes
-    return [label for section in sections for label in section.attack] + ([PROBE] if probed else [])
+    measured = [] if suite.robustness is None else [PROBE] * bool(suite.robustness.probes)
+    if suite.robustness is not None and suite.robustness.diagnoses:
+        measured.append(DIAGNOSIS)
+    return [label for section in sections for label in section.attack] + measured

@@ -9,6 +9,7 @@ from benchmark.plan import Cell
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.steps.clean import CleanStep
+from benchmark.steps.diagnose import DiagnoseStep, has_curvature
 from benchmark.steps.probe import ProbeStep
 from benchmark.suite import RobustnessTable
 from benchmark.threat import Access, Epsilon
@@ -16,6 +17,9 @@ from defenses.base import Defense
 
 PROBE = "probe"
 """Label of the cell that measures the flags of a row."""
+
+DIAGNOSIS = "diagnosis"
+"""Label of the cell that measures what a row must be read with."""
 
 _PROBE_STEPS = 100
 
@@ -36,20 +40,33 @@ def probe_cell(context: Context, table: RobustnessTable, defense: Defense, clean
     if table.norm not in PGD.norms:
         reason = f"PGD, which the flags try, cannot respect {table.norm.symbol}"
         return Cell(PROBE, label, PROBE, "none", None, reason)
-    step = ProbeStep(
+    return Cell(PROBE, label, PROBE, "none", _measuring(ProbeStep, context, table, defense, clean, images))
+
+
+def diagnosis_cell(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep) -> Cell | None:
+    """The cell that measures what the row must be read with; None where there is nothing of the kind."""
+    if table.norm not in PGD.norms or not table.diagnoses or not (defense.randomized or has_curvature(defense)):
+        return None
+    step = _measuring(DiagnoseStep, context, table, defense, clean, table.diagnoses)
+    return Cell(DIAGNOSIS, clean.fit.name, DIAGNOSIS, "none", step)
+
+
+def _measuring(
+    kind: type[ProbeStep], context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep, images: int
+) -> ProbeStep:
+    return kind(
         clean=clean,
         norm=table.norm,
         epsilon=Epsilon.parse(table.epsilon, where=f"{context.where}: robustness.epsilon"),
         gradient="autograd" if defense.differentiable else "bpda",
         eot_samples=table.eot_samples if defense.randomized else 1,
-        steps=longest_search(context, table, label),
+        steps=_longest_search(context, table, clean.fit.name),
         images=images,
         seed=context.seed,
     )
-    return Cell(PROBE, label, PROBE, "none", step)
 
 
-def longest_search(context: Context, table: RobustnessTable, defense: str) -> int:
+def _longest_search(context: Context, table: RobustnessTable, defense: str) -> int:
     """Steps of the longest white-box attack that the suite has for a defense, whichever are run this time."""
     found = []
     for label, attack in table.attack.items():
