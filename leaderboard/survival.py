@@ -37,6 +37,8 @@ def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve
     known = broken_at[fallen & (broken_at >= 0)]
     facts = cell["facts"]
     allowed = max(facts.get("steps") or 1, facts.get("queries") or 1)
+    # An attacker who does not ask the defended model cannot say when an image fell.
+    sees = facts["access"] != "surrogate" and facts["gradient"] != "undefended"
     # Restarts, and the members of an ensemble, count on beyond the steps of one run.
     last = max(allowed, int(known.max(initial=0)))
     at = np.sort(np.where(broken_at[fallen] >= 0, broken_at[fallen], last))
@@ -51,5 +53,5 @@ def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve
         clean=int(attacked.sum()) / count,
         steps=tuple(steps.tolist()),
         accuracy=tuple((standing / count).tolist()),
-        followed=(facts.get("steps") or 0) > 1 and (len(known) > 0 or not fallen.any()),
+        followed=(facts.get("steps") or 0) > 1 and (len(known) > 0 or (sees and not fallen.any())),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ def to_png(figure: Figure) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def head(figure: Figure, title: str, *caption: str) -> None:
+    """A title above the figure, and small lines below it, broken where they would leave it."""
+    room = int(15 * figure.get_figwidth())
+    lines = [part for line in caption for part in wrap(line, room)]
+    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13)
+    figure.supxlabel(literal("\n".join(lines)), x=0.01, ha="left", color=QUIET, fontsize=8)
 
 
 def literal(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from leaderboard.figures.png import INK, QUIET, literal, new_figure, to_png
+from leaderboard.figures.png import INK, head, literal, new_figure, to_png
 from leaderboard.schema import SurvivalCurve
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def draw_survival(curves: Sequence[SurvivalCurve], title: str) -> bytes:
             steps = [-0.5, *curve.steps]
             values = [100 * curve.clean, *(100 * a for a in curve.accuracy)]
             # Later lines are thinner, so that one that runs along another does not hide it.
-            width = 3 - 1.8 * number / max(1, len(own) - 1)
+            width = 2.4 - 1.2 * number / max(5, len(own) - 1)
             (line,) = panel.plot(steps, values, color=colour, linestyle=dash, linewidth=width, drawstyle="steps-post")
             panel.plot(steps[-1], values[-1], marker="o", markersize=3, color=colour)
             handles.setdefault(curve.attack, (line, curve.bound))
@@ -64,12 +64,10 @@ def draw_survival(curves: Sequence[SurvivalCurve], title: str) -> bytes:
         frameon=False,
         fontsize=8,
     )
-    figure.suptitle("Robust accuracy (%) after each attack step", x=0.01, ha="left", color=INK, fontsize=13)
-    figure.supxlabel(
-        literal(f"Attack step, counted over restarts; dots: last step. {title}"),
-        x=0.01,
-        ha="left",
-        color=QUIET,
-        fontsize=8,
+    head(
+        figure,
+        "Robust accuracy (%) after each attack step",
+        "Attack step, counted over restarts; dots: last step.",
+        title,
     )
     return to_png(figure)

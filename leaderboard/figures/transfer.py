@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leaderboard.figures.png import INK, QUIET, dark, literal, new_figure, to_png
+from leaderboard.figures.png import INK, QUIET, dark, head, literal, new_figure, to_png
 from leaderboard.schema import TransferEntry, TransferMatrix
 from leaderboard.text import percent
 from leaderboard.transfer_table import explanation
@@ -48,10 +48,8 @@ def draw_transfer(matrix: TransferMatrix, title: str) -> bytes:
     axes.tick_params(length=0, colors=INK)
     for side in axes.spines.values():
         side.set_visible(False)
-    figure.suptitle(
-        f"Transfer: attacked images that fall (%), {matrix.bound}", x=0.01, ha="left", color=INK, fontsize=13
-    )
-    figure.supxlabel(literal(_caption(matrix, title)), x=0.01, ha="left", color=QUIET, fontsize=8)
+    notes = ("Framed: crafted on the target itself (white-box).", explanation(matrix))
+    head(figure, f"Transfer: attacked images that fall (%), {matrix.bound}", title, *notes)
     return to_png(figure)
 
 
@@ -65,8 +63,3 @@ def _number(entry: TransferEntry | None) -> str:
 
 def _column(matrix: TransferMatrix, target: str) -> str:
     return literal(f"{target}\nn = {matrix.images(target)}")
-
-
-def _caption(matrix: TransferMatrix, title: str) -> str:
-    lines = (title, "framed: crafted on the target itself (white-box).", explanation(matrix))
-    return "\n".join(line for line in lines if line)

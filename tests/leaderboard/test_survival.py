@@ -16,13 +16,18 @@ from leaderboard.survival import survival_curve
 from leaderboard.survival_table import round_steps, survival_table
 
 
-def curve(records: list[tuple[bool, bool, int]], steps: int | None = 10, queries: int | None = None) -> SurvivalCurve:
+def curve(
+    records: list[tuple[bool, bool, int]],
+    steps: int | None = 10,
+    queries: int | None = None,
+    gradient: str = "autograd",
+) -> SurvivalCurve:
     """The curve of (attacked, robust, broken_at) records."""
     cell: dict[str, Any] = {
         "defense": "none",
         "attack": "pgd",
         "threat": {"norm": "linf", "epsilon": "8/255"},
-        "facts": {"steps": steps, "queries": queries},
+        "facts": {"steps": steps, "queries": queries, "access": "gradient", "gradient": gradient},
     }
     return survival_curve(cell, pd.DataFrame(records, columns=["attacked", "robust", "broken_at"]))
 
@@ -52,6 +57,11 @@ def test_an_unknown_step_counts_at_the_end() -> None:
     silent = curve([STANDS, fell(-1)])
     assert silent.accuracy == (1.0, 0.5)
     assert not silent.followed, "an attack that never says when is no curve"
+
+
+def test_a_curve_on_which_nothing_fell_is_one_if_the_attacker_would_have_known() -> None:
+    assert curve([STANDS, WRONG_FROM_THE_START]).followed
+    assert not curve([STANDS, WRONG_FROM_THE_START], gradient="undefended").followed
 
 
 def test_an_image_that_stands_in_the_end_never_falls() -> None:

@@ -90,6 +90,20 @@ def test_the_ensemble_is_every_classifier_but_the_targets_own(suite: Path) -> No
         assert ensemble.passes().backwards == 2 * found["wide", target].passes().backwards > 0
 
 
+def test_estimates_cover_the_matrix(suite: Path) -> None:
+    from benchmark.estimate import cell_estimates
+
+    rows, _ = cell_estimates(prepare(RunRequest(str(suite), selection=Selection(attacks=SOURCES))))
+    found = {(row[2], row[1]): row for row in rows if row[0] == "transfer"}
+    assert len(found) == 16
+    for (source, target), (*_, forwards, backwards, _) in found.items():
+        crafted = 5 * 40 * (2 if source == "ensemble" else 1)
+        assert backwards == f"{crafted:,}"
+        # The first entry of a target pays for the clean decisions; the defended rows have theirs already.
+        first = source == "small-cnn" and target in ("reseeded", "wide")
+        assert forwards == f"{crafted + 40 * first:,}"
+
+
 def test_threat_models_say_who_is_asked(suite: Path) -> None:
     for cell in cells(suite):
         assert cell.threat is not None
