@@ -21,10 +21,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from attacks.aim import Aim
+from attacks.ball import Ball
 from attacks.base import Attack, Composition, Outcome
 from attacks.gradients import Autograd
 from attacks.pgd import PGD
 from attacks.standard_v1 import StandardV1
+from attacks.victim import Counter, Oracle
 from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.faster import search_model
 from benchmark.frozen import frozen
@@ -35,6 +37,8 @@ from benchmark.noise import Noise
 from benchmark.threat import Epsilon, Norm
 from defenses.adversarial_training import AdversarialTraining
 from defenses.base import DefendedModel, FitData
+from defenses.energy.langevin import langevin_chain
+from defenses.energy.network import EnergyNetwork
 
 ROUNDS = 3
 BATCHES = (128, 512)
@@ -242,3 +246,36 @@ def test_sixteen_draws_beside_sixteen_gradients(chest: Subject) -> None:
         {"16 plain gradients": lambda: evaluate(1, 16), "EOT(16)": lambda: evaluate(16, 1)},
         rounds=10,
     )
+
+
+@pytest.mark.parametrize("votes", [4, 16, 64])
+def test_verification_beside_one_image_at_a_time(votes: int, chest: Subject) -> None:
+    """The second stage of the two-stage rule: all proposed images of a step in one batch."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        energy = EnergyNetwork(architecture="lite", shape=(1, 28, 28), features=16, activation="soft-leaky-relu")
+    energy.requires_grad_(False)
+
+    def purify(x: Tensor, noise: Noise) -> Tensor:
+        return langevin_chain(energy, x, noise, steps=20, step=0.03, temperature=0.00045)
+
+    model = DefendedModel(chest.trained.classifier, purify=purify, networks=[energy], votes=votes, randomized=True)
+    x, labels, index = chest.images.floats(slice(0, 64)), chest.images.labels[:64], chest.images.index[:64]
+    ball = Ball(Norm.LINF, 8 / 255, x)
+    oracle = Oracle(model, Aim(labels), ball, Counter.zeros(64, CPU), torch.arange(64))
+    noise, proposed = Noise.of(0, index), torch.ones(64, dtype=torch.bool)
+
+    def together() -> float:
+        with frozen(model):
+            return float(oracle.verify(x, proposed, noise).float().mean())
+
+    def one_by_one() -> float:
+        with frozen(model):
+            rows = torch.arange(64).split(1)
+            return float(torch.cat([oracle[r].verify(x[r], proposed[r], noise[r]) for r in rows]).float().mean())
+
+    found = side_by_side(
+        f"verification of 64 images, {votes} votes, 20 Langevin steps",
+        {"one batch": together, "one at a time": one_by_one},
+    )
+    assert found["one batch"] == found["one at a time"]
