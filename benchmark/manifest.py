@@ -120,6 +120,7 @@ def _facts(cell: Cell) -> dict[str, Any] | None:
         "gradient": step.gradient.name,
         "eot_samples": step.eot_samples,
         "steps": getattr(step.attack, "steps", None),
+        "queries": getattr(step.attack, "queries", None),
         "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,
     }
 

@@ -158,11 +158,14 @@ class Store:
         )
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old content or the new, never a part."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file (text as UTF-8) so that a reader sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    aside.write_text(text, encoding="utf-8")
+    if isinstance(content, str):
+        aside.write_text(content, encoding="utf-8")
+    else:
+        aside.write_bytes(content)
     os.replace(aside, path)
 
 

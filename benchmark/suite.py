@@ -118,6 +118,27 @@ class DetectionTable(_Table):
     attack: dict[str, AttackTable] = {}
 
 
+class TransferClassifierTable(_PluginTable):
+    """`[transfer.classifier.LABEL]`: a classifier of the matrix; `seed` is added to the suite's."""
+
+    name: str
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class TransferAttackTable(_PluginTable):
+    """`[transfer.attack]`: settings of the attack `transfer`, by which every image of the matrix is crafted."""
+
+
+class TransferTable(_Table):
+    """`[transfer]`: which classifier's adversarial images fool which model; `defenses` are targets too."""
+
+    norm: Norm = Norm.LINF
+    epsilon: str | float
+    defenses: tuple[str, ...] = ("*",)
+    attack: TransferAttackTable = TransferAttackTable()
+    classifier: dict[str, TransferClassifierTable] = {}
+
+
 class Suite(_Table):
     """A suite with one profile applied."""
 
@@ -133,6 +154,7 @@ class Suite(_Table):
     robustness: RobustnessTable | None = None
     detection: DetectionTable | None = None
     detector: dict[str, DetectorTable] = {}
+    transfer: TransferTable | None = None
 
 
 def suite_names() -> list[str]:

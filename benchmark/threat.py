@@ -39,7 +39,7 @@ class Access(StrEnum):
             "gradient": "white-box (weights and gradients)",
             "scores": "black-box (class scores of queried images)",
             "decisions": "black-box (decisions on queried images)",
-            "surrogate": "transfer (gradients of the undefended model only)",
+            "surrogate": "transfer (gradients of the attacker's own classifiers)",
         }[self.value]
 
 

@@ -9,15 +9,17 @@ from benchmark.store import Store
 from leaderboard.detection import detection_rows
 from leaderboard.robustness import robustness_rows
 from leaderboard.schema import Board
+from leaderboard.survival import survival_curves
+from leaderboard.transfer import transfer_matrix
 
 
 def read_board(run: Path) -> Board:
-    """Both tables of the run in folder `run`; raises UserError where there is none."""
+    """All tables of the run in folder `run`; raises UserError where there is none."""
     store = Store(run)
     manifest = store.manifest()
     suite, data = manifest["suite"], manifest["data"]
     robustness = robustness_rows(manifest, store)
-    samples = max((row.n for row in robustness), default=0)
+    samples = _evaluated(manifest, store)
     title = f"{suite['title']} · {suite['profile']} profile · {data['title']}"
     return Board(
         title=title,
@@ -26,7 +28,16 @@ def read_board(run: Path) -> Board:
         phantom=data["phantom"],
         robustness=robustness,
         detection=detection_rows(manifest, store),
+        transfer=transfer_matrix(manifest, store),
+        survival=survival_curves(manifest, store),
     )
+
+
+def _evaluated(manifest: dict[str, Any], store: Store) -> int:
+    """Number of evaluation images, as any finished cell of the robustness or the transfer table saw them."""
+    keys = (c["key"] for c in manifest["cells"] if c["table"] in ("robustness", "transfer") and c["status"] == "done")
+    key = next(keys, None)
+    return 0 if key is None else len(store.samples(key))
 
 
 def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
@@ -55,5 +66,11 @@ def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
             "run and the last image is kept. Detectors learn from 45 % of the correctly classified images, thresholds "
             "come from the clean ones of another 25 %, scores are on the remaining 30 %; negatives are clean images "
             "and images with noise of the attack's L2 size."
+        )
+    if suite.get("transfer"):
+        table = suite["transfer"]
+        lines.append(
+            f"Transfer: {table['norm']}, ε = {table['epsilon']}; every image that the target gets right is attacked "
+            "without asking the target, and what was crafted after the last step is shown to it."
         )
     return tuple(lines)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from leaderboard.schema import Board, DetectionRow, Estimate, RobustnessRow
+from leaderboard.schema import Board, DetectionRow, Estimate, RobustnessRow, SurvivalCurve, TransferEntry
 
 
 def to_csv(board: Board) -> str:
     """`rows.csv`: shares in [0, 1], full precision, one line per cell and one per row's worst case."""
     lines = [line for row in board.robustness for line in _robustness(row)] + [_detection(r) for r in board.detection]
+    if board.transfer is not None:
+        lines += [_transfer(entry) for entry in board.transfer.entries]
     for line in lines:
         line["title"] = board.title
         line["phantom"] = board.phantom
@@ -100,6 +104,32 @@ def _detection(row: DetectionRow) -> dict[str, object]:
                 f"joint_success_at_{name}": point.joint_success,
             }
     return line
+
+
+def _transfer(entry: TransferEntry) -> dict[str, object]:
+    return {
+        "table": "transfer",
+        "defense": entry.target,
+        "attack": entry.source,
+        "detector": "none",
+        "status": entry.status,
+        "reason": entry.reason,
+        "n": entry.n,
+        "threat": entry.threat,
+        "white_box": entry.white_box,
+        **_share("success", entry.success),
+    }
+
+
+def survival_csv(curves: Sequence[SurvivalCurve]) -> str:
+    """`survival.csv`: robust accuracy after each step at which it changes, the first and the last included."""
+    lines = [
+        {"defense": curve.defense, "attack": curve.attack, "step": step, "robust_accuracy": accuracy}
+        for curve in curves
+        for step, accuracy in zip(curve.steps, curve.accuracy, strict=True)
+    ]
+    columns = ["defense", "attack", "step", "robust_accuracy"]
+    return str(pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n"))
 
 
 def _share(name: str, value: Estimate | None) -> dict[str, object]:

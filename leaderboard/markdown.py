@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from benchmark.evaluation.flags.base import Verdict
-from leaderboard.schema import Board, DetectionRow, RobustnessRow
+from leaderboard.schema import Board, DetectionRow, RobustnessRow, SurvivalCurve, TransferMatrix
+from leaderboard.survival_table import survival_table
 from leaderboard.tables import attack_table, clinical_table, detection_table, randomness_table, robustness_table
 from leaderboard.text import escape
+from leaderboard.transfer_table import WHITE_BOX, explanation, threat_lines, transfer_table
 
 
 def to_markdown(board: Board) -> str:
@@ -24,8 +26,12 @@ def to_markdown(board: Board) -> str:
         parts.append("Notes on the data:\n\n" + "\n".join(f"- {escape(note)}" for note in board.notes))
     if board.robustness:
         parts += _robustness(board.robustness)
+    if any(curve.followed for curve in board.survival):
+        parts += _survival(board.survival)
     if board.detection:
         parts += _detection(board.detection)
+    if board.transfer is not None:
+        parts += _transfer(board.transfer)
     return "\n\n".join(parts) + "\n"
 
 
@@ -88,6 +94,34 @@ def _detection(rows: Sequence[DetectionRow]) -> list[str]:
         "\n".join(sentences),
     ]
     return [*parts, "### Cells without a result", "\n".join(failed)] if failed else parts
+
+
+def _survival(curves: Sequence[SurvivalCurve]) -> list[str]:
+    return [
+        "### Accuracy against attack step",
+        _table(*survival_table(curves)),
+        "Robust accuracy in per cent after each step, counted over restarts; step 0 is the attack's starting image. "
+        "Only attacks that take steps and say at which one an image fell; `survival.csv` has every attack and step.",
+    ]
+
+
+def _transfer(matrix: TransferMatrix) -> list[str]:
+    note = f"{WHITE_BOX} The images were crafted on the target itself (white-box). {explanation(matrix)}"
+    sentences = [f"- **{escape(entries)}**: {escape(sentence)}" for entries, sentence in threat_lines(matrix)]
+    failed = [
+        f"- **{escape(e.source)} → {escape(e.target)}** ({e.status}): {escape(e.reason)}"
+        for e in matrix.entries
+        if e.status != "done"
+    ]
+    parts = [
+        "## Transfer",
+        _table(*transfer_table(matrix)),
+        f"Success in per cent within {matrix.bound}: share of the n images that the target gets right and that fell. "
+        f"{escape(note)}",
+        "### Threat models of the transfer table",
+        "\n".join(sentences),
+    ]
+    return [*parts, "### Entries without a result", "\n".join(failed)] if failed else parts
 
 
 def _flags(rows: Sequence[RobustnessRow]) -> str:

@@ -36,6 +36,11 @@ def estimate(hits: pd.Series, groups: pd.Series) -> Estimate:
     return Estimate(float(hits.mean()), clustered_wilson(hits.tolist(), groups.tolist()))
 
 
+def perturbation(cell: dict[str, Any]) -> str:
+    """The perturbation that a cell allows, e.g. "L∞ 8/255"; empty where it has no threat model."""
+    return f"{Norm(cell['threat']['norm']).symbol} {cell['threat']['epsilon']}" if cell["threat"] else ""
+
+
 def _row(
     name: str, facts: dict[str, Any], cells: list[dict[str, Any]], manifest: dict[str, Any], store: Store
 ) -> RobustnessRow:
@@ -93,7 +98,7 @@ def _row(
 
 def _attack(cell: dict[str, Any], store: Store) -> AttackResult:
     sentence = cell["threat"]["sentence"] if cell["threat"] else ""
-    bound = f"{Norm(cell['threat']['norm']).symbol} {cell['threat']['epsilon']}" if cell["threat"] else ""
+    bound = perturbation(cell)
     if cell["status"] != "done":
         return AttackResult(
             attack=cell["attack"],

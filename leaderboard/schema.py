@@ -148,8 +148,91 @@ class DetectionRow:
 
 
 @dataclass(frozen=True)
+class TransferEntry:
+    """Images crafted on one classifier, shown to another model.
+
+    Attributes:
+        source, target: Labels; where they are equal the images were crafted on the target itself.
+        status, reason: As in `AttackResult`.
+        n: Attacked images: those that the target gets right.
+        success: Share of them that fell; None unless done and n > 0.
+        threat: The threat-model sentence.
+    """
+
+    source: str
+    target: str
+    status: str
+    reason: str
+    n: int
+    success: Estimate | None
+    threat: str
+
+    @property
+    def white_box(self) -> bool:
+        """Whether the images were crafted on the target itself."""
+        return self.source == self.target
+
+
+@dataclass(frozen=True)
+class TransferMatrix:
+    """Every source against every target.
+
+    Attributes:
+        bound: The perturbation used, e.g. "L∞ 8/255".
+        classifier: The suite's own classifier, which the defended targets stand on.
+        sources, targets: Labels in the suite's order.
+        defended: The targets that are a defense.
+        entries: One for each source and target that the run has.
+    """
+
+    bound: str
+    classifier: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    defended: tuple[str, ...]
+    entries: tuple[TransferEntry, ...]
+
+    def entry(self, source: str, target: str) -> TransferEntry | None:
+        """The entry, or None where the run has none."""
+        return next((e for e in self.entries if (e.source, e.target) == (source, target)), None)
+
+    def images(self, target: str) -> int:
+        """Attacked images of a target; 0 where no entry is done."""
+        return max((e.n for e in self.entries if e.target == target), default=0)
+
+
+@dataclass(frozen=True)
+class SurvivalCurve:
+    """Robust accuracy of a defense against the step of one attack.
+
+    Attributes:
+        defense, attack: Labels.
+        bound: The perturbation used.
+        n: Evaluation images.
+        clean: Accuracy before the attack.
+        steps: Step 0, the steps at which the accuracy changes, and the last one, counted over restarts.
+        accuracy: Robust accuracy after each of them.
+        followed: Whether the attack takes more than one step and says at which of them an image fell. Where it does
+            not, images count as fallen at the last step.
+    """
+
+    defense: str
+    attack: str
+    bound: str
+    n: int
+    clean: float
+    steps: tuple[int, ...]
+    accuracy: tuple[float, ...]
+    followed: bool
+
+    def at(self, step: int) -> float:
+        """Robust accuracy after `step`, from 0."""
+        return next(a for s, a in zip(reversed(self.steps), reversed(self.accuracy), strict=True) if s <= step)
+
+
+@dataclass(frozen=True)
 class Board:
-    """Both tables of a run, with what must stand above them."""
+    """All tables of a run, with what must stand above them."""
 
     title: str
     protocol: tuple[str, ...]
@@ -157,3 +240,5 @@ class Board:
     phantom: bool
     robustness: tuple[RobustnessRow, ...]
     detection: tuple[DetectionRow, ...]
+    transfer: TransferMatrix | None = None
+    survival: tuple[SurvivalCurve, ...] = ()

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from leaderboard.schema import Board
 from leaderboard.tables import detection_table, robustness_table
+from leaderboard.transfer_table import transfer_table
 
 
 def show(board: Board, console: Console) -> None:
-    """Print both tables and what a reader must know."""
+    """Print the tables and what a reader must know."""
     console.print(Text(board.title, style="bold"))
     if board.phantom:
         console.print(Text("PHANTOM IMAGES: nothing below says anything about patients.", style="bold red"))
@@ -28,6 +29,9 @@ def show(board: Board, console: Console) -> None:
                 console.print(Text(f"  {row.status}: {'; '.join(row.remarks)}", style="yellow"))
     if board.detection:
         _print("Detection (per cent)", *detection_table(board.detection), console)
+    if board.transfer is not None:
+        title = f"Transfer, {board.transfer.bound} (success in per cent; † crafted on the target itself)"
+        _print(title, *transfer_table(board.transfer), console)
 
 
 def _print(title: str, headers: Sequence[str], cells: Sequence[Sequence[str]], console: Console) -> None:

@@ -31,6 +31,10 @@ def _contents(suite: Suite) -> Iterator[str]:
     if suite.detection is not None:
         yield f"detection: {_attacks(suite.detection)}"
         yield "detectors: " + _enabled((label, table.enabled) for label, table in suite.detector.items())
+    if suite.transfer is not None:
+        table = suite.transfer
+        names = ", ".join([suite.classifier.name, *table.classifier])
+        yield f"transfer: {table.norm.symbol} ε = {table.epsilon} on [0, 1] pixels; between {names}"
 
 
 def _attacks(table: RobustnessTable | DetectionTable) -> str:

@@ -9,6 +9,7 @@ from benchmark.plan import Cell, Plan, Selection
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import detection_cells
 from benchmark.planning.robustness import DIAGNOSIS, PROBE, diagnosis_cell, probe_cell, robustness_cells
+from benchmark.planning.transfer import TransferMatrix
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
 from benchmark.suite import Suite
@@ -19,7 +20,8 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
 
     Raises:
         UserError: An unknown plug-in, setting or objective; a norm that an attack cannot respect; a filter that
-            matches nothing; a detection table without detectors.
+            matches nothing; a detection table without detectors; a transfer matrix of one classifier, or with
+            a label or a classifier twice.
     """
     context = Context(suite, path.name, data, selection or Selection())
     classifier = context.classifier(suite.classifier, "classifier")
@@ -29,8 +31,10 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
         for label, table in suite.defense.items()
         if table.enabled and chosen(label, context.selection.defenses)
     }
-    context.refuse_unmatched("--defense", context.selection.defenses, list(suite.defense))
-    context.refuse_unmatched("--attack", context.selection.attacks, _attack_labels(suite))
+    matrix = None if suite.transfer is None else TransferMatrix.of(context, suite.transfer, train)
+    sources, targets = ([], []) if matrix is None else (matrix.sources, list(matrix.classifiers))
+    context.refuse_unmatched("--defense", context.selection.defenses, [*suite.defense, *targets])
+    context.refuse_unmatched("--attack", context.selection.attacks, [*_attack_labels(suite), *sources])
     context.refuse_unmatched("--detector", context.selection.detectors, list(suite.detector))
     plan = Plan()
     for label, defense in defenses.items():
@@ -49,6 +53,8 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
         if suite.detection is not None and chosen(label, suite.detection.defenses):
             samples = suite.detection.samples or suite.evaluation.samples
             plan.cells += detection_cells(context, suite.detection, defense, context.clean(fit, samples))
+    if matrix is not None:
+        plan.cells += matrix.cells(defenses)
     return plan
 
 

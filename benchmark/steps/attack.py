@@ -42,7 +42,7 @@ class AttackStep(Step):
         stop: Robustness rows end at the first verified success; detection rows run all steps, towards the likeliest
             wrong class.
         features: Training features, where the objective needs them.
-        proxies: Classifiers that the attacker trains on the same images with other seeds, where the attack needs them.
+        proxies: Classifiers that the attacker trains on the same images, where the attack needs them.
         replicates: Fresh decisions on each adversarial image of a randomized defense.
         seed: Seed of everything random in the attack.
         watched: The detector to deceive, where the attack needs one.
@@ -96,7 +96,10 @@ class AttackStep(Step):
         each = queries * self.eot_samples * self.clean.images
         pairs = getattr(self.attack, "pairs", 0) if self.watched and not self.watched.differentiable else 0
         asked = 2 * pairs * queries * self.clean.images
-        return Passes(each + asked, each if self.attack.access is Access.GRADIENT else 0)
+        # A transfer attack asks its own classifiers for gradients: no passes of the victim, but time all the same.
+        each *= max(1, len(self.proxies))
+        gradients = self.attack.access in (Access.GRADIENT, Access.SURROGATE)
+        return Passes(each + asked, each if gradients else 0)
 
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.clean.key)

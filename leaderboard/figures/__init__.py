@@ -1,0 +1,1 @@
+"""A run's results as figures; matplotlib is imported where something is drawn."""

@@ -1,0 +1,57 @@
+"""Survival curves: robust accuracy after each step of an attack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.store import Store
+from leaderboard.robustness import perturbation
+from leaderboard.schema import SurvivalCurve
+
+
+def survival_curves(manifest: dict[str, Any], store: Store) -> tuple[SurvivalCurve, ...]:
+    """A curve for every finished cell of the robustness table that has an attack, in the suite's order."""
+    return tuple(
+        survival_curve(cell, store.samples(cell["key"]))
+        for cell in manifest["cells"]
+        if cell["table"] == "robustness" and cell["attack"] != "clean" and cell["status"] == "done"
+    )
+
+
+def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve:
+    """The curve of one attack.
+
+    An image falls at the step of its first verified success. One that is not robust in the end and has no such step
+    fell at a step that nobody knows, and counts as fallen at the last.
+
+    Args:
+        cell: The cell of the manifest; its facts say how many steps or queries the attack may take.
+        samples: Its records: `attacked`, `robust` and `broken_at` of every evaluation image.
+    """
+    attacked = samples["attacked"].to_numpy(dtype=bool)
+    fallen = attacked & ~samples["robust"].to_numpy(dtype=bool)
+    broken_at = samples["broken_at"].to_numpy(dtype=np.int64)
+    known = broken_at[fallen & (broken_at >= 0)]
+    facts = cell["facts"]
+    allowed = max(facts.get("steps") or 1, facts.get("queries") or 1)
+    # An attacker who does not ask the defended model cannot say when an image fell.
+    sees = facts["access"] != "surrogate" and facts["gradient"] != "undefended"
+    # Restarts, and the members of an ensemble, count on beyond the steps of one run.
+    last = max(allowed, int(known.max(initial=0)))
+    at = np.sort(np.where(broken_at[fallen] >= 0, broken_at[fallen], last))
+    steps = np.unique(np.concatenate([[0, last], at]))
+    standing = int(attacked.sum()) - np.searchsorted(at, steps, side="right")
+    count = len(samples)
+    return SurvivalCurve(
+        defense=cell["defense"],
+        attack=cell["attack"],
+        bound=perturbation(cell),
+        n=count,
+        clean=int(attacked.sum()) / count,
+        steps=tuple(steps.tolist()),
+        accuracy=tuple((standing / count).tolist()),
+        followed=(facts.get("steps") or 0) > 1 and (len(known) > 0 or (sees and not fallen.any())),
+    )
