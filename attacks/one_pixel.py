@@ -19,8 +19,8 @@ class OnePixel(Attack):
     """One-pixel attack: differential evolution of candidates, each the places and values of ε pixels.
 
     A child is one candidate plus F times the difference of two others and replaces its parent when its logit margin
-    is larger; there is no crossover. ε is the number of pixels; candidates begin with fewer as well, because hundreds of
-    random pixels are noise, which hides what a few of them would do. Written out rather than wrapped: torchattacks evolves
+    is larger; there is no crossover. ε is the number of pixels. Some candidates begin with fewer, because hundreds of
+    random pixels are noise, which hides what a few would do. Written out rather than wrapped: torchattacks evolves
     image by image and draws from numpy's global generator, so that no result can be had twice or in other batches.
 
     Args:
