@@ -9,11 +9,13 @@ from typing import Any
 from attacks.base import Attack
 from attacks.densities import TargetDensity
 from attacks.feature_guides import ClosestGuide, RandomGuide
-from attacks.gradients import ESTIMATORS, GradientEstimator
+from attacks.gradients import BPDA, Autograd, Exact, GradientEstimator, Undefended
 from attacks.hfc import HierarchicalFeatureConstraint
 from attacks.local_dimension import LocalDimension
 from attacks.objectives import CrossEntropy, DifferenceOfLogitsRatio, Margin, Objective
+from attacks.zeroth_order_gradient import ZerothOrder
 from benchmark.errors import UserError, did_you_mean
+from benchmark.settings import mistyped
 
 OBJECTIVES: dict[str, type[Objective]] = {
     o.name: o
@@ -29,6 +31,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     )
 }
 """The objectives by the name a suite gives them."""
+
+ESTIMATORS: dict[str, type[GradientEstimator]] = {e.name: e for e in (Autograd, Exact, BPDA, Undefended, ZerothOrder)}
+"""The gradient estimators by the name a suite gives them."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,33 @@ class ObjectiveChoice:
         return kind(**settings)
 
 
-def build_estimator(gradient: str, draws: int) -> GradientEstimator:
-    """The gradient estimator of that name, averaging over `draws` random draws."""
-    return ESTIMATORS[gradient](draws=draws)
+@dataclass(frozen=True)
+class GradientChoice:
+    """A gradient estimator as a suite names it.
+
+    Attributes:
+        name: A key of `ESTIMATORS`.
+        settings: Its constructor arguments besides the number of draws.
+    """
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, *, where: str) -> None:
+        """Raise UserError for an unknown name or setting."""
+        if self.name not in ESTIMATORS:
+            raise UserError(
+                f"unknown gradient {self.name!r}", where=where, remedy=did_you_mean(self.name, ["auto", *ESTIMATORS])
+            )
+        constructor = ESTIMATORS[self.name].__init__
+        known = [p for p in inspect.signature(constructor).parameters if p not in ("self", "draws")]
+        for key, value in self.settings.items():
+            if key not in known:
+                remedy = did_you_mean(key, known) if known else "remove it"
+                raise UserError(f"gradient {self.name!r} has no setting {key!r}", where=where, remedy=remedy)
+            if mistyped(constructor, key, value) or value <= 0:
+                raise UserError(f"{key} = {value!r} makes no sense", where=where, remedy="give a number above 0")
+
+    def build(self, draws: int) -> GradientEstimator:
+        """The estimator, averaging over `draws` random draws."""
+        return ESTIMATORS[self.name](draws=draws, **self.settings)

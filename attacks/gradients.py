@@ -67,28 +67,36 @@ class GradientEstimator(ABC):
         Raises:
             UnavailableGradientError: No gradient reaches the image.
         """
-        rows = x.shape[0]
         with torch.enable_grad():
             # `detach` makes a new tensor that shares memory, so that one draw costs no copy.
             copies = x.detach() if self.draws == 1 else x.detach().repeat_interleave(self.draws, 0)
             leaf, purified = self.link(model, copies, noise.repeat(self.draws))
-            features: Features | None = None
-            if objective.needs_features:
-                with recording(model.classifier) as recorded:
-                    votes = model.classify(purified)
-                features = _mean_over_draws(recorded, rows, self.draws, votes.shape[0])
-            else:
-                votes = _classify(model, purified)
-            logits = votes if self.draws == 1 else votes.unflatten(0, (rows, self.draws)).mean(1)
-            value = objective(logits, features, aim)
+            logits, value = self.evaluate(model, objective, purified, aim)
             if not value.requires_grad:
                 raise UnavailableGradientError("no gradient reaches the image: the defense is not differentiable")
             (gradient,) = torch.autograd.grad(value.sum(), leaf, allow_unused=True)
         if gradient is None:
             raise UnavailableGradientError("no gradient reaches the image: the defense is not differentiable")
         if self.draws > 1:
-            gradient = gradient.unflatten(0, (rows, self.draws)).sum(1)
+            gradient = gradient.unflatten(0, (x.shape[0], self.draws)).sum(1)
         return Ascent(finite_or_zero(gradient.detach()), logits.detach(), value.detach())
+
+    def evaluate(self, model: DefendedModel, objective: Objective, purified: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
+        """(logits [B, K] averaged over draws, objective [B]) of `draws` purified copies of each image in succession."""
+        rows = len(aim.labels)
+        features: Features | None = None
+        if objective.needs_features:
+            with recording(model.classifier) as recorded:
+                votes = model.classify(purified)
+            features = _mean_over_draws(recorded, rows, self.draws, votes.shape[0])
+        else:
+            votes = _classify(model, purified)
+        logits = votes if self.draws == 1 else votes.unflatten(0, (rows, self.draws)).mean(1)
+        return logits, objective(logits, features, aim)
+
+    def budget(self) -> str:
+        """What it adds to the attacker's effort in words, for the threat model."""
+        return ""
 
     def passes(self, model: DefendedModel) -> Passes:
         """Passes that one evaluation costs per image."""
@@ -121,6 +129,9 @@ class Exact(GradientEstimator):
         leaf = x.requires_grad_(True)
         return leaf, model.exact_purify(leaf, noise)
 
+    def budget(self) -> str:
+        return ", exact gradient through purification"
+
     def passes(self, model: DefendedModel) -> Passes:
         # Each stretch is run twice, and each step is differentiated twice on the way back.
         purify = model.purify_passes
@@ -144,6 +155,9 @@ class BPDA(GradientEstimator):
         stand_in = model.surrogate(leaf)
         return leaf, purified.detach() + (stand_in - stand_in.detach())
 
+    def budget(self) -> str:
+        return ", gradient by BPDA"
+
 
 class Undefended(GradientEstimator):
     """The gradient of the classifier alone, as if there were no purifier: an attacker who ignores the defense."""
@@ -157,10 +171,6 @@ class Undefended(GradientEstimator):
 
     def passes(self, model: DefendedModel) -> Passes:
         return Passes(self.draws, self.draws)
-
-
-ESTIMATORS: dict[str, type[GradientEstimator]] = {e.name: e for e in (Autograd, Exact, BPDA, Undefended)}
-"""The gradient estimators by the name a suite gives them."""
 
 
 def _classify(model: DefendedModel, purified: Tensor) -> Tensor:

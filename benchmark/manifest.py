@@ -87,7 +87,12 @@ def _cell(cell: Cell, store: Store, tally: Tally | None) -> dict[str, Any]:
     threat = None
     if cell.threat is not None:
         model = _at_operating_point(cell, store)
-        threat = {**asdict(model), "epsilon": model.epsilon.text, "sentence": model.sentence()}
+        threat = {
+            **asdict(model),
+            "epsilon": model.epsilon.text,
+            "allowed": model.allowed,
+            "sentence": model.sentence(),
+        }
     return {
         "table": cell.table,
         "defense": cell.defense,
@@ -112,7 +117,7 @@ def _facts(cell: Cell) -> dict[str, Any] | None:
         "norm": step.norm.value,
         "epsilon": step.epsilon.text,
         "objective": step.objective.name if step.objective else step.attack.default_objective().name,
-        "gradient": step.gradient,
+        "gradient": step.gradient.name,
         "eot_samples": step.eot_samples,
         "steps": getattr(step.attack, "steps", None),
         "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,

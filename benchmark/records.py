@@ -23,6 +23,7 @@ COLUMNS = (
     "forwards",
     "backwards",
     "broken_at",
+    "fresh_right",
     "split",
     "detector_score",
     "detector_score_clean",
@@ -35,7 +36,7 @@ def write_samples(plan: Plan, store: Store) -> None:
     frames = [
         _frame(cell, store)
         for cell in plan.cells
-        if cell.table != "probe" and cell.step is not None and store.has(cell.step.key)
+        if cell.table not in ("probe", "diagnosis") and cell.step is not None and store.has(cell.step.key)
     ]
     table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
     write_parquet_atomically(store.root / "samples.parquet", table[list(COLUMNS)])

@@ -15,7 +15,8 @@ from benchmark.engines.local import LocalEngine, Tally
 from benchmark.errors import UserError
 from benchmark.images import ImageData
 from benchmark.manifest import build_manifest
-from benchmark.plan import Plan, Selection, make_plan
+from benchmark.plan import Plan, Selection
+from benchmark.planning.planner import make_plan
 from benchmark.progress import progress_for
 from benchmark.records import write_samples
 from benchmark.store import Store

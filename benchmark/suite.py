@@ -73,6 +73,12 @@ class ObjectiveTable(_PluginTable):
     name: str
 
 
+class GradientTable(_PluginTable):
+    """`gradient = { name = "zeroth-order", pairs = 64 }`."""
+
+    name: str
+
+
 class AttackTable(_PluginTable):
     """`[robustness.attack.LABEL]` or `[detection.attack.LABEL]`: an attack and how it is put together."""
 
@@ -81,19 +87,24 @@ class AttackTable(_PluginTable):
     norm: Norm | None = None
     epsilon: str | float | None = None
     objective: str | ObjectiveTable | None = None
-    gradient: Literal["auto", "autograd", "exact", "bpda", "undefended"] = "auto"
+    gradient: str | GradientTable = "auto"
     eot_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     defenses: tuple[str, ...] = ("*",)
     trained_on: str | None = None
 
 
 class RobustnessTable(_Table):
-    """`[robustness]`: the robustness table of the leaderboard; `probes` images of each row are shown to the flags."""
+    """`[robustness]`: the robustness table of the leaderboard.
+
+    `probes` images of each row are shown to the flags; `diagnoses` images of a randomized or purifying defense to the
+    zero-perturbation control, the known-draws diagnostic and the gradient check.
+    """
 
     norm: Norm = Norm.LINF
     epsilon: str | float
     eot_samples: Annotated[int, Field(ge=1)] = 20
     probes: Annotated[int, Field(ge=0)] = 64
+    diagnoses: Annotated[int, Field(ge=0)] = 64
     attack: dict[str, AttackTable] = {}
 
 

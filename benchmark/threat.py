@@ -108,6 +108,11 @@ class ThreatModel:
     detector: str = "none"
     operating_threshold: float | None = None
 
+    @property
+    def allowed(self) -> str:
+        """The allowed perturbation in words."""
+        return self.bound or f"{self.norm.symbol} ε = {self.epsilon} on [0, 1] pixels"
+
     def sentence(self) -> str:
         """The threat model as one sentence."""
         height, width = self.resolution
@@ -119,11 +124,10 @@ class ThreatModel:
             "oblivious": "a detector is present that the attacker ignores",
             "adaptive": "a detector is present that the attacker knows",
         }[self.detector]
-        bound = self.bound or f"{self.norm.symbol} ε = {self.epsilon} on [0, 1] pixels"
         decision = f"K = {self.classes}"
         if self.operating_threshold is not None:
             decision += f" at operating threshold {self.operating_threshold:.3f}"
         return (
-            f"{self.access.phrase}, {bound} at {height}×{width}, "
+            f"{self.access.phrase}, {self.allowed} at {height}×{width}, "
             f"{self.goal.value}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."
         )

@@ -40,12 +40,17 @@ def _robustness(row: RobustnessRow) -> list[dict[str, object]]:
                 **_share("robust", result.robust),
                 "fresh_mean": fresh.mean if fresh else None,
                 "fresh_sd": fresh.deviation if fresh else None,
+                "fresh_worst": fresh.worst if fresh else None,
                 "forwards": result.forwards,
                 "backwards": result.backwards,
                 "threat": result.threat,
                 **status,
             }
         )
+    for measure in ("unperturbed", "known_draws"):
+        share = getattr(row.diagnosis, measure) if row.diagnosis else None
+        if share is not None:
+            lines.append({**shared, "table": "diagnosis", "attack": measure, **_share("success", share)})
     clinical = row.clinical_worst
     lines.append(
         {

@@ -8,8 +8,8 @@ from tabulate import tabulate
 
 from benchmark.evaluation.flags.base import Verdict
 from leaderboard.schema import Board, DetectionRow, RobustnessRow
-from leaderboard.tables import attack_table, clinical_table, detection_table, robustness_table
-from leaderboard.text import escape, spread
+from leaderboard.tables import attack_table, clinical_table, detection_table, randomness_table, robustness_table
+from leaderboard.text import escape
 
 
 def to_markdown(board: Board) -> str:
@@ -40,17 +40,21 @@ def _robustness(rows: Sequence[RobustnessRow]) -> list[str]:
     parts += ["### Attacks", _table(*attack_table(rows)), "Success: share of the attacked images that fell. Per cent."]
     random = [row for row in rows if row.clean_spread]
     if random:
-        attacks = [a.attack for a in rows[0].attacks]
-        table = [
-            [row.defense, spread(row.clean_spread), *(spread(a.fresh) or "–" for a in row.attacks)] for row in random
-        ]
-        draws = random[0].clean_spread.draws if random[0].clean_spread else 0
         parts += [
-            "### Randomized defenses: accuracy over fresh draws",
-            _table(["Defense", "Clean", *attacks], table),
-            f"Mean ± standard deviation over {draws} fresh decisions on the submitted images. The table above counts "
-            "an image as broken once a candidate was confirmed with fresh draws at any step.",
+            "### Randomized defenses",
+            _table(*randomness_table(random)),
+            "Accuracy in per cent. Any step: an image is broken once a candidate of any step was confirmed with fresh "
+            "draws. Fresh draws: mean ± standard deviation of N new decisions on what was submitted. Worst of N: share "
+            "of images right in all of them.",
         ]
+    diagnosed = [row for row in rows if row.diagnosis]
+    if diagnosed:
+        lines = [
+            f"- **{escape(row.defense)}**: {escape('; '.join(row.diagnosis.lines))}."
+            for row in diagnosed
+            if row.diagnosis
+        ]
+        parts += ["### What these numbers must be read with", "\n".join(lines)]
     parts += ["### Clinical metrics", _table(*clinical_table(rows))]
     parts += ["### Threat models", "\n".join(f"- **{escape(r.defense)}**: {escape(r.threat)}" for r in rows)]
     remarks = [f"- **{escape(r.defense)}** ({r.status}): {escape('; '.join(r.remarks))}" for r in rows if r.remarks]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statistics import mean, pstdev
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from benchmark.evaluation.clinical import ClinicalMetrics, clinical_metrics
 from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import clustered_wilson
+from benchmark.evaluation.required import MINIMUM_STEPS
 from benchmark.store import Store
 from benchmark.threat import Norm
+from leaderboard.diagnosis import VACUOUS, diagnoses
 from leaderboard.flag_evidence import row_evidence
 from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
 
@@ -50,6 +52,11 @@ def _row(
     flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store))) if clean is not None else ()
     failures = [f for f in flags if f.verdict is Verdict.FAIL]
     missing = list(facts["missing"])
+    diagnosis = None
+    if clean is not None:
+        diagnosis = diagnoses(name, manifest["cells"], store.record(clean_cell["key"]).results, store)
+    if diagnosis is not None and diagnosis.vacuous and not any(_without_gradient(e) for e in evidence):
+        missing.append(VACUOUS)
     if failed:
         status = "error"
         remarks = [f"{r.attack}: {r.reason or r.status}" for r in failed]
@@ -77,6 +84,7 @@ def _row(
         clinical_worst=_clinical(worst, "prediction", classes) if complete and worst is not None and evidence else None,
         flags=flags,
         not_run=tuple(c.id for c in CHECKS if c.id not in {f.id for f in flags if f.verdict is not Verdict.NOT_RUN}),
+        diagnosis=diagnosis,
         threat=_threat(done),
         forwards=mean(r.forwards for r in attacked if r.forwards is not None) if attacked else None,
         backwards=mean(r.backwards for r in attacked if r.backwards is not None) if attacked else None,
@@ -119,7 +127,15 @@ def _attack(cell: dict[str, Any], store: Store) -> AttackResult:
 
 def _spread(store: Store, key: str) -> Spread | None:
     accuracy = store.record(key).results["accuracy"]
-    return Spread(mean(accuracy), pstdev(accuracy), len(accuracy)) if len(accuracy) > 1 else None
+    if len(accuracy) < 2:
+        return None
+    always = store.samples(key)["fresh_right"].to_numpy() == 1
+    return Spread(mean(accuracy), stdev(accuracy), len(accuracy), float(always.mean()))
+
+
+def _without_gradient(attack: AttackEvidence) -> bool:
+    """Whether it follows values where others follow a gradient."""
+    return attack.facts["gradient"] == "zeroth-order" and (attack.facts["steps"] or 0) >= MINIMUM_STEPS
 
 
 def _worst(clean: pd.DataFrame, attacks: list[AttackEvidence]) -> pd.DataFrame:
@@ -157,10 +173,15 @@ def _clinical(frame: pd.DataFrame, prediction: str, classes: int) -> ClinicalMet
 
 
 def _threat(done: list[dict[str, Any]]) -> str:
-    """The sentence of the row: that of its attacks where they agree, with all budgets."""
+    """The sentence of the row: that of its attacks where they agree, with all budgets and all allowed perturbations."""
     informed = [c for c in done if c["threat"]["knows_defense"]] or done
     if not informed:
         return "No attack was run."
     first = next((c for c in informed if c["threat"]["access"] == "gradient"), informed[0])["threat"]
     budgets = "; ".join(f"{c['attack']}: {c['threat']['budget']}" for c in done)
-    return str(first["sentence"]).replace(f"budget: {first['budget']}.", f"budget: {budgets}.")
+    allowed = list(dict.fromkeys(c["threat"]["allowed"] for c in done))
+    bounds = (
+        allowed[0] if len(allowed) == 1 else f"the worst of {len(allowed)} perturbation sets ({'; '.join(allowed)})"
+    )
+    sentence = str(first["sentence"]).replace(first["allowed"], bounds)
+    return sentence.replace(f"budget: {first['budget']}.", f"budget: {budgets}.")

@@ -20,11 +20,35 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Spread:
-    """Accuracy over fresh draws of a randomized defense."""
+    """Accuracy over fresh draws of a randomized defense.
+
+    Attributes:
+        mean, deviation: Over `draws` decisions on every image.
+        draws: How many.
+        worst: Share of the images that are right in every draw (worst of N).
+    """
 
     mean: float
     deviation: float
     draws: int
+    worst: float
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a randomized or purifying defense's number must be read with.
+
+    Attributes:
+        lines: All of it in words.
+        unperturbed: Share of images that the two-stage rule breaks at ε = 0.
+        known_draws: Share of images that fall when the attacker knows the draws.
+        vacuous: Whether the exact gradient is BPDA and wrong; None where that was not measured.
+    """
+
+    lines: tuple[str, ...]
+    unperturbed: Estimate | None
+    known_draws: Estimate | None
+    vacuous: bool | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +96,7 @@ class RobustnessRow:
         clinical_clean, clinical_worst: At the deployed operating point; under attack every image is in its worst state.
         flags: Reliability flags.
         not_run: Flags that were not computed.
+        diagnosis: What a randomized or purifying defense's number must be read with; None for others.
         threat: The row's threat-model sentence.
         forwards, backwards: Mean passes per attacked image over all attacks.
     """
@@ -90,6 +115,7 @@ class RobustnessRow:
     clinical_worst: ClinicalMetrics | None
     flags: tuple[Flag, ...]
     not_run: tuple[str, ...]
+    diagnosis: Diagnosis | None
     threat: str
     forwards: float | None
     backwards: float | None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmark.evaluation.flags.base import Verdict
 from leaderboard.schema import DetectionRow, RobustnessRow
-from leaderboard.text import interval, passes, percent, with_interval
+from leaderboard.text import interval, passes, percent, spread, with_interval
 
 MOST_COLUMNS = 8
 """With more attacks than this, the attacks get a table of their own, a line each."""
@@ -76,6 +76,20 @@ def attack_table(rows: Sequence[RobustnessRow], *, seconds: bool = False) -> tup
         if a.status != "not applicable"
     ]
     return [*headers, "Seconds"] if seconds else headers, cells
+
+
+def randomness_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[list[str]]]:
+    """(headers, cells): a line per randomized defense and attack, the clean images first. Percentages."""
+    headers = ["Defense", "Attack", "Any step", "Fresh draws", "Worst of N", "N"]
+    cells = []
+    for row in rows:
+        done = [(a.attack, a.robust, a.fresh) for a in row.attacks if a.fresh]
+        for attack, robust, fresh in [("clean", None, row.clean_spread), *done]:
+            if fresh is not None:
+                cells.append(
+                    [row.defense, attack, with_interval(robust), spread(fresh), percent(fresh.worst), str(fresh.draws)]
+                )
+    return headers, cells
 
 
 def detection_table(rows: Sequence[DetectionRow]) -> tuple[list[str], list[list[str]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attacks.gradients import ESTIMATORS
+from attacks.composing import ESTIMATORS
 from attacks.standard_v1 import StandardV1
 from benchmark.steps.attack import AttackStep
 from benchmark.threat import Access
@@ -28,7 +28,8 @@ def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
 
 
 def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
-    informed = [a for a in attacks if a.attack.access is Access.GRADIENT and a.gradient != "undefended"]
+    blind = ("undefended", "zeroth-order")
+    informed = [a for a in attacks if a.attack.access is Access.GRADIENT and a.gradient.name not in blind]
     strong = [a for a in informed if getattr(a.attack, "steps", 0) >= MINIMUM_STEPS]
     if defense.randomized:
         strong = [a for a in strong if a.eot_samples >= MINIMUM_EOT_SAMPLES]
@@ -44,7 +45,7 @@ def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
     if not any(_queries(a) for a in attacks):
         missing.append("a black-box attack")
     gradient = defense.differentiable or defense.gradient_at_inference
-    if defense.purifier and gradient and not any(ESTIMATORS[a.gradient].exact for a in strong):
+    if defense.purifier and gradient and not any(ESTIMATORS[a.gradient.name].exact for a in strong):
         missing.append("the exact gradient through purification")
     return missing
 
@@ -56,4 +57,5 @@ def _objectives(step: AttackStep) -> tuple[str, ...]:
 
 
 def _queries(step: AttackStep) -> bool:
-    return step.attack.access in (Access.SCORES, Access.DECISIONS) or isinstance(step.attack, StandardV1)
+    asks = step.attack.access in (Access.SCORES, Access.DECISIONS) or step.gradient.name == "zeroth-order"
+    return asks or isinstance(step.attack, StandardV1)

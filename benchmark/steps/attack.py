@@ -13,7 +13,7 @@ from torch import Tensor
 from attacks.aim import Aim, other_class
 from attacks.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
-from attacks.composing import ObjectiveChoice, build_estimator
+from attacks.composing import GradientChoice, ObjectiveChoice
 from benchmark.faster import search_model
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
@@ -56,7 +56,7 @@ class AttackStep(Step):
     norm: Norm
     epsilon: Epsilon
     objective: ObjectiveChoice | None
-    gradient: str
+    gradient: GradientChoice
     eot_samples: int
     stop: Stop
     features: FeaturesStep | None
@@ -82,7 +82,8 @@ class AttackStep(Step):
             "norm": self.norm,
             "epsilon": self.epsilon.value,
             "objective": objective,
-            "gradient": self.gradient,
+            "gradient": self.gradient.name,
+            **({"gradient_settings": self.gradient.settings} if self.gradient.settings else {}),
             "eot_samples": self.eot_samples,
             "stop": self.stop,
             "replicates": self.replicates,
@@ -106,12 +107,12 @@ class AttackStep(Step):
         model = self.clean.fit.model(bench)
         outcome = self._attack(model, images, scores, bench) if len(images) else None
         adversarial = images.floats() if outcome is None else outcome.adversarial
-        accuracy = self._fresh_accuracy(model, images, adversarial, len(everything), bench)
+        fresh = self._fresh(model, images, adversarial, bench)
         rows = right.nonzero().flatten()
         return Result(
-            {"accuracy": accuracy},
+            {"accuracy": (fresh.double().sum(1) / len(everything)).tolist()},
             tensors={"adversarial": adversarial, "row": rows},
-            samples=_samples(frame, rows, images, outcome),
+            samples=_samples(frame, rows, images, outcome, fresh),
         )
 
     def _attack(self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench) -> Outcome:
@@ -126,7 +127,7 @@ class AttackStep(Step):
             self.norm,
             self.epsilon,
             objective,
-            build_estimator(self.gradient, self.eot_samples),
+            self.gradient.build(self.eot_samples),
             self.stop,
             None if exact else search_model(model, images.floats(slice(0, 32), device=bench.device)),
         )
@@ -154,19 +155,18 @@ class AttackStep(Step):
         size = self.attack.batch_rows if self.attack.batch_coupled else None
         return Outcome.concatenate(bench.batch_size.map(len(images), attack, size=size))
 
-    def _fresh_accuracy(
-        self, model: DefendedModel, images: LabeledImages, pixels: Tensor, total: int, bench: Workbench
-    ) -> list[float]:
-        """Share of all evaluation images right on clean input and right on what was submitted, per fresh draw."""
-        if not len(images):
-            return [0.0]
+    def _fresh(self, model: DefendedModel, images: LabeledImages, pixels: Tensor, bench: Workbench) -> Tensor:
+        """Whether each attacked image, as submitted, is decided rightly, per fresh draw: bool [draws, N]."""
         draws = self.replicates if model.randomized else 1
+        if not len(images):
+            return torch.zeros(draws, 0, dtype=torch.bool)
         logits = replicate_logits(model, images, pixels, draws, self.seed, "fresh", bench)
-        right: Tensor = (logits.argmax(2) == images.labels[None]).sum(1) / total
-        return [float(r) for r in right.double()]
+        return logits.argmax(2) == images.labels[None]
 
 
-def _samples(frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: Outcome | None) -> pd.DataFrame:
+def _samples(
+    frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: Outcome | None, fresh: Tensor
+) -> pd.DataFrame:
     """One record per evaluation image; images that were wrong from the start are not robust and were not attacked."""
     table = frame[["row", "sample_id", "group", "label", "clean_prediction", "clean_right"]].copy()
     count = len(table)
@@ -180,6 +180,7 @@ def _samples(frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: 
         "backwards": [0] * count,
         "broken_at": [-1] * count,
         "scores": frame["scores"].tolist(),
+        "fresh_right": [0.0] * count,
     }
     if outcome is not None:
         delta = outcome.adversarial - images.floats()
@@ -192,6 +193,7 @@ def _samples(frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: 
             "backwards": outcome.backwards,
             "broken_at": outcome.broken_at,
             "scores": outcome.logits.softmax(1),
+            "fresh_right": fresh.float().mean(0),
         }
         for name, value in values.items():
             for row, entry in zip(rows.tolist(), value.tolist(), strict=True):

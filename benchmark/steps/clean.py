@@ -80,7 +80,12 @@ class CleanStep(Step):
             }
         )
         return Result(
-            {"accuracy": right.float().mean(1).tolist(), "votes": model.votes, "randomized": model.randomized},
+            {
+                "accuracy": right.float().mean(1).tolist(),
+                "votes": model.votes,
+                "randomized": model.randomized,
+                "decision_rule": model.decision_rule.value,
+            },
             samples=frame,
         )
 

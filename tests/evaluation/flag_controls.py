@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from attacks.aim import Aim
 from attacks.base import Composition, Stop
-from attacks.composing import build_estimator
+from attacks.composing import GradientChoice
 from attacks.objectives import Margin
 from attacks.pgd import PGD
 from benchmark import plugin
@@ -27,7 +27,7 @@ from benchmark.manifest import build_manifest
 from benchmark.models.base import Classifier
 from benchmark.models.recipe import Recipe
 from benchmark.noise import Noise
-from benchmark.plan import make_plan
+from benchmark.planning.planner import make_plan
 from benchmark.progress import Progress
 from benchmark.steps.clean import CleanStep
 from benchmark.store import Store
@@ -303,7 +303,7 @@ def _adaptive(trial: Trial, clean: object, bench: Workbench) -> float:
     images = everything if trial.together else everything[right]
     # Held together, the batch that an image is judged in is the batch that it was attacked in.
     stop = Stop.NEVER if trial.together else Stop.FIRST_SUCCESS
-    composition = Composition(Norm.LINF, EPSILON, Margin(), build_estimator(trial.gradient, trial.draws), stop)
+    composition = Composition(Norm.LINF, EPSILON, Margin(), GradientChoice(trial.gradient).build(trial.draws), stop)
     x, noise = images.floats(), Noise.of(1, images.index)
     outcome = PGD(steps=50)(model, x, Aim(images.labels), noise, composition)
     with frozen(model), torch.no_grad():

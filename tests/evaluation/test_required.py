@@ -9,7 +9,7 @@ from torch import nn
 
 from attacks.apgd import APGD
 from attacks.base import Attack, Stop
-from attacks.composing import ObjectiveChoice
+from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.fgsm import FGSM
 from attacks.pgd import PGD
 from attacks.square import Square
@@ -45,7 +45,7 @@ def step(attack: Attack, objective: str | None = None, **changed: Any) -> Attack
         "norm": Norm.LINF,
         "epsilon": Epsilon.parse("8/255"),
         "objective": ObjectiveChoice(objective) if objective else None,
-        "gradient": "autograd",
+        "gradient": GradientChoice("autograd"),
         "eot_samples": 1,
         "stop": Stop.FIRST_SUCCESS,
         "features": None,
@@ -74,8 +74,13 @@ def test_a_row_needs_both_objectives_and_queries() -> None:
 
 @pytest.mark.parametrize(
     "weak",
-    [step(FGSM(), "margin"), step(PGD(steps=9), "margin"), step(PGD(), "margin", gradient="undefended")],
-    ids=["one step", "nine steps", "ignorant"],
+    [
+        step(FGSM(), "margin"),
+        step(PGD(steps=9), "margin"),
+        step(PGD(), "margin", gradient=GradientChoice("undefended")),
+        step(PGD(), "margin", gradient=GradientChoice("zeroth-order")),
+    ],
+    ids=["one step", "nine steps", "ignorant", "without gradients"],
 )
 def test_weak_attacks_do_not_complete_a_row(weak: AttackStep) -> None:
     assert "margin" in lacks(Plain(), step(PGD()), weak, step(Square()))
@@ -100,8 +105,14 @@ def test_a_random_defense_needs_averaged_gradients() -> None:
     assert "20 EOT samples" in lacks(Random(), *FULL)
 
 
+def test_values_in_place_of_gradients_are_what_a_black_box_attack_uses() -> None:
+    ce, margin, _ = FULL
+    assert lacks(Plain(), ce, margin) == "a black-box attack"
+    assert lacks(Plain(), ce, margin, step(PGD(), gradient=GradientChoice("zeroth-order"))) == ""
+
+
 def test_a_purifier_with_a_gradient_needs_the_exact_one() -> None:
-    bpda = [step(PGD(), o, gradient="bpda") for o in ("cross-entropy", "margin")]
+    bpda = [step(PGD(), o, gradient=GradientChoice("bpda")) for o in ("cross-entropy", "margin")]
     assert lacks(Purifier(), *FULL) == ""
     assert lacks(Purifier(), *bpda, step(Square())) == "the exact gradient through purification"
     assert lacks(Rounding(), *bpda, step(Square())) == ""

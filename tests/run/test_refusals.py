@@ -29,7 +29,22 @@ WRONG = [
     ("[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'magin'\n", "robustness.attack.x.objective", "margin"),
     ("[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'dlr'\n", "robustness.attack.x.objective", "margin"),
     ("[robustness.attack.x]\nmethod = 'square'\nobjective = 'margin'\n", "robustness.attack.x.objective", "remove"),
-    ("[robustness.attack.x]\nmethod = 'pgd'\ngradient = 'magic'\n", "robustness.attack.x.gradient", "correct"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\ngradient = 'autograb'\n", "robustness.attack.x.gradient", "autograd"),
+    (
+        "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'zeroth-order', pair = 4 }\n",
+        "robustness.attack.x.gradient",
+        "did you mean 'pairs'",
+    ),
+    (
+        "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'zeroth-order', pairs = 0 }\n",
+        "robustness.attack.x.gradient",
+        "above 0",
+    ),
+    (
+        "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'bpda', pairs = 4 }\n",
+        "robustness.attack.x.gradient",
+        "remove",
+    ),
     ("[robustness.attack.x]\nmethod = 'pgd'\neot_samples = 0\n", "eot_samples", "correct"),
     (
         "[detection.attack.y]\nmethod = 'bim'\ntrained_on = 'bmi'\n",

@@ -121,7 +121,8 @@ class RowEvidence:
 
     def by_gradient(self) -> list[AttackEvidence]:
         """Those of them that know nothing but gradients: what they break, gradients can find."""
-        return [a for a in self.informed() if a.facts["method"] not in WITH_QUERIES]
+        informed = [a for a in self.informed() if a.facts["gradient"] != "zeroth-order"]
+        return [a for a in informed if a.facts["method"] not in WITH_QUERIES]
 
 
 class FlagCheck(ABC):

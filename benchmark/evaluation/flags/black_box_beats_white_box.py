@@ -14,5 +14,5 @@ class BlackBoxBeatsWhiteBox(FlagCheck):
     source = "Athalye et al. 2018a, section 3.1; AutoAttack flags"
 
     def evaluate(self, row: RowEvidence) -> Flag:
-        queried = [*row.where(access="scores"), *row.where(access="decisions")]
+        queried = [*row.where(access="scores"), *row.where(access="decisions"), *row.where(gradient="zeroth-order")]
         return self.excess(row, queried, row.by_gradient(), "a query attack and a white-box attack")

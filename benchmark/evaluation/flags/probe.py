@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from attacks.aim import Aim
 from attacks.ball import Ball
 from attacks.base import Composition, Outcome, Stop
-from attacks.composing import build_estimator
+from attacks.composing import GradientChoice
 from attacks.gradients import GradientEstimator
 from attacks.objectives import Margin, Objective
 from attacks.pgd import PGD
@@ -83,7 +83,7 @@ class Probe:
 
     def estimator(self) -> GradientEstimator:
         """The row's gradient estimator."""
-        return build_estimator(self.gradient, self.eot_samples)
+        return GradientChoice(self.gradient).build(self.eot_samples)
 
     def random_start(self) -> Tensor:
         """A random allowed image beside each image: [N, C, H, W]."""

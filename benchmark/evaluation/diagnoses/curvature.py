@@ -1,0 +1,87 @@
+"""Whether the exact gradient through a purifier is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attacks.aim import Aim
+from attacks.composing import GradientChoice
+from attacks.gradients import Ascent
+from attacks.objectives import Margin
+from benchmark.evaluation.flags.probe import Probe
+from benchmark.frozen import frozen
+
+STEP = 0.02
+"""Length of the finite difference's step, in L2 over the image: a difference of float32 margins that stands clear of
+their rounding, on pixels that move by less than a thousandth."""
+
+NO_CURVATURE = 1e-6
+AGREEMENT = 0.1
+
+
+def curvature(probe: Probe, gradient: str) -> dict[str, Any]:
+    """The exact gradient of the margin beside a finite difference of the same chain, its noise fixed, and beside BPDA.
+
+    All three slopes are taken along the direction that BPDA climbs. An energy of piecewise-linear activations has no
+    curvature: its exact gradient is BPDA, bit for bit, and confirms nothing (Du et al. 2026, MEFA).
+
+    Args:
+        probe: The model and its images.
+        gradient: The exact gradient that the defense offers: "exact" or "autograd".
+
+    Returns:
+        n: Images with a gradient.
+        curvature: Median of ‖exact − BPDA‖ / ‖BPDA‖ over the pixels whose exact gradient is not zero, since clipping
+        alone makes zeros.
+        cosine: Median of the two gradients' cosine.
+        exact_error, bpda_error: Medians of |slope − finite difference| / |finite difference|.
+    """
+    parts = probe.batch_size.map(len(probe), lambda rows: _slopes(probe, gradient, rows))
+    apart, cosine, exact, bpda, difference = torch.cat(parts, 1)
+    felt = (bpda > 0) & (difference != 0)
+    if not bool(felt.any()):
+        return {"n": 0}
+
+    def median(values: Tensor) -> float:
+        return float(values[felt].double().median())
+
+    return {
+        "n": int(felt.sum()),
+        "curvature": median(apart),
+        "cosine": median(cosine),
+        "exact_error": median((exact - difference).abs() / difference.abs()),
+        "bpda_error": median((bpda - difference).abs() / difference.abs()),
+    }
+
+
+def without_curvature(measured: dict[str, Any]) -> bool:
+    """Whether the exact gradient is BPDA."""
+    return bool(measured["n"]) and measured["curvature"] < NO_CURVATURE
+
+
+def confirmed(measured: dict[str, Any]) -> bool:
+    """Whether finite differences confirm the exact gradient."""
+    return bool(measured["n"]) and measured["exact_error"] <= AGREEMENT
+
+
+def _slopes(probe: Probe, gradient: str, rows: slice) -> Tensor:
+    """Per image: curvature, cosine, and the slopes of exact, BPDA and the finite difference: [5, B]."""
+    x, aim, noise = probe.images[rows], Aim(probe.labels[rows]), probe.noise[rows].stream("curvature")
+
+    def ask(estimator: str, at: Tensor) -> Ascent:
+        with frozen(probe.model):
+            return GradientChoice(estimator).build(1)(probe.model, Margin(), at, aim, noise)
+
+    bpda = ask("bpda", x).gradient.flatten(1)
+    exact = ask(gradient, x).gradient.flatten(1)
+    norm = bpda.norm(dim=1)
+    direction = bpda / norm.clamp_min(1e-12)[:, None]
+    shift = STEP * direction.view_as(x)
+    difference = (ask("bpda", x + shift).value - ask("bpda", x - shift).value) / (2 * STEP)
+    passed = exact != 0
+    apart = ((exact - bpda) * passed).norm(dim=1) / (bpda * passed).norm(dim=1).clamp_min(1e-12)
+    cosine = torch.nn.functional.cosine_similarity(exact, bpda)
+    return torch.stack([apart, cosine, (exact * direction).sum(1), norm, difference])

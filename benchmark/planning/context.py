@@ -1,0 +1,94 @@
+"""What every part of planning needs to know, and the plug-ins that the suite names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from attacks.base import Attack
+from benchmark.errors import UserError, did_you_mean
+from benchmark.images import ImageData
+from benchmark.models.base import Classifier
+from benchmark.plan import Selection
+from benchmark.plugin import Plugin, look_up
+from benchmark.steps.clean import CleanStep
+from benchmark.steps.features import FeaturesStep
+from benchmark.steps.fit import FitStep
+from benchmark.suite import AttackTable, ClassifierTable, DefenseTable, DetectorTable, Suite
+from defenses.base import Defense
+from detectors.base import Detector
+
+
+@dataclass(frozen=True)
+class Context:
+    """A suite on data, narrowed by the command line.
+
+    Attributes:
+        suite: The suite.
+        where: Name of its file, for messages.
+        data: The images.
+        selection: What the command line narrows it to.
+    """
+
+    suite: Suite
+    where: str
+    data: ImageData
+    selection: Selection
+
+    @property
+    def seed(self) -> int:
+        """The seed in force."""
+        return self.suite.seed if self.selection.seed is None else self.selection.seed
+
+    def classifier(self, table: ClassifierTable, key: str) -> Classifier:
+        """The classifier of a table; raises UserError where it cannot take images of this size."""
+        classifier = cast(Classifier, self._build("classifier", table.name, table.settings, key))
+        classifier.check_size(self.data.train.shape[1:])
+        return classifier
+
+    def defense(self, label: str, table: DefenseTable) -> Defense:
+        """The defense of a table."""
+        return cast(Defense, self._build("defense", table.method or label, table.settings, f"defense.{label}"))
+
+    def detector(self, label: str, table: DetectorTable) -> Detector:
+        """The detector of a table."""
+        return cast(Detector, self._build("detector", table.method or label, table.settings, f"detector.{label}"))
+
+    def attack(self, label: str, table: AttackTable, section: str) -> Attack:
+        """The attack of a table of `section`."""
+        key = f"{section}.attack.{label}"
+        return cast(Attack, self._build("attack", table.method or label, table.settings, key))
+
+    def attacks(self, tables: dict[str, AttackTable]) -> Iterable[tuple[str, AttackTable]]:
+        """The attacks that are enabled and chosen."""
+        return [(k, t) for k, t in tables.items() if t.enabled and chosen(k, self.selection.attacks)]
+
+    def clean(self, fit: FitStep, written: int | str) -> CleanStep:
+        """The clean decisions of a defended model on as many images as the suite and the command line allow."""
+        limits = [n for n in (self.selection.limit, written, len(self.data.evaluation)) if isinstance(n, int)]
+        images = min(limits)
+        samples = None if images == len(self.data.evaluation) else images
+        return CleanStep(fit, samples, self.suite.evaluation.replicates, self.seed, images)
+
+    def features(self, clean: CleanStep) -> FeaturesStep:
+        """The training features of a defended model."""
+        return FeaturesStep(clean.fit, self.seed, len(self.data.train))
+
+    def refuse_unmatched(self, option: str, globs: tuple[str, ...], labels: list[str]) -> None:
+        """Raise UserError where a filter of the command line matches nothing."""
+        for glob in globs:
+            if not any(fnmatchcase(label, glob) for label in labels):
+                raise UserError(
+                    f"{glob!r} matches nothing in the suite", where=option, remedy=did_you_mean(glob, labels)
+                )
+
+    def _build(self, kind: str, name: str, settings: dict[str, Any], key: str) -> Plugin:
+        where = f"{self.where}: {key}"
+        return look_up(kind, name, where=where).from_settings(settings, where=where)
+
+
+def chosen(label: str, globs: tuple[str, ...]) -> bool:
+    """Whether one of the globs matches; none at all match everything."""
+    return not globs or any(fnmatchcase(label, glob) for glob in globs)

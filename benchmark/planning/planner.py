@@ -1,0 +1,60 @@
+"""All cells of a suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.images import ImageData
+from benchmark.plan import Cell, Plan, Selection
+from benchmark.planning.context import Context, chosen
+from benchmark.planning.detection import detection_cells
+from benchmark.planning.robustness import DIAGNOSIS, PROBE, diagnosis_cell, probe_cell, robustness_cells
+from benchmark.steps.fit import FitStep
+from benchmark.steps.train import TrainStep
+from benchmark.suite import Suite
+
+
+def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | None = None) -> Plan:
+    """All cells of `suite` on `data`.
+
+    Raises:
+        UserError: An unknown plug-in, setting or objective; a norm that an attack cannot respect; a filter that
+            matches nothing; a detection table without detectors.
+    """
+    context = Context(suite, path.name, data, selection or Selection())
+    classifier = context.classifier(suite.classifier, "classifier")
+    train = TrainStep(classifier, data.fingerprint(), context.seed)
+    defenses = {
+        label: context.defense(label, table)
+        for label, table in suite.defense.items()
+        if table.enabled and chosen(label, context.selection.defenses)
+    }
+    context.refuse_unmatched("--defense", context.selection.defenses, list(suite.defense))
+    context.refuse_unmatched("--attack", context.selection.attacks, _attack_labels(suite))
+    context.refuse_unmatched("--detector", context.selection.detectors, list(suite.detector))
+    plan = Plan()
+    for label, defense in defenses.items():
+        fit = FitStep(train, label, defense, context.seed)
+        clean = context.clean(fit, suite.evaluation.samples)
+        plan.cells.append(Cell("robustness", label, "clean", "none", clean))
+        if suite.robustness is not None:
+            plan.cells += robustness_cells(context, suite.robustness, defense, clean)
+            own = suite.defense[label].probes
+            probes = suite.robustness.probes if own is None else own
+            if probes and chosen(PROBE, context.selection.attacks):
+                plan.cells.append(probe_cell(context, suite.robustness, defense, clean, probes))
+            diagnosis = diagnosis_cell(context, suite.robustness, defense, clean)
+            if diagnosis is not None and chosen(DIAGNOSIS, context.selection.attacks):
+                plan.cells.append(diagnosis)
+        if suite.detection is not None and chosen(label, suite.detection.defenses):
+            samples = suite.detection.samples or suite.evaluation.samples
+            plan.cells += detection_cells(context, suite.detection, defense, context.clean(fit, samples))
+    return plan
+
+
+def _attack_labels(suite: Suite) -> list[str]:
+    sections = [s for s in (suite.robustness, suite.detection) if s is not None]
+    measured = [] if suite.robustness is None else [PROBE] * bool(suite.robustness.probes)
+    if suite.robustness is not None and suite.robustness.diagnoses:
+        measured.append(DIAGNOSIS)
+    return [label for section in sections for label in section.attack] + measured

@@ -1,0 +1,77 @@
+"""The cells of the robustness table."""
+
+from __future__ import annotations
+
+from attacks.base import Stop
+from attacks.iterative import IterativeAttack
+from attacks.pgd import PGD
+from benchmark.plan import Cell
+from benchmark.planning.context import Context, chosen
+from benchmark.planning.pairing import attack_step, threat_model
+from benchmark.steps.clean import CleanStep
+from benchmark.steps.diagnose import DiagnoseStep, has_curvature
+from benchmark.steps.probe import ProbeStep
+from benchmark.suite import RobustnessTable
+from benchmark.threat import Access, Epsilon
+from defenses.base import Defense
+
+PROBE = "probe"
+"""Label of the cell that measures the flags of a row."""
+
+DIAGNOSIS = "diagnosis"
+"""Label of the cell that measures what a row must be read with."""
+
+_PROBE_STEPS = 100
+
+
+def robustness_cells(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep) -> list[Cell]:
+    """A cell for every attack on a defended model."""
+    cells = []
+    for label, attack in context.attacks(table.attack):
+        step, reason = attack_step(context, "robustness", label, attack, table, defense, clean, Stop.FIRST_SUCCESS)
+        threat = threat_model(context, step, defense, "none") if step else None
+        cells.append(Cell("robustness", clean.fit.name, label, "none", step, reason, threat))
+    return cells
+
+
+def probe_cell(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep, images: int) -> Cell:
+    """The cell that measures the flags of a row on some of its images."""
+    label = clean.fit.name
+    if table.norm not in PGD.norms:
+        reason = f"PGD, which the flags try, cannot respect {table.norm.symbol}"
+        return Cell(PROBE, label, PROBE, "none", None, reason)
+    return Cell(PROBE, label, PROBE, "none", _measuring(ProbeStep, context, table, defense, clean, images))
+
+
+def diagnosis_cell(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep) -> Cell | None:
+    """The cell that measures what the row must be read with; None where there is nothing of the kind."""
+    if table.norm not in PGD.norms or not table.diagnoses or not (defense.randomized or has_curvature(defense)):
+        return None
+    step = _measuring(DiagnoseStep, context, table, defense, clean, table.diagnoses)
+    return Cell(DIAGNOSIS, clean.fit.name, DIAGNOSIS, "none", step)
+
+
+def _measuring(
+    kind: type[ProbeStep], context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep, images: int
+) -> ProbeStep:
+    return kind(
+        clean=clean,
+        norm=table.norm,
+        epsilon=Epsilon.parse(table.epsilon, where=f"{context.where}: robustness.epsilon"),
+        gradient="autograd" if defense.differentiable else "bpda",
+        eot_samples=table.eot_samples if defense.randomized else 1,
+        steps=_longest_search(context, table, clean.fit.name),
+        images=images,
+        seed=context.seed,
+    )
+
+
+def _longest_search(context: Context, table: RobustnessTable, defense: str) -> int:
+    """Steps of the longest white-box attack that the suite has for a defense, whichever are run this time."""
+    found = []
+    for label, attack in table.attack.items():
+        if attack.enabled and attack.gradient != "undefended" and chosen(defense, attack.defenses):
+            plugin = context.attack(label, attack, "robustness")
+            if isinstance(plugin, IterativeAttack) and plugin.access is Access.GRADIENT and not plugin.minimal:
+                found.append(min(plugin.steps, _PROBE_STEPS))
+    return max(found, default=PGD().steps)

@@ -1,0 +1,67 @@
+"""Measure what the number of a randomized or purifying defense must be read with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.errors import UserError
+from benchmark.evaluation.diagnoses.curvature import curvature
+from benchmark.evaluation.diagnoses.known_draws import known_draws
+from benchmark.evaluation.diagnoses.unperturbed import unperturbed
+from benchmark.evaluation.flags.base import FAILED
+from benchmark.steps.base import Result
+from benchmark.steps.probe import ProbeStep
+from benchmark.workbench import Workbench
+from defenses.base import Defense, Passes
+
+
+@dataclass(frozen=True)
+class DiagnoseStep(ProbeStep):
+    """Zero-perturbation control, known draws and gradient check of one defended model, as far as they apply to it.
+
+    A measurement that raises does not stop the others; its place is taken by the reason.
+    """
+
+    kind = "diagnose"
+
+    @property
+    def label(self) -> str:
+        return f"diagnose {self.clean.fit.name}"
+
+    def passes(self) -> Passes:
+        each = self.steps * self.eot_samples * min(self.images, self.clean.images)
+        return Passes(2 * each, each)
+
+    def run(self, bench: Workbench) -> Result:
+        probe = self._probe(bench)
+        defense = self.clean.fit.defense
+        measures: dict[str, Callable[[], dict[str, Any]]] = {}
+        if defense.randomized:
+            measures["unperturbed"] = lambda: unperturbed(probe)
+            measures["known_draws"] = lambda: known_draws(probe, best_gradient(defense))
+        if has_curvature(defense):
+            measures["curvature"] = lambda: curvature(probe, best_gradient(defense))
+        measured = {}
+        for number, (name, measure) in enumerate(measures.items()):
+            bench.progress.fraction(number / len(measures), name)
+            try:
+                measured[name] = measure()
+            except Exception as error:
+                # Whatever a model raises leaves this question without an answer, and takes nothing from the others.
+                text = error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+                measured[name] = {FAILED: text}
+        return Result({"diagnoses": measured})
+
+
+def best_gradient(defense: Defense) -> str:
+    """The best gradient estimator that a defense offers."""
+    if defense.exact_gradient:
+        return "exact"
+    return "autograd" if defense.differentiable else "bpda"
+
+
+def has_curvature(defense: Defense) -> bool:
+    """Whether there is a purifier with a gradient that could be none."""
+    return defense.purifier and best_gradient(defense) != "bpda"
