@@ -15,8 +15,9 @@ from benchmark.steps.train import TrainStep
 def cell_estimates(prepared: PreparedRun) -> tuple[list[list[str]], str]:
     """(one row per cell with its passes and time, total time in words).
 
-    Passes are upper bounds. Time is passes at the speed of the untrained classifier, measured for a moment; training,
-    fitting and purification are not in it, so it is an order of magnitude.
+    Passes are what images cost that no attack breaks; `attack_passes` says what they leave out. Time is passes at the
+    speed of the untrained classifier, measured for a moment, as if a purifier's networks were as large; training and
+    fitting are not in it, so it is an order of magnitude.
     """
     second = _seconds_per_forward(prepared)
     seen: set[str] = set()
