@@ -136,6 +136,8 @@ class Attack(Plugin):
             the harness always calls it with the same batches, whatever the batch size asked for.
         batch_rows: The size of those batches.
         minimal: It looks for the nearest adversarial image and may end beyond ε; an image that does counts as failed.
+        takes_objective: It maximises the objective that a suite names in place of its own. An attack without gradient
+            access never sees one, whatever it says here.
         proxies: How many classifiers of the attacker's own it needs; a transfer attack may make this a setting.
         needs_detector: It deceives one given detector, so it is run once for each, and `prepare` is handed it fitted.
     """
@@ -146,6 +148,7 @@ class Attack(Plugin):
     batch_coupled: ClassVar[bool] = False
     batch_rows: ClassVar[int] = 64
     minimal: ClassVar[bool] = False
+    takes_objective: ClassVar[bool] = True
     needs_detector: ClassVar[bool] = False
     proxies: int = 0
 

@@ -41,6 +41,7 @@ class DeepFool(NearestImageAttack):
     name = "deepfool"
     source = "Moosavi-Dezfooli et al. 2016, DeepFool, algorithm 2; eqs. 11 and 12 for L∞"
     norms = frozenset({Norm.L2, Norm.LINF})
+    takes_objective = False
     refines = False
 
     def __init__(self, *, steps: int = 50, overshoot: float = 0.02, rivals: int = 9) -> None:

@@ -90,6 +90,7 @@ class DetectorMin(BIM):
         "gradient approximation"
     )
     needs_detector: ClassVar[bool] = True
+    takes_objective = False
 
     watcher_: Watcher | None = None
 

@@ -35,6 +35,7 @@ class EAD(Attack):
     source = "Chen et al. 2018, EAD: elastic-net attacks to deep neural networks, algorithm 1; foolbox 3.3.4"
     norms = frozenset({Norm.L1})
     minimal = True
+    takes_objective = False
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class FAB(NearestImageAttack):
         "Croce and Hein 2020, Minimally distorted adversarial examples with a fast adaptive boundary attack, alg. 1"
     )
     norms = frozenset({Norm.LINF, Norm.L2, Norm.L1})
+    takes_objective = False
 
     def __init__(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from attacks.base import Aids
 from attacks.iterative import IterativeAttack, State
 from attacks.objectives import Margin, Objective, finite_or_zero
 from attacks.step_size import resolve_step_size
@@ -18,10 +20,22 @@ from benchmark.threat import Access, Norm
 DIRECTIONS = ("gaussian", "signs")
 
 
+@dataclass(frozen=True)
+class EstimatedState(State):
+    """A search that remembers its estimates.
+
+    Attributes:
+        mean: Running mean of the estimated gradients: [B, C, H, W].
+    """
+
+    mean: Tensor
+
+
 class NES(IterativeAttack):
     """Zeroth-order ascent: the margin's gradient from antithetic pairs of queries, for models that have none.
 
-    (1/n) Σᵢ [J(x + σuᵢ) − J(x − σuᵢ)] / (2σ) · uᵢ with Gaussian uᵢ (NES) or random signs (SPSA), then PGD's step. Both
+    (1/n) Σᵢ [J(x + σuᵢ) − J(x − σuᵢ)] / (2σ) · uᵢ with Gaussian uᵢ (NES) or random signs (SPSA), then PGD's step along
+    the running mean of the estimates, which differ far more by chance than the gradient does from step to step. Both
     queries of a pair see the same random draws of the defense, so that their difference is the images'. Pairs are
     stacked into one batch, always the same number of each image; queries stay in [0, 1].
 
@@ -31,6 +45,7 @@ class NES(IterativeAttack):
         sigma: σ on pixels in [0, 1]. It must reach across a quantizing defense's rounding.
         step_size: α on pixels in [0, 1]; 2.5ε/T by default.
         directions: "gaussian" (NES) or "signs" (SPSA).
+        momentum: Share of the running mean that a step keeps, 0.9 in the authors' code; 0 for the last estimate alone.
         restarts: Independent random starts; only images still standing are tried again.
     """
 
@@ -48,6 +63,7 @@ class NES(IterativeAttack):
         sigma: float = 0.01,
         step_size: str | float | None = None,
         directions: str = "gaussian",
+        momentum: float = 0.9,
         restarts: int = 1,
     ) -> None:
         self.steps = steps
@@ -55,6 +71,7 @@ class NES(IterativeAttack):
         self.sigma = sigma
         self.step_size = step_size
         self.directions = directions
+        self.momentum = momentum
         self.restarts = restarts
 
     def default_objective(self) -> Objective:
@@ -66,16 +83,28 @@ class NES(IterativeAttack):
             )
         return Margin()
 
+    def prepare(self, aids: Aids) -> None:
+        """Raises UserError for a momentum that no estimate would get past."""
+        if not 0 <= self.momentum < 1:
+            raise UserError(
+                f"momentum = {self.momentum} makes no step",
+                where=f"attack {self.name!r}",
+                remedy="give a number from 0 up to and not including 1",
+            )
+
     def budget(self) -> str:
         return f"{super().budget()} × {2 * self.pairs + 1} queries"
 
-    def start(self, victim: Oracle, x: Tensor, noise: Noise) -> State:
-        return State(victim.ball.random(noise))
+    def start(self, victim: Oracle, x: Tensor, noise: Noise) -> EstimatedState:
+        return EstimatedState(victim.ball.random(noise), torch.zeros_like(x))
 
-    def step(self, victim: Oracle, state: State, noise: Noise) -> State:
+    def step(self, victim: Oracle, state: EstimatedState, noise: Noise) -> EstimatedState:
         ball = victim.ball
         size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=2.5)
-        return State(ball.project(state.x + size * ball.steepest(self.estimate(victim, state.x, noise))))
+        estimate = self.estimate(victim, state.x, noise)
+        # The step has a fixed length, so that the zeros which the mean began with need not be weighed out.
+        mean = self.momentum * state.mean + (1 - self.momentum) * estimate
+        return EstimatedState(ball.project(state.x + size * ball.steepest(mean)), mean)
 
     def estimate(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
         """The gradient of the margin at `x` [B, C, H, W], up to the estimator's own spread."""

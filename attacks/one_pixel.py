@@ -19,7 +19,8 @@ class OnePixel(Attack):
     """One-pixel attack: differential evolution of candidates, each the places and values of ε pixels.
 
     A child is one candidate plus F times the difference of two others and replaces its parent when its logit margin
-    is larger; there is no crossover. ε is the number of pixels. Written out rather than wrapped: torchattacks evolves
+    is larger; there is no crossover. ε is the number of pixels. Some candidates begin with fewer, because hundreds of
+    random pixels are noise, which hides what a few would do. Written out rather than wrapped: torchattacks evolves
     image by image and draws from numpy's global generator, so that no result can be had twice or in other batches.
 
     Args:
@@ -69,10 +70,18 @@ class OnePixel(Attack):
         return nearest.attempt()
 
     def _first(self, noise: Noise, shape: tuple[int, int, int]) -> Tensor:
-        """Places anywhere, values normal around gray as in the paper: [B, population, pixels, 2 + C] in [0, 1]."""
+        """Places anywhere, values normal around gray as in the paper: [B, population, pixels, 2 + C] in [0, 1].
+
+        The first candidate paints all pixels, the last one only one, those between them numbers in geometric order.
+        """
         genes = noise.uniform(shape)
         genes[..., 2:] = (0.5 + 0.5 * noise.stream("values").normal(shape)[..., 2:]).clamp(0, 1)
-        return genes
+        population, pixels, _ = shape
+        share = torch.linspace(1, 0, population, device=genes.device)
+        painted = (pixels**share).round().long()
+        # Genes that repeat others paint nothing more; children tell them apart again where that pays.
+        origin = torch.arange(pixels, device=genes.device) % painted[:, None]
+        return genes.gather(2, origin[None, :, :, None].expand_as(genes))
 
     def _children(self, genes: Tensor, noise: Noise) -> Tensor:
         """x_{r1} + F (x_{r2} − x_{r3}) for three other candidates, the next ones in a random circle; folded at 0, 1."""

@@ -52,6 +52,7 @@ class StandardV1(Attack):
         "Croce and Hein 2020, Reliable evaluation of adversarial robustness, section 5; fewer than 10 classes: ours"
     )
     norms = frozenset({Norm.LINF})
+    takes_objective = False
 
     def __init__(self, *, steps: int = 100, queries: int = 5000, restarts: int = 1) -> None:
         self.steps = steps

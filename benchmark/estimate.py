@@ -20,8 +20,9 @@ from benchmark.threat import Access
 def cell_estimates(prepared: PreparedRun) -> tuple[list[list[str]], str]:
     """(one row per cell with its passes and time, total time in words).
 
-    Passes are upper bounds. Time is passes at the speed of the untrained classifiers, measured for a moment; training,
-    fitting and purification are not in it, so it is an order of magnitude.
+    Passes are what images cost that no attack breaks; `attack_passes` says what they leave out. Time is passes at the
+    speed of the untrained classifiers, measured for a moment, as if a purifier's networks were as large; training and
+    fitting are not in it, so it is an order of magnitude.
     """
     speeds: dict[str, float] = {}
     seen: set[str] = set()

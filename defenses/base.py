@@ -189,6 +189,11 @@ class Defense(Plugin):
         The harness saves `weights_` and gives them back, so `defend` must work from them and the settings alone.
         """
 
+    @property
+    def purify_passes(self) -> Passes:
+        """Passes through the purifier for one image and one draw, from the settings alone."""
+        return Passes()
+
     @abstractmethod
     def defend(self, classifier: nn.Module) -> DefendedModel:
         """Put the defense in front of `classifier` (on its device)."""

@@ -138,6 +138,10 @@ class EBMPurification(Defense):
         self._check_fitted()
         return Convergence.from_tensor(self.weights_[_CONVERGENCE])
 
+    @property
+    def purify_passes(self) -> Passes:
+        return Passes(self.steps, self.steps)
+
     def defend(self, classifier: nn.Module) -> DefendedModel:
         """Put the purification in front of `classifier`, on its device.
 
@@ -157,7 +161,7 @@ class EBMPurification(Defense):
             purify=partial(self._purify, network.eval().requires_grad_(False)),
             exact_purify=partial(self._exact_purify, network),
             networks=[network],
-            purify_passes=Passes(self.steps, self.steps),
+            purify_passes=self.purify_passes,
             votes=self.votes,
             randomized=True,
         )

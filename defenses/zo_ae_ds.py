@@ -163,6 +163,10 @@ class ZOAEDS(Defense):
         shape = torch.tensor(data.train.shape)
         self.weights_ = {"shape": shape} | {k: v.detach().cpu().clone() for k, v in purifier.state_dict().items()}
 
+    @property
+    def purify_passes(self) -> Passes:
+        return Passes(forwards=1)
+
     def defend(self, classifier: nn.Module) -> DefendedModel:
         """The classifier behind the trained networks.
 
@@ -184,7 +188,7 @@ class ZOAEDS(Defense):
             classifier,
             purify=lambda x, noise: purifier(self._smooth(x, noise)),
             networks=[purifier],
-            purify_passes=Passes(forwards=1),
+            purify_passes=self.purify_passes,
             votes=self.votes,
             randomized=True,
             decision_rule=DecisionRule(self.decision_rule),

@@ -18,6 +18,7 @@ from benchmark.faster import search_model
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
+from benchmark.steps.attack_cost import attack_passes
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep, replicate_logits
 from benchmark.steps.detector_fitting import DetectorFitting
@@ -92,14 +93,10 @@ class AttackStep(Step):
         }
 
     def passes(self) -> Passes:
-        queries: int = getattr(self.attack, "steps", 0) or getattr(self.attack, "queries", 1)
-        each = queries * self.eot_samples * self.clean.images
-        pairs = getattr(self.attack, "pairs", 0) if self.watched and not self.watched.differentiable else 0
-        asked = 2 * pairs * queries * self.clean.images
-        # A transfer attack asks its own classifiers for gradients: no passes of the victim, but time all the same.
-        each *= max(1, len(self.proxies))
-        gradients = self.attack.access in (Access.GRADIENT, Access.SURROGATE)
-        return Passes(each + asked, each if gradients else 0)
+        pairs = self.watched is not None and not self.watched.differentiable
+        estimator = self.gradient.build(self.eot_samples)
+        each = attack_passes(self.attack, estimator, self.clean.fit.defense, watched_pairs=pairs)
+        return Passes(each.forwards * self.clean.images, each.backwards * self.clean.images)
 
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.clean.key)

@@ -19,7 +19,7 @@ from benchmark.noise import Noise
 from benchmark.testing.problem import grayscale
 from benchmark.threat import Norm
 from defenses.base import DefendedModel
-from tests.attacks.attacking import attack, in_two_parts
+from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions
 
 
@@ -96,3 +96,8 @@ def test_two_batches_give_what_one_gives(norm: Norm, network: nn.Module, images:
 def test_unknown_directions_are_refused() -> None:
     with pytest.raises(UserError, match="unknown directions 'sign'"):
         NES(directions="sign").default_objective()
+
+
+def test_a_momentum_that_stands_still_is_refused(network: nn.Module, images: Tensor) -> None:
+    with pytest.raises(UserError, match="makes no step"):
+        prepared(NES(momentum=1.0), network, images, "0.1")
