@@ -131,6 +131,12 @@ def _check_objective(context: Context, attack: Attack, objective: ObjectiveChoic
         raise UserError(
             f"attack {attack.name!r} takes no objective: it only queries scores", where=where, remedy="remove the key"
         )
+    if not attack.takes_objective:
+        raise UserError(
+            f"attack {attack.name!r} takes no objective: its method is made for one",
+            where=where,
+            remedy="remove the key",
+        )
     if attack.default_objective().detector_aware:
         raise UserError(
             f"attack {attack.name!r} is its objective: with another it would be plain BIM",

@@ -29,6 +29,7 @@ WRONG = [
     ("[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'magin'\n", "robustness.attack.x.objective", "margin"),
     ("[robustness.attack.x]\nmethod = 'pgd'\nobjective = 'dlr'\n", "robustness.attack.x.objective", "margin"),
     ("[robustness.attack.x]\nmethod = 'square'\nobjective = 'margin'\n", "robustness.attack.x.objective", "remove"),
+    ("[robustness.attack.x]\nmethod = 'fab'\nobjective = 'margin'\n", "robustness.attack.x.objective", "remove"),
     ("[robustness.attack.x]\nmethod = 'pgd'\ngradient = 'autograb'\n", "robustness.attack.x.gradient", "autograd"),
     (
         "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'zeroth-order', pair = 4 }\n",
