@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmark.errors import UserError
 from benchmark.store import Store
 from leaderboard.detection import detection_rows
 from leaderboard.robustness import robustness_rows
@@ -14,9 +15,24 @@ from leaderboard.transfer import transfer_matrix
 
 
 def read_board(run: Path) -> Board:
-    """All tables of the run in folder `run`; raises UserError where there is none."""
+    """All tables of the run in folder `run`.
+
+    Raises:
+        UserError: There is no run, or another version of medrobust wrote it.
+    """
     store = Store(run)
     manifest = store.manifest()
+    try:
+        return _board(manifest, store)
+    except KeyError as error:
+        raise UserError(
+            f"its records lack {error}",
+            where=str(run),
+            remedy="another version of medrobust wrote it: run the command that made it again, into the same folder",
+        ) from error
+
+
+def _board(manifest: dict[str, Any], store: Store) -> Board:
     suite, data = manifest["suite"], manifest["data"]
     robustness = robustness_rows(manifest, store)
     samples = _evaluated(manifest, store)
