@@ -90,4 +90,4 @@ def _estimate(prepared: PreparedRun) -> None:
     rows, total = cell_estimates(prepared)
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]
     typer.echo(tabulate(rows, headers, tablefmt="simple"))
-    typer.echo(f"{len(rows)} cells, about {total} on {prepared.device} (upper bound: attacks stop early)")
+    typer.echo(f"{len(rows)} cells, about {total} on {prepared.device} (attacks stop early where images fall)")

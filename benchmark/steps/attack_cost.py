@@ -15,7 +15,7 @@ def attack_passes(attack: Attack, estimator: GradientEstimator, defense: Defense
     """Passes that an image costs which never falls: the purifier, all votes, EOT and restarts included.
 
     What is left out depends on the model's answers or on the number of classes: looks between steps, verification of
-    what falls, gradients towards wrong classes beyond the first.
+    what falls, gradients towards wrong classes beyond the first, and all but one white-box member of an ensemble.
 
     Args:
         attack: The attack.
