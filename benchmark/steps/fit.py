@@ -12,6 +12,7 @@ from benchmark.frozen import frozen
 from benchmark.models.deployed import DeployedClassifier
 from benchmark.steps.base import Result, Step
 from benchmark.steps.train import TrainStep
+from benchmark.threads import training_threads
 from benchmark.workbench import Workbench
 from defenses.base import DefendedModel, Defense, FitData
 
@@ -72,7 +73,7 @@ class FitStep(Step):
             report=bench.progress.fraction,
         )
         classifier = self.train.model(bench)
-        with frozen(classifier):
+        with frozen(classifier), training_threads(bench.data.train.shape, bench.device):
             self.defense.fit(QueryOnly(classifier) if self.defense.query_only else classifier, data)
         model = self.defense.defend(classifier)
         return Result({"operating_threshold": _threshold(model)}, tensors=dict(self.defense.weights_))

@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.models.base import Classifier
 from benchmark.models.deployed import DeployedClassifier
 from benchmark.steps.base import Result, Step
+from benchmark.threads import training_threads
 from benchmark.workbench import Workbench
 
 
@@ -37,15 +38,16 @@ class TrainStep(Step):
     def run(self, bench: Workbench) -> Result:
         from benchmark.models.training import train_classifier
 
-        model = train_classifier(
-            self.classifier,
-            bench.data.train,
-            bench.data.validation,
-            classes=len(bench.data.classes),
-            seed=self.seed,
-            device=bench.device,
-            report=bench.progress.fraction,
-        )
+        with training_threads(bench.data.train.shape, bench.device):
+            model = train_classifier(
+                self.classifier,
+                bench.data.train,
+                bench.data.validation,
+                classes=len(bench.data.classes),
+                seed=self.seed,
+                device=bench.device,
+                report=bench.progress.fraction,
+            )
         return Result({"operating_threshold": model.operating_threshold}, tensors=dict(model.state_dict()))
 
     def model(self, bench: Workbench) -> DeployedClassifier:

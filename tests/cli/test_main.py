@@ -114,6 +114,8 @@ def test_interrupting_is_status_130_without_a_traceback(tmp_path):
         stderr=subprocess.PIPE,
         env=environment(),
         text=True,
+        # A job started in the background of a shell hands on that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert running.stdout.readline() == "loading\n"
     time.sleep(0.1)

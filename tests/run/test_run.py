@@ -144,7 +144,12 @@ def test_exit_codes_of_the_command_line(suite_file: Callable[..., Path], tmp_pat
     assert wrong.returncode == 2
     assert "Traceback" not in wrong.stderr
     process = subprocess.Popen(
-        command(suite, tmp_path / "y"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(suite, tmp_path / "y"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job started in the background of a shell hands on that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stderr is not None
     for line in process.stderr:
