@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-# Idle OpenMP threads that spin make two threads on a busy machine many times slower than one; it counts only when set
-# before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Idle OpenMP threads spin for long, which makes two threads on a busy machine many times slower than one; where they
+# sleep at once, waking them makes small kernels slow. It counts only when set before torch is imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 WRONG_INPUT = 2
 INTERRUPTED = 130
