@@ -116,6 +116,7 @@ def _facts(cell: Cell) -> dict[str, Any] | None:
         "access": step.attack.access.value,
         "norm": step.norm.value,
         "epsilon": step.epsilon.text,
+        "allowed": step.attack.bound(step.norm, step.epsilon),
         "objective": step.objective.name if step.objective else step.attack.default_objective().name,
         "gradient": step.gradient.name,
         "eot_samples": step.eot_samples,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attacks.composing import ESTIMATORS
 from attacks.standard_v1 import StandardV1
 from benchmark.steps.attack import AttackStep
-from benchmark.threat import Access
+from benchmark.threat import Access, Norm
 from defenses.base import Defense
 
 MINIMUM_STEPS = 10
@@ -23,7 +23,10 @@ def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
     """
     groups: dict[tuple[str, float], list[AttackStep]] = {}
     for attack in attacks:
-        groups.setdefault((attack.norm, attack.epsilon.value), []).append(attack)
+        # A rotation is no smooth flow, though both are spatial.
+        spatial = attack.norm is Norm.SPATIAL
+        family = attack.attack.bound(attack.norm, attack.epsilon) if spatial else attack.norm.value
+        groups.setdefault((family, attack.epsilon.value), []).append(attack)
     return min((_missing(defense, group) for group in groups.values() or [[]]), key=len)
 
 

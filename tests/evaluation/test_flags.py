@@ -103,6 +103,15 @@ def test_attacks_on_different_sets_of_images_are_not_compared(flag: str, facts: 
     assert verdict(flag, row(weak, attack(range(1), epsilon="0.1"), attack(range(500)))) is PASS
 
 
+def test_a_rotation_is_no_rival_of_a_smooth_flow() -> None:
+    spatial = {"norm": "spatial", "epsilon": "1"}
+    rotated = attack(range(500), access="scores", **spatial, allowed="rotation by at most 30°")
+    flow = attack(range(1), **spatial, allowed="a smooth flow of at most 1 pixel")
+    assert verdict("black_box_beats_white_box", row(rotated, flow)) is NOT_RUN
+    moved = attack(range(500), access="scores", **spatial, allowed=flow.facts["allowed"])
+    assert verdict("black_box_beats_white_box", row(moved, flow)) is FAIL
+
+
 @pytest.mark.parametrize(("flag", "facts"), WEAK.items())
 def test_an_ensemble_with_queries_does_not_show_that_gradients_work(flag: str, facts: dict[str, Any]) -> None:
     ensemble = attack(range(500), method="standard-v1")

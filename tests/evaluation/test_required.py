@@ -12,7 +12,9 @@ from attacks.base import Attack, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.fgsm import FGSM
 from attacks.pgd import PGD
+from attacks.rotation_translation import RotationTranslation
 from attacks.square import Square
+from attacks.stadv import StAdv
 from attacks.standard_v1 import StandardV1
 from benchmark.evaluation.required import missing_attacks
 from benchmark.steps.attack import AttackStep
@@ -91,6 +93,12 @@ def test_attacks_on_another_set_of_images_do_not_complete_a_row() -> None:
     assert "margin" in lacks(Plain(), ce, square, step(PGD(), "margin", norm=Norm.L2, epsilon=Epsilon.parse(1)))
     assert "margin" in lacks(Plain(), ce, square, step(PGD(), "margin", epsilon=Epsilon.parse("0.1")))
     assert lacks(Plain(), *FULL, step(PGD(), norm=Norm.L2, epsilon=Epsilon.parse(1))) == ""
+
+
+def test_a_rotation_does_not_complete_a_row_of_smooth_flows() -> None:
+    spatial = {"norm": Norm.SPATIAL, "epsilon": Epsilon.parse(1)}
+    flows = [step(StAdv(), objective, **spatial) for objective in ("cross-entropy", "margin")]
+    assert lacks(Plain(), *flows, step(RotationTranslation(), **spatial)) == "a black-box attack"
 
 
 def test_the_ensemble_completes_a_row() -> None:

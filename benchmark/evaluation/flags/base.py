@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.threat import Epsilon
+from benchmark.threat import Epsilon, Norm
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
@@ -61,7 +61,7 @@ class AttackEvidence:
 
     Attributes:
         label: Its label in the suite.
-        facts: method, access, gradient, objective, steps, norm, epsilon, eot_samples.
+        facts: method, access, gradient, objective, steps, norm, epsilon, allowed (both in words), eot_samples.
         samples: Per-sample records, aligned over the attacks of a row.
     """
 
@@ -221,7 +221,10 @@ def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence]) -> t
 
 
 def _allowed(attack: AttackEvidence) -> tuple[str, float]:
-    return attack.facts["norm"], Epsilon.parse(attack.facts["epsilon"]).value
+    """Family of the allowed perturbations, and ε; a rotation is no smooth flow, though both are spatial."""
+    norm = attack.facts["norm"]
+    family = attack.facts["allowed"] if norm == Norm.SPATIAL else norm
+    return family, Epsilon.parse(attack.facts["epsilon"]).value
 
 
 def excess_verdict(only_weak: int, p_value: float, n: int) -> Verdict:
