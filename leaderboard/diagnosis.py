@@ -18,15 +18,16 @@ VACUOUS = (
 """What a row lacks whose exact gradient is none."""
 
 
-def diagnoses(defense: str, cells: list[dict[str, Any]], clean: dict[str, Any], store: Store) -> Diagnosis | None:
-    """The diagnoses of a defense from its cells; None where there are none.
+def decision_rule(clean: dict[str, Any]) -> str:
+    """How a randomized defense decides, from the results of its clean step; empty where it draws nothing."""
+    if not clean["randomized"]:
+        return ""
+    rule = {"mean-logits": "mean logits", "majority-vote": "majority vote"}[clean["decision_rule"]]
+    return f"{rule} over {clean['votes']} draws"
 
-    Args:
-        defense: The defense's label.
-        cells: The run's cells.
-        clean: The results of the clean step: votes and decision rule.
-        store: The run.
-    """
+
+def diagnoses(defense: str, cells: list[dict[str, Any]], store: Store) -> Diagnosis | None:
+    """The diagnoses of a defense from the run's cells; None where there are none."""
     cell = next((c for c in cells if c["table"] == "diagnosis" and c["defense"] == defense), None)
     if cell is None:
         return None
@@ -34,9 +35,6 @@ def diagnoses(defense: str, cells: list[dict[str, Any]], clean: dict[str, Any], 
         return Diagnosis((f"no diagnosis: {cell['reason'] or cell['status']}",), None, None, None)
     measured = store.record(cell["key"]).results["diagnoses"]
     lines, shares = [], {}
-    if clean["randomized"]:
-        rule = {"mean-logits": "mean logits", "majority-vote": "majority vote"}[clean["decision_rule"]]
-        lines.append(f"decision rule: {rule} over {clean['votes']} draws")
     for name, describe in _SENTENCES.items():
         found = measured.get(name)
         if found is None:

@@ -15,7 +15,7 @@ from benchmark.evaluation.intervals import clustered_wilson
 from benchmark.evaluation.required import MINIMUM_STEPS
 from benchmark.store import Store
 from benchmark.threat import Norm
-from leaderboard.diagnosis import VACUOUS, diagnoses
+from leaderboard.diagnosis import VACUOUS, decision_rule, diagnoses
 from leaderboard.flag_evidence import row_evidence
 from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
 
@@ -57,9 +57,7 @@ def _row(
     flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store))) if clean is not None else ()
     failures = [f for f in flags if f.verdict is Verdict.FAIL]
     missing = list(facts["missing"])
-    diagnosis = None
-    if clean is not None:
-        diagnosis = diagnoses(name, manifest["cells"], store.record(clean_cell["key"]).results, store)
+    diagnosis = diagnoses(name, manifest["cells"], store)
     if diagnosis is not None and diagnosis.vacuous and not any(_without_gradient(e) for e in evidence):
         missing.append(VACUOUS)
     if failed:
@@ -89,6 +87,7 @@ def _row(
         clinical_worst=_clinical(worst, "prediction", classes) if complete and worst is not None and evidence else None,
         flags=flags,
         not_run=tuple(c.id for c in CHECKS if c.id not in {f.id for f in flags if f.verdict is not Verdict.NOT_RUN}),
+        decision="" if clean is None else decision_rule(store.record(clean_cell["key"]).results),
         diagnosis=diagnosis,
         threat=_threat(done),
         forwards=mean(r.forwards for r in attacked if r.forwards is not None) if attacked else None,

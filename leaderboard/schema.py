@@ -96,6 +96,7 @@ class RobustnessRow:
         clinical_clean, clinical_worst: At the deployed operating point; under attack every image is in its worst state.
         flags: Reliability flags.
         not_run: Flags that were not computed.
+        decision: How a randomized defense decides, in words; empty for others.
         diagnosis: What a randomized or purifying defense's number must be read with; None for others.
         threat: The row's threat-model sentence.
         forwards, backwards: Mean passes per attacked image over all attacks.
@@ -115,6 +116,7 @@ class RobustnessRow:
     clinical_worst: ClinicalMetrics | None
     flags: tuple[Flag, ...]
     not_run: tuple[str, ...]
+    decision: str
     diagnosis: Diagnosis | None
     threat: str
     forwards: float | None

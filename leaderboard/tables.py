@@ -80,15 +80,14 @@ def attack_table(rows: Sequence[RobustnessRow], *, seconds: bool = False) -> tup
 
 def randomness_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[list[str]]]:
     """(headers, cells): a line per randomized defense and attack, the clean images first. Percentages."""
-    headers = ["Defense", "Attack", "Any step", "Fresh draws", "Worst of N", "N"]
+    headers = ["Defense", "Decision rule", "Attack", "Any step", "Fresh draws", "Worst of N", "N"]
     cells = []
     for row in rows:
         done = [(a.attack, a.robust, a.fresh) for a in row.attacks if a.fresh]
         for attack, robust, fresh in [("clean", None, row.clean_spread), *done]:
             if fresh is not None:
-                cells.append(
-                    [row.defense, attack, with_interval(robust), spread(fresh), percent(fresh.worst), str(fresh.draws)]
-                )
+                numbers = [with_interval(robust), spread(fresh), percent(fresh.worst), str(fresh.draws)]
+                cells.append([row.defense, row.decision, attack, *numbers])
     return headers, cells
 
 
