@@ -15,7 +15,7 @@ from benchmark.features import Features, recording
 from benchmark.noise import Noise
 from defenses.base import DefendedModel, Passes
 
-_CPU_ROWS = 512
+_CPU_ROWS = 256
 
 
 class UnavailableGradientError(RuntimeError):
