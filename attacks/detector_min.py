@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,11 +9,12 @@ import torch
 from torch import Tensor
 
 from attacks.aim import Aim
+from attacks.antithetic import antithetic_gradient
 from attacks.base import Aids, AttackError, Attempt, Stop
 from attacks.bim import BIM
 from attacks.camouflage import Camouflage
 from attacks.iterative import State
-from attacks.objectives import CrossEntropy, Objective, finite_or_zero
+from attacks.objectives import CrossEntropy, Objective
 from attacks.step_size import resolve_step_size
 from attacks.victim import Victim
 from attacks.watcher import Watcher
@@ -164,28 +164,9 @@ class DetectorMin(BIM):
         """Estimated gradient of the detector's score at `x` [B, C, H, W], and its mean around `x` [B]."""
         radius = Epsilon.parse(self.radius, where="radius").value
 
-        def score(queries: Tensor) -> Tensor:
-            # Both of a pair, and all pairs, meet the same draws of a randomized defense.
-            copies = torch.arange(len(x), device=x.device).repeat_interleave(2 * self.pairs)
-            return watcher.score(queries, *victim[copies].features(queries, noise[copies])).clamp_min(0)
+        def score(images: Tensor, rows: Tensor, draws: Noise) -> Tensor:
+            # All pairs of an image meet the same draws of a randomized defense.
+            del draws
+            return watcher.score(images, *victim[rows].features(images, noise[rows])).clamp_min(0)
 
-        return antithetic_gradient(score, x, noise, pairs=self.pairs, radius=radius)
-
-
-def antithetic_gradient(
-    score: Callable[[Tensor], Tensor], x: Tensor, noise: Noise, *, pairs: int, radius: float
-) -> tuple[Tensor, Tensor]:
-    """Mean of (s(x + μu) − s(x − μu)) u / 2μ over random sign images u [B, C, H, W], and mean of s [B].
-
-    Args:
-        score: Images [B · 2 · pairs, C, H, W], those of one image in succession → one number each.
-        x: Images [B, C, H, W].
-        noise: Keyed random numbers, one row per image.
-        pairs: Directions u per image, all stacked into one batch.
-        radius: μ.
-    """
-    directions = noise.stream("directions").repeat(pairs).signs(x.shape[1:], dtype=x.dtype).unflatten(0, (-1, pairs))
-    queries = x[:, None, None] + radius * torch.stack([directions, -directions], dim=2)
-    values = score(queries.flatten(0, 2)).to(x.dtype).view(len(x), pairs, 2)
-    slopes = (values[:, :, 0] - values[:, :, 1]) / (2 * radius)
-    return finite_or_zero((slopes[:, :, None, None, None] * directions).mean(1)), values.mean((1, 2))
+        return antithetic_gradient(score, x, noise, pairs=self.pairs, sigma=radius, signs=True)

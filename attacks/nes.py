@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from attacks.antithetic import antithetic_gradient
 from attacks.base import Aids
 from attacks.iterative import IterativeAttack, State
-from attacks.objectives import Margin, Objective, finite_or_zero
+from attacks.objectives import Margin, Objective
 from attacks.step_size import resolve_step_size
 from attacks.victim import Oracle
 from benchmark.errors import UserError, did_you_mean
@@ -53,7 +53,6 @@ class NES(IterativeAttack):
     source = "Ilyas et al. 2018, Black-box adversarial attacks with limited queries, alg. 1; signs: Uesato et al. 2018"
     norms = frozenset({Norm.LINF, Norm.L2})
     access = Access.SCORES
-    chunk: ClassVar[int] = 16
 
     def __init__(
         self,
@@ -108,20 +107,10 @@ class NES(IterativeAttack):
 
     def estimate(self, victim: Oracle, x: Tensor, noise: Noise) -> Tensor:
         """The gradient of the margin at `x` [B, C, H, W], up to the estimator's own spread."""
-        total = torch.zeros_like(x)
-        for first in range(0, self.pairs, self.chunk):
-            count = min(self.chunk, self.pairs - first)
-            total += self._sum_over_pairs(victim, x, noise.stream(f"pairs from {first}").repeat(count), count)
-        return total / self.pairs
 
-    def _sum_over_pairs(self, victim: Oracle, x: Tensor, noise: Noise, count: int) -> Tensor:
-        draw = noise.stream("directions")
-        directions = draw.signs(x.shape[1:]) if self.directions == "signs" else draw.normal(x.shape[1:])
-        copies = x.repeat_interleave(count, 0)
-        queries = torch.cat([copies + self.sigma * directions, copies - self.sigma * directions]).clamp(0, 1)
-        rows = torch.arange(x.shape[0], device=x.device).repeat_interleave(count).repeat(2)
-        both = torch.arange(len(noise), device=x.device).repeat(2)
-        asked = victim[rows]
-        ahead, behind = finite_or_zero(asked.aim.margin(asked.scores(queries, noise[both]))).chunk(2)
-        slope = ((ahead - behind) / (2 * self.sigma)).view(-1, 1, 1, 1)
-        return (slope * directions).unflatten(0, (x.shape[0], count)).sum(1)
+        def margin(images: Tensor, rows: Tensor, draws: Noise) -> Tensor:
+            asked = victim[rows]
+            return asked.aim.margin(asked.scores(images, draws))
+
+        signs = self.directions == "signs"
+        return antithetic_gradient(margin, x, noise, pairs=self.pairs, sigma=self.sigma, signs=signs)[0]

@@ -6,22 +6,20 @@ import torch
 from torch import Tensor
 
 from attacks.aim import Aim
+from attacks.antithetic import antithetic_gradient
 from attacks.gradients import Ascent, GradientEstimator
-from attacks.objectives import Objective, finite_or_zero
+from attacks.objectives import Objective
 from benchmark.noise import Noise
 from defenses.base import DefendedModel, Passes
 
-_CHUNK = 16
-
 
 class ZerothOrder(GradientEstimator):
-    """Antithetic Gaussian differences of the objective (Nesterov and Spokoiny 2017, eq. 22, two-sided).
+    """Antithetic Gaussian differences of the objective (Nesterov and Spokoiny 2017; see `antithetic_gradient`).
 
-    (1/n) Σᵢ [J(x + σuᵢ) − J(x − σuᵢ)] / (2σ) · uᵢ with standard normal uᵢ: in expectation the gradient of J smoothed
-    with N(0, σ²). Both images of a pair meet the same random draws of the defense, so that their difference is the
-    images' own. It goes through the whole defended model, asks nothing to be differentiable, and cannot be masked by a
-    gradient that is zero, wrong or absent; it pays for that in passes and in spread, which grows with the number of
-    pixels. `nes` is the same estimate for an attacker who may only query scores.
+    All images asked about meet the same random draws of the defense, so that differences are the images' own. It goes
+    through the whole defended model, asks nothing to be differentiable, and cannot be masked by a gradient that is
+    zero, wrong or absent; it pays for that in passes and in spread, which grows with the number of pixels. `nes` is the
+    same estimate for an attacker who may only query scores.
 
     Args:
         draws: Random draws of the defense that the logits are averaged over.
@@ -39,13 +37,16 @@ class ZerothOrder(GradientEstimator):
     def __call__(self, model: DefendedModel, objective: Objective, x: Tensor, aim: Aim, noise: Noise) -> Ascent:
         """Evaluate the objective at `x` [B, C, H, W] and estimate its gradient there."""
         x = x.detach()
-        total = torch.zeros_like(x)
+
+        def value(images: Tensor, rows: Tensor, draws: Noise) -> Tensor:
+            # All pairs of an image meet the draws that its logits are taken with.
+            del draws
+            return self._ask(model, objective, images, aim[rows], noise[rows])[1]
+
         with torch.no_grad():
-            logits, value = self._ask(model, objective, x, aim, noise)
-            # Always as many pairs of every image at once, so that batches do not mix.
-            for first in range(0, self.pairs, _CHUNK):
-                total += self._pairs(model, objective, x, aim, noise, first, min(_CHUNK, self.pairs - first))
-        return Ascent(total / self.pairs, logits, value)
+            logits, at = self._ask(model, objective, x, aim, noise)
+            gradient, _ = antithetic_gradient(value, x, noise, pairs=self.pairs, sigma=self.sigma)
+        return Ascent(gradient, logits, at)
 
     def passes(self, model: DefendedModel) -> Passes:
         each = self.draws * (1 + 2 * self.pairs)
@@ -56,20 +57,6 @@ class ZerothOrder(GradientEstimator):
 
     def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         return x, model.purify(x, noise)
-
-    def _pairs(
-        self, model: DefendedModel, objective: Objective, x: Tensor, aim: Aim, noise: Noise, first: int, count: int
-    ) -> Tensor:
-        """Sum over `count` pairs: [B, C, H, W]."""
-        directions = noise.stream(f"zeroth-order pairs from {first}").repeat(count).normal(x.shape[1:], dtype=x.dtype)
-        rows = torch.arange(x.shape[0], device=x.device).repeat_interleave(count)
-        shift = self.sigma * directions
-        both = torch.cat([x[rows] + shift, x[rows] - shift]).clamp(0, 1)
-        twice = rows.repeat(2)
-        _, value = self._ask(model, objective, both, aim[twice], noise[twice])
-        ahead, behind = finite_or_zero(value).chunk(2)
-        slope = ((ahead - behind) / (2 * self.sigma)).view(-1, 1, 1, 1)
-        return (slope * directions).unflatten(0, (x.shape[0], count)).sum(1)
 
     def _ask(
         self, model: DefendedModel, objective: Objective, x: Tensor, aim: Aim, noise: Noise

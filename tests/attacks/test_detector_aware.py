@@ -11,11 +11,12 @@ from torch.nn.functional import cosine_similarity
 
 from attacks import feature_guides
 from attacks.aim import Aim
+from attacks.antithetic import antithetic_gradient
 from attacks.base import Aids, Attack, AttackError, Composition, Outcome, Stop
 from attacks.bim import BIM
 from attacks.closest_guide import ClosestGuide
 from attacks.densities import KernelDensity, Projection
-from attacks.detector_min import DetectorMin, antithetic_gradient
+from attacks.detector_min import DetectorMin
 from attacks.kde_min import KDEMin
 from attacks.lid_min import LIDMin
 from attacks.objectives import CrossEntropy
@@ -414,14 +415,14 @@ def test_queries_find_the_direction_of_the_gradient(network: nn.Module, images: 
     assert watcher.differentiable_score is not None
     exact = torch.autograd.grad(watcher.differentiable_score(*see(network, x)).sum(), x)[0]
 
-    def score(queries: Tensor) -> Tensor:
+    def score(queries: Tensor, rows: Tensor, draws: Noise) -> Tensor:
         with torch.no_grad():
             features, logits = see(network, queries)
         return watcher.score(queries, features, logits)
 
     def agreement(pairs: int) -> float:
         noise = Noise.of(5, range(24))
-        estimate, _ = antithetic_gradient(score, images, noise, pairs=pairs, radius=1 / 255)
+        estimate, _ = antithetic_gradient(score, images, noise, pairs=pairs, sigma=1 / 255, signs=True)
         return float(cosine_similarity(estimate.flatten(1), exact.flatten(1)).mean())
 
     # Of d pixels, q random directions catch a share whose cosine is about √(q / (q + d)).
