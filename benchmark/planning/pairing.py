@@ -159,7 +159,7 @@ def _gradient(table: AttackTable, defense: Defense, where: str) -> GradientChoic
     else:
         name, settings = table.gradient.name, table.gradient.settings
     if name == "auto":
-        return GradientChoice("autograd" if defense.differentiable else "bpda")
+        name = "autograd" if defense.differentiable else "bpda"
     choice = GradientChoice(name, settings)
     choice.check(where=where)
     return choice

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.errors import UserError
 from benchmark.evaluation.diagnoses.curvature import curvature
 from benchmark.evaluation.diagnoses.known_draws import known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
-from benchmark.evaluation.flags.base import FAILED
 from benchmark.steps.base import Result
-from benchmark.steps.probe import ProbeStep
+from benchmark.steps.probe import ProbeStep, unanswered
 from benchmark.workbench import Workbench
 from defenses.base import Defense, Passes
 
@@ -50,8 +48,7 @@ class DiagnoseStep(ProbeStep):
                 measured[name] = measure()
             except Exception as error:
                 # Whatever a model raises leaves this question without an answer, and takes nothing from the others.
-                text = error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-                measured[name] = {FAILED: text}
+                measured[name] = unanswered(error)
         return Result({"diagnoses": measured})
 
 

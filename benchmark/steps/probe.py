@@ -82,7 +82,7 @@ class ProbeStep(Step):
                 found = check.measure(probe)
             except Exception as error:
                 # Whatever a model raises leaves this flag without an answer, and takes nothing from the others.
-                found = {FAILED: error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"}
+                found = unanswered(error)
             if found is not None:
                 measured[check.id] = found
         return Result({"measurements": measured})
@@ -110,3 +110,8 @@ class ProbeStep(Step):
             steps=self.steps,
             batch_size=bench.batch_size,
         )
+
+
+def unanswered(error: Exception) -> dict[str, Any]:
+    """What stands in the place of a measurement that raised."""
+    return {FAILED: error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"}

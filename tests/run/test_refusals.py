@@ -42,6 +42,11 @@ WRONG = [
         "above 0",
     ),
     (
+        "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'auto', pairs = 4 }\n",
+        "robustness.attack.x.gradient",
+        "remove",
+    ),
+    (
         "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'bpda', pairs = 4 }\n",
         "robustness.attack.x.gradient",
         "remove",
