@@ -11,11 +11,11 @@ from benchmark.store import Store
 from leaderboard.schema import Diagnosis, Estimate
 from leaderboard.text import with_interval
 
-VACUOUS = (
-    "an attack that follows values in place of gradients (gradient = 'zeroth-order', at least 10 steps): the "
-    "purifier's exact gradient has no curvature, so it is BPDA, and finite differences contradict it"
+CONTRADICTED = (
+    "an attack that follows values in place of gradients (gradient = 'zeroth-order', at least 10 steps): finite "
+    "differences contradict the purifier's exact gradient"
 )
-"""What a row lacks whose exact gradient is none."""
+"""What a row lacks whose exact gradient is none, as without curvature, or another's."""
 
 
 def decision_rule(clean: dict[str, Any]) -> str:
@@ -47,8 +47,8 @@ def diagnoses(defense: str, cells: list[dict[str, Any]], store: Store) -> Diagno
         lines.append(describe(found, shares.get(name)))
     gradient = measured.get("curvature")
     usable = gradient is not None and FAILED not in gradient and gradient["n"] > 0
-    vacuous = without_curvature(gradient) and not confirmed(gradient) if usable else None
-    return Diagnosis(tuple(lines), shares.get("unperturbed"), shares.get("known_draws"), vacuous)
+    contradicted = not confirmed(gradient) if usable else None
+    return Diagnosis(tuple(lines), shares.get("unperturbed"), shares.get("known_draws"), contradicted)
 
 
 def _unperturbed(found: dict[str, Any], share: Estimate | None) -> str:

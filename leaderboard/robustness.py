@@ -15,7 +15,7 @@ from benchmark.evaluation.intervals import clustered_wilson
 from benchmark.evaluation.required import MINIMUM_STEPS
 from benchmark.store import Store
 from benchmark.threat import Norm
-from leaderboard.diagnosis import VACUOUS, decision_rule, diagnoses
+from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
 from leaderboard.flag_evidence import row_evidence
 from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
 
@@ -58,8 +58,8 @@ def _row(
     failures = [f for f in flags if f.verdict is Verdict.FAIL]
     missing = list(facts["missing"])
     diagnosis = diagnoses(name, manifest["cells"], store)
-    if diagnosis is not None and diagnosis.vacuous and not any(_without_gradient(e) for e in evidence):
-        missing.append(VACUOUS)
+    if diagnosis is not None and diagnosis.contradicted and not any(_without_gradient(e) for e in evidence):
+        missing.append(CONTRADICTED)
     if failed:
         status = "error"
         remarks = [f"{r.attack}: {r.reason or r.status}" for r in failed]

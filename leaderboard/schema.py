@@ -42,13 +42,13 @@ class Diagnosis:
         lines: All of it in words.
         unperturbed: Share of images that the two-stage rule breaks at ε = 0.
         known_draws: Share of images that fall when the attacker knows the draws.
-        vacuous: Whether the exact gradient is BPDA and wrong; None where that was not measured.
+        contradicted: Whether finite differences contradict the exact gradient; None where that was not measured.
     """
 
     lines: tuple[str, ...]
     unperturbed: Estimate | None
     known_draws: Estimate | None
-    vacuous: bool | None
+    contradicted: bool | None
 
 
 @dataclass(frozen=True)
