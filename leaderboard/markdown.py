@@ -137,7 +137,7 @@ def _flags(rows: Sequence[RobustnessRow]) -> str:
         ]
         for row in rows
         for f in row.flags
-        if f.verdict is not Verdict.NOT_RUN
+        if f.verdict not in (Verdict.NOT_RUN, Verdict.NOT_APPLICABLE)
     ]
     reasons = [f"- **{escape(row.defense)}**: {escape(_not_run(row))}" for row in rows if row.not_run]
     parts = [_table(["Defense", "Flag", "Verdict", "Value", "Threshold", "n", "Note"], cells)]

@@ -18,6 +18,7 @@ from benchmark.threat import Norm
 from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
 from leaderboard.flag_evidence import row_evidence
 from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
+from leaderboard.status import row_status
 
 
 def robustness_rows(manifest: dict[str, Any], store: Store) -> tuple[RobustnessRow, ...]:
@@ -55,20 +56,11 @@ def _row(
         failed = [_attack(clean_cell, store), *failed]
     complete = clean is not None and not failed
     flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store))) if clean is not None else ()
-    failures = [f for f in flags if f.verdict is Verdict.FAIL]
     missing = list(facts["missing"])
     diagnosis = diagnoses(name, manifest["cells"], store)
     if diagnosis is not None and diagnosis.contradicted and not any(_without_gradient(e) for e in evidence):
         missing.append(CONTRADICTED)
-    if failed:
-        status = "error"
-        remarks = [f"{r.attack}: {r.reason or r.status}" for r in failed]
-    elif missing:
-        status, remarks = "incomplete", [f"lacks {m}" for m in missing]
-    elif failures:
-        status, remarks = "flagged", [f"{f.id}: {f.meaning}" for f in failures]
-    else:
-        status, remarks = "ranked", []
+    status, remarks = row_status(failed, missing, flags)
     classes = len(manifest["data"]["classes"])
     worst = _worst(clean, evidence) if clean is not None else None
     attacked = [r for r in results if r.forwards is not None]
@@ -77,7 +69,7 @@ def _row(
         description=facts["repr"],
         source=facts["source"],
         status=status,
-        remarks=tuple(remarks),
+        remarks=remarks,
         n=0 if clean is None else len(clean),
         clean=None if clean is None else estimate(clean["clean_right"], clean["group"]),
         clean_spread=None if clean is None else _spread(store, clean_cell["key"]),

@@ -87,7 +87,7 @@ class RobustnessRow:
 
     Attributes:
         defense: Its label; `description` its configuration.
-        status: "ranked", "incomplete", "flagged" or "error". Only ranked rows have a rank.
+        status: "ranked", "undecided", "flagged", "incomplete" or "error". Only ranked rows have a rank.
         remarks: What is missing or wrong.
         n: Evaluation images.
         clean, clean_spread: Accuracy without attack, and over fresh draws.
@@ -95,7 +95,7 @@ class RobustnessRow:
         worst: Share of images right on clean input and after every attack; None where an attack failed.
         clinical_clean, clinical_worst: At the deployed operating point; under attack every image is in its worst state.
         flags: Reliability flags.
-        not_run: Flags that were not computed.
+        not_run: Flags that apply to it and were not computed.
         decision: How a randomized defense decides, in words; empty for others.
         diagnosis: What a randomized or purifying defense's number must be read with; None for others.
         threat: The row's threat-model sentence.

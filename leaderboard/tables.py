@@ -134,7 +134,7 @@ def detection_table(rows: Sequence[DetectionRow]) -> tuple[list[str], list[list[
 def flag_summary(row: RobustnessRow) -> str:
     """The raised flags by verdict, and how many were not run."""
     parts = []
-    for verdict in (Verdict.FAIL, Verdict.WARN):
+    for verdict in (Verdict.FAIL, Verdict.UNDECIDED, Verdict.WARN):
         names = [f.id for f in row.flags if f.verdict is verdict]
         if names:
             parts.append(f"{verdict.value}: {', '.join(names)}")

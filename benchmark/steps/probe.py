@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmark.errors import UserError
-from benchmark.evaluation.flags.base import FAILED
+from benchmark.evaluation.flags.base import FAILED, reason_of
 from benchmark.evaluation.flags.catalogue import CHECKS
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.subset import evaluation_rows
@@ -114,4 +114,4 @@ class ProbeStep(Step):
 
 def unanswered(error: Exception) -> dict[str, Any]:
     """What stands in the place of a measurement that raised."""
-    return {FAILED: error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"}
+    return {FAILED: reason_of(error)}

@@ -20,6 +20,7 @@ from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 
 N = 1000
 PASS, WARN, FAIL, NOT_RUN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.NOT_RUN
+NOT_APPLICABLE = Verdict.NOT_APPLICABLE
 TRAITS = {"randomized": False, "differentiable": True, "purifier": False, "gradient_at_inference": False}
 BY_ID = {check.id: check for check in CHECKS}
 MEASURED = [check for check in CHECKS if isinstance(check, MeasuredCheck)]
@@ -60,7 +61,7 @@ def test_there_are_the_22_flags_of_the_protocol() -> None:
 
 def test_without_evidence_no_flag_passes_that_needs_any() -> None:
     flags = {f.id: f for f in evaluate_flags(row(unmeasured="the probe has no result: out of memory"))}
-    passed = {f.id for f in flags.values() if f.verdict is not NOT_RUN}
+    passed = {f.id for f in flags.values() if f.verdict not in (NOT_RUN, NOT_APPLICABLE)}
     assert passed == {"sample_size"}
     assert "out of memory" in flags["zero_gradient"].note
 
@@ -71,6 +72,25 @@ def test_a_measurement_that_failed_is_not_run_and_says_why(check: MeasuredCheck)
     flag = check.evaluate(row(traits=traits, measurements={check.id: {FAILED: "ValueError: no"}}))
     assert flag.verdict is NOT_RUN
     assert "ValueError: no" in flag.note
+
+
+@pytest.mark.parametrize(("flag", "measured"), [("unstable_landscape", {"n": 64, "change": None}), ("randomised", {})])
+def test_a_measurement_that_cannot_be_judged_is_not_run_and_takes_no_other_flag_with_it(
+    flag: str, measured: dict[str, Any]
+) -> None:
+    """JSON keeps NaN as null, and another version may have kept something else altogether."""
+    known = {"dynamic": {"n": 64, "calls": 0}, flag: measured}
+    flags = {f.id: f for f in evaluate_flags(row(measurements=known))}
+    assert flags[flag].verdict is NOT_RUN
+    assert "could not be" in flags[flag].note
+    assert flags["dynamic"].verdict is PASS
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), None])
+def test_a_number_that_is_not_finite_never_passes(number: float | None) -> None:
+    # Comparisons with NaN are false, so that a threshold alone lets some of them through.
+    for measured in ({"n": 64, "smallest": number, "off": 0.5}, {"n": 64, "smallest": -1.0, "off": number}):
+        assert verdict("softmax_output", row(measurements={"softmax_output": measured})) is NOT_RUN
 
 
 WEAK = {
@@ -125,7 +145,8 @@ def test_an_attack_that_ignores_the_defense_is_a_transfer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claim", "expected"), [(None, NOT_RUN), (0.9, PASS), (0.9005, PASS), (0.9006, WARN), (0.885, WARN), (0.95, FAIL)]
+    ("claim", "expected"),
+    [(None, NOT_APPLICABLE), (0.9, PASS), (0.9005, PASS), (0.9006, WARN), (0.885, WARN), (0.95, FAIL)],
 )
 def test_clean_reproduced(claim: float | None, expected: Verdict) -> None:
     assert verdict("clean_reproduced", row(clean=clean(wrong=100), claimed_accuracy=claim)) is expected
@@ -139,7 +160,7 @@ def test_in_threat_model(size: float, expected: Verdict) -> None:
 
 
 def test_a_set_without_a_pixel_norm_has_no_bound_to_check() -> None:
-    assert verdict("in_threat_model", row(attack(range(3), norm="spatial", epsilon="0"))) is NOT_RUN
+    assert verdict("in_threat_model", row(attack(range(3), norm="spatial", epsilon="0"))) is NOT_APPLICABLE
 
 
 def test_silent_success() -> None:
@@ -163,7 +184,7 @@ def watched(aware: bool, through: int, detector: str = "kd") -> DetectionEvidenc
 @pytest.mark.parametrize(
     ("cells", "expected", "value"),
     [
-        ([], NOT_RUN, None),
+        ([], NOT_APPLICABLE, None),
         ([watched(False, 90)], WARN, None),
         ([watched(True, 40), watched(False, 20)], PASS, 0.4),
         ([watched(True, 40), watched(True, 70), watched(False, 60)], PASS, 0.7),
@@ -266,11 +287,11 @@ def test_declared_gradients_at_inference_are_no_failure() -> None:
         assert verdict("dynamic", evidence) is expected
 
 
-@pytest.mark.parametrize(("n", "broken", "expected"), [(20, 19, PASS), (20, 18, FAIL), (0, 0, NOT_RUN)])
+@pytest.mark.parametrize(("n", "broken", "expected"), [(20, 19, PASS), (20, 18, FAIL), (0, 0, NOT_APPLICABLE)])
 def test_bpda_component_alone(n: int, broken: int, expected: Verdict) -> None:
     measured = {"bpda_component_alone": {"n": n, "broken": broken, "epsilon": 0.25}}
     component = {**TRAITS, "purifier": True, "differentiable": False}
     assert verdict("bpda_component_alone", row(traits=component, measurements=measured)) is expected
     flag = BY_ID["bpda_component_alone"].evaluate(row(measurements=measured))
-    assert flag.verdict is NOT_RUN
+    assert flag.verdict is NOT_APPLICABLE
     assert "does not apply" in flag.note

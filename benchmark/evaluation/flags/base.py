@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmark.errors import UserError
 from benchmark.threat import Epsilon, Norm
 
 if TYPE_CHECKING:
@@ -24,12 +26,14 @@ FAILED = "failed"
 
 
 class Verdict(StrEnum):
-    """What a flag says. `not-run` is shown and never treated as a pass."""
+    """What a flag says. Only a flag that is passed, warns or does not apply leaves its row a rank."""
 
     PASS = "pass"  # noqa: S105 - a verdict
     WARN = "warn"
     FAIL = "fail"
+    UNDECIDED = "undecided"
     NOT_RUN = "not-run"
+    NOT_APPLICABLE = "n/a"
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class FlagCheck(ABC):
 
     @abstractmethod
     def evaluate(self, row: RowEvidence) -> Flag:
-        """The flag for a row; `not-run` where the evidence is missing."""
+        """The flag for a row: `not-run` where evidence is missing, `n/a` where it has no meaning for the row."""
         raise NotImplementedError
 
     def flag(self, verdict: Verdict, value: float | None, n: int, note: str = "") -> Flag:
@@ -171,6 +175,10 @@ class FlagCheck(ABC):
         """The flag when it could not be computed, and why."""
         return self.flag(Verdict.NOT_RUN, None, 0, note)
 
+    def not_applicable(self, reason: str) -> Flag:
+        """The flag on a row of which it says nothing, and why."""
+        return self.flag(Verdict.NOT_APPLICABLE, None, 0, f"does not apply: {reason}")
+
 
 class MeasuredCheck(FlagCheck):
     """A flag that rests on a measurement: `measure` asks the model, `judge` says what the answer means."""
@@ -190,7 +198,23 @@ class MeasuredCheck(FlagCheck):
             return self.not_run(row.unmeasured)
         if FAILED in measured:
             return self.not_run(f"could not be measured: {measured[FAILED]}")
+        if not _finite(measured):
+            return self.not_run("could not be measured: a number that is not finite")
         return self.judge(row, measured)
+
+
+def reason_of(error: Exception) -> str:
+    """An exception in one line."""
+    return error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+
+
+def _finite(measured: Any) -> bool:
+    """Whether no number of a measurement is missing, NaN or infinite; JSON keeps the last two as null."""
+    if isinstance(measured, dict):
+        return all(_finite(value) for value in measured.values())
+    if isinstance(measured, (list, tuple)):
+        return all(_finite(value) for value in measured)
+    return measured is not None and not (isinstance(measured, float) and not math.isfinite(measured))
 
 
 def broken(attacks: list[AttackEvidence]) -> pd.Series:

@@ -49,13 +49,13 @@ class BPDAComponentAlone(MeasuredCheck):
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
         n, broken = measured["n"], measured["broken"]
         if not n:
-            return self.not_run("the component before the undefended classifier gets no image right")
+            return self.not_applicable("the component before the undefended classifier gets no image right")
         verdict = Verdict.PASS if broken >= 0.95 * n else Verdict.FAIL
         return self.flag(verdict, broken / n, n, f"{broken} of {n} images at ε = {measured['epsilon']:.3g}")
 
     def evaluate(self, row: RowEvidence) -> Flag:
         if not _applies(row.traits):
-            return self.not_run("does not apply: there is no component without a gradient")
+            return self.not_applicable("there is no component without a gradient")
         return super().evaluate(row)
 
 

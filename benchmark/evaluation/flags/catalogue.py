@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, reason_of
 from benchmark.evaluation.flags.batch_dependence import BatchDependence
 from benchmark.evaluation.flags.black_box_beats_white_box import BlackBoxBeatsWhiteBox
 from benchmark.evaluation.flags.bpda_component_alone import BPDAComponentAlone
@@ -53,5 +53,13 @@ CHECKS: tuple[FlagCheck, ...] = (
 
 
 def evaluate_flags(row: RowEvidence) -> list[Flag]:
-    """Every flag of a row; one whose evidence is missing reads `not-run`."""
-    return [check.evaluate(row) for check in CHECKS]
+    """Every flag of a row; one whose evidence is missing or cannot be read is `not-run` and takes no other with it."""
+    return [_evaluated(check, row) for check in CHECKS]
+
+
+def _evaluated(check: FlagCheck, row: RowEvidence) -> Flag:
+    try:
+        return check.evaluate(row)
+    except Exception as error:
+        # Records are what a model answered: whatever they hold, the rest of the board stands.
+        return check.not_run(f"could not be judged: {reason_of(error)}")

@@ -17,7 +17,7 @@ class CleanReproduced(FlagCheck):
     def evaluate(self, row: RowEvidence) -> Flag:
         claim = row.claimed_accuracy
         if claim is None:
-            return self.not_run("no claim: the suite gives no claimed_accuracy for this defense")
+            return self.not_applicable("the suite gives no claimed_accuracy for this defense")
         accuracy = float(row.clean["fresh_right"].mean())
         interval = clustered_wilson(row.clean["clean_right"].tolist(), row.clean["group"].tolist())
         difference = abs(accuracy - claim)

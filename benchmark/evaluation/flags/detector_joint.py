@@ -21,7 +21,7 @@ class DetectorJoint(FlagCheck):
 
     def evaluate(self, row: RowEvidence) -> Flag:
         if not row.detection:
-            return self.not_run("does not apply: no detector watches this model")
+            return self.not_applicable("no detector watches this model")
         detectors = dict.fromkeys(e.detector for e in row.detection)
         oblivious_only, weak, joint = [], [], 0.0
         for detector in detectors:

@@ -17,7 +17,7 @@ class InThreatModel(FlagCheck):
     def evaluate(self, row: RowEvidence) -> Flag:
         measured = [a for a in row.attacks if a.facts["norm"] in ("linf", "l2")]
         if not measured:
-            return self.not_run("no attack measured in L∞ or L2")
+            return self.not_applicable("no attack measured in L∞ or L2")
         excess = max(
             float(a.samples[a.facts["norm"]].max()) - Epsilon.parse(a.facts["epsilon"]).value * (1 + 1e-5)
             for a in measured

@@ -20,13 +20,16 @@ value, threshold, number of images and a note. `python -m benchmark describe fla
 - **pass**: computed, and nothing found.
 - **warn**: look at it before you believe the number.
 - **fail**: the number is not to be trusted; the row is listed as "flagged" and has no rank.
-- **not-run**: not computed, with the reason. It is never a pass.
+- **undecided**: the probe or the records have too few images to tell; the row is listed as "undecided" and has no rank.
+- **not-run**: not computed, or its evidence cannot be read, with the reason; the row is listed as "incomplete" and has
+  no rank.
+- **n/a**: it does not apply to this row, with the reason.
 
 A flag from *records* reads what the row's attacks left; attacks are compared only at the same norm and ε. A flag from
 the *probe* asks the defended model itself, on `probes` images of `[robustness]` (64 by default, 0 for none) that it
 gets right. Where it attacks, that is PGD on the margin through the gradient estimator that the row's attacks use by
-default, with as many steps as the longest of them. A flag whose measurement raises an exception reads not-run; the
-row's other flags and results stand."""
+default, with as many steps as the longest of them. A flag whose measurement or verdict raises an exception reads
+not-run; the row's other flags and results, and all other rows, stand."""
 
 _CONTROLS = """\
 ## Controls
