@@ -113,10 +113,17 @@ class Outcome:
     forwards: Tensor
     backwards: Tensor
 
-    def amend(self, rows: Tensor, later: Outcome) -> None:
-        """Put the outcome of a second attack on some images in the place of the first; passes add up."""
+    def amend(self, rows: Tensor, later: Outcome, taken: Tensor | None = None) -> None:
+        """Put the outcome of a second attack on some images in the place of the first; passes add up.
+
+        Args:
+            rows: The images attacked again.
+            later: What came of it.
+            taken: For which of `rows` it counts, bool; for all by default.
+        """
+        taken = torch.ones_like(later.success) if taken is None else taken
         for name in ("adversarial", "success", "logits", "broken_at"):
-            getattr(self, name)[rows] = getattr(later, name)
+            getattr(self, name)[rows[taken]] = getattr(later, name)[taken]
         for name in ("forwards", "backwards"):
             getattr(self, name)[rows] += getattr(later, name)
 

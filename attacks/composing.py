@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,9 +96,20 @@ class GradientChoice:
             if key not in known:
                 remedy = did_you_mean(key, known) if known else "remove it"
                 raise UserError(f"gradient {self.name!r} has no setting {key!r}", where=where, remedy=remedy)
-            if mistyped(constructor, key, value) or value <= 0:
+            if mistyped(constructor, key, value) or (not isinstance(value, str) and value <= 0):
                 raise UserError(f"{key} = {value!r} makes no sense", where=where, remedy="give a number above 0")
+
+    @property
+    def surrogate(self) -> str:
+        """The only surrogate that BPDA is to go through; empty where it goes through each."""
+        return str(self.settings.get("surrogate", ""))
 
     def build(self, draws: int) -> GradientEstimator:
         """The estimator, averaging over `draws` random draws."""
         return ESTIMATORS[self.name](draws=draws, **self.settings)
+
+    def each(self, draws: int, surrogates: Sequence[str]) -> list[GradientEstimator]:
+        """The estimators that an attack is run with in turn: for BPDA, one for each surrogate of the defense."""
+        if self.name != BPDA.name or self.surrogate:
+            return [self.build(draws)]
+        return [BPDA(draws=draws, surrogate=name) for name in surrogates]

@@ -144,19 +144,27 @@ class BPDA(GradientEstimator):
 
     Forward through the purifier, backward through its surrogate; with the identity as surrogate, the classifier's
     gradient at the purified image.
+
+    Args:
+        draws: Random draws of the defense that the logits are averaged over.
+        surrogate: Which of the defense's surrogates, by name; by default the first that is no identity.
     """
 
     name = "bpda"
+
+    def __init__(self, *, draws: int = 1, surrogate: str = "") -> None:
+        super().__init__(draws=draws)
+        self.surrogate = surrogate
 
     def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             purified = model.purify(x, noise)
         leaf = x.requires_grad_(True)
-        stand_in = model.surrogate(leaf)
+        stand_in = model.surrogate(leaf, self.surrogate)
         return leaf, purified.detach() + (stand_in - stand_in.detach())
 
     def budget(self) -> str:
-        return ", gradient by BPDA"
+        return ", gradient by BPDA" + (f" through {self.surrogate}" if self.surrogate else "")
 
 
 class Undefended(GradientEstimator):

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import UserError, did_you_mean
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.plugin import Plugin
 
 Purify = Callable[[Tensor, Noise], Tensor]
+Surrogate = Callable[[Tensor], Tensor]
+IDENTITY = "identity"
+"""The surrogate that every defense offers, whatever else it does."""
+
+OWN = "own"
+"""What a defense's only surrogate is called where it has no name."""
+
 Weights = dict[str, Tensor]
 MINIMUM_ROWS = 8
 """Below this many rows the CPU's convolution and matrix kernels round differently; smaller batches are padded."""
@@ -65,7 +74,8 @@ class DefendedModel(nn.Module):
     Args:
         classifier: Images [B, C, H, W] in [0, 1] → logits [B, K].
         purify: What happens to the image first: (images, noise) → images; identity by default.
-        surrogate: What BPDA differentiates in place of `purify`; identity by default.
+        surrogate: What BPDA differentiates in place of `purify` beside the identity, where that is one function.
+        surrogates: The same for several, by name; each is attacked through in turn, and so is the identity.
         exact_purify: The same images as `purify` with their true gradient, where `purify` itself carries none.
         networks: Networks that `purify` uses, so that they are frozen and moved with the model.
         purify_passes: Passes through `networks` for one image and one draw.
@@ -79,7 +89,8 @@ class DefendedModel(nn.Module):
         classifier: nn.Module,
         *,
         purify: Purify | None = None,
-        surrogate: Callable[[Tensor], Tensor] | None = None,
+        surrogate: Surrogate | None = None,
+        surrogates: Mapping[str, Surrogate] = MappingProxyType({}),
         exact_purify: Purify | None = None,
         networks: Iterable[nn.Module] = (),
         purify_passes: Passes = Passes(),
@@ -95,7 +106,8 @@ class DefendedModel(nn.Module):
         self.randomized = randomized
         self.decision_rule = decision_rule
         self._purify = purify
-        self._surrogate = surrogate
+        offered = {**({OWN: surrogate} if surrogate else {}), **surrogates, IDENTITY: _unchanged}
+        self._surrogates = offered
         self._exact_purify = exact_purify
 
     def purify(self, x: Tensor, noise: Noise) -> Tensor:
@@ -109,9 +121,22 @@ class DefendedModel(nn.Module):
         """`purify` with the gradient that belongs to it: [B, C, H, W] → [B, C, H, W]."""
         return self.purify(x, noise) if self._exact_purify is None else _padded(x, noise, self._exact_purify)
 
-    def surrogate(self, x: Tensor) -> Tensor:
-        """The differentiable stand-in for `purify` on the backward pass."""
-        return x if self._surrogate is None else self._surrogate(x)
+    @property
+    def surrogates(self) -> tuple[str, ...]:
+        """The surrogates on offer by name, the identity first."""
+        return (IDENTITY, *(name for name in self._surrogates if name != IDENTITY))
+
+    def surrogate(self, x: Tensor, name: str = "") -> Tensor:
+        """A differentiable stand-in for `purify` on the backward pass: by default the first that is no identity.
+
+        Raises:
+            UserError: There is none of that name.
+        """
+        name = name or self.surrogates[min(1, len(self.surrogates) - 1)]
+        if name not in self._surrogates:
+            remedy = did_you_mean(name, list(self.surrogates))
+            raise UserError(f"the defense offers no surrogate {name!r}", where="DefendedModel", remedy=remedy)
+        return self._surrogates[name](x)
 
     def classify(self, purified: Tensor) -> Tensor:
         """Logits [B, K] of images that are already purified."""
@@ -145,6 +170,10 @@ class DefendedModel(nn.Module):
         return self.decide(x, noise)
 
 
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
 def _padded(x: Tensor, noise: Noise, function: Purify) -> Tensor:
     rows = x.shape[0]
     if rows > _CPU_ROWS and x.device.type == "cpu":
@@ -170,6 +199,7 @@ class Defense(Plugin):
         exact_gradient: Not differentiable by autograd as it runs, but offers `exact_purify`, which is.
         retrains: Replaces the classifier's weights.
         query_only: `fit` may query the classifier but gets no gradient from it.
+        surrogates: Names of the surrogates that its model offers to BPDA, the identity, which is always there, first.
     """
 
     kind = "defense"
@@ -180,6 +210,7 @@ class Defense(Plugin):
     exact_gradient: ClassVar[bool] = False
     retrains: ClassVar[bool] = False
     query_only: ClassVar[bool] = False
+    surrogates: ClassVar[tuple[str, ...]] = (IDENTITY,)
 
     weights_: Weights = {}  # noqa: RUF012 - an empty default that `fit` replaces and nothing mutates
 

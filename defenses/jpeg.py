@@ -10,15 +10,16 @@ from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.noise import Noise
-from defenses.base import DefendedModel, Defense
+from defenses.base import IDENTITY, DefendedModel, Defense
+from defenses.differentiable_jpeg import differentiable_jpeg
 
 
 class JPEG(Defense):
     """JPEG compression: the image is rounded to bytes, encoded and decoded before the classifier sees it.
 
     Deterministic, and each image by itself. Rounding makes its true gradient zero almost everywhere, so attacks
-    must replace it: the surrogate is the identity, with which Athalye et al. (2018, "Obfuscated gradients give a
-    false sense of security", section 5.3.1) break it completely.
+    must replace it: by the identity (Athalye et al. 2018, Obfuscated gradients give a false sense of security, section
+    5.3.1), which leads astray where colour is coarse, and by a JPEG whose rounding has a slope (Shin and Song 2017).
 
     Args:
         quality: Pillow's scale, 1 (coarsest) to 95; 75 as in Guo et al. (2018).
@@ -28,6 +29,7 @@ class JPEG(Defense):
     source = "Guo et al. 2018, Countering adversarial images using input transformations, section 3"
     differentiable = False
     purifier = True
+    surrogates = (IDENTITY, "differentiable JPEG")
 
     def __init__(self, *, quality: int = 75) -> None:
         self.quality = quality
@@ -44,7 +46,8 @@ class JPEG(Defense):
                 where="defense 'jpeg'",
                 remedy="75 is the published setting",
             )
-        return DefendedModel(classifier, purify=self._purify)
+        surrogates = {"differentiable JPEG": lambda x: differentiable_jpeg(x, self.quality)}
+        return DefendedModel(classifier, purify=self._purify, surrogates=surrogates)
 
     def _purify(self, x: Tensor, noise: Noise) -> Tensor:
         return compress(x, self.quality)

@@ -33,6 +33,8 @@ def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
 def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
     blind = ("undefended", "zeroth-order")
     informed = [a for a in attacks if a.attack.access is Access.GRADIENT and a.gradient.name not in blind]
+    # One surrogate of several is not the attack that ranks.
+    informed = [a for a in informed if not a.gradient.surrogate or len(defense.surrogates) == 1]
     strong = [a for a in informed if getattr(a.attack, "steps", 0) >= MINIMUM_STEPS]
     if defense.randomized:
         strong = [a for a in strong if a.eot_samples >= MINIMUM_EOT_SAMPLES]
@@ -40,6 +42,8 @@ def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
     effort = f"of at least {MINIMUM_STEPS} steps"
     if defense.randomized:
         effort += f" and {MINIMUM_EOT_SAMPLES} EOT samples"
+    if len(defense.surrogates) > 1:
+        effort += " through every surrogate"
     missing = []
     if "cross-entropy" not in kinds:
         missing.append(f"a white-box attack on cross-entropy {effort}")

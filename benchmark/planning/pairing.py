@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from attacks.base import Attack, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
-from benchmark.errors import UserError
+from benchmark.errors import UserError, did_you_mean
 from benchmark.planning.context import Context, chosen
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
@@ -58,9 +58,10 @@ def attack_step(
             remedy="move the attack to [detection.attack.…]",
         )
     gradient = _gradient(table, defense, f"{where}.gradient")
+    _check_surrogate(context, gradient, f"{where}.gradient")
     if not chosen(clean.fit.name, table.defenses):
         return None, "not in this attack's list of defenses"
-    reason = _without_sense(gradient.name, defense)
+    reason = _without_sense(gradient, defense)
     if reason:
         return None, reason
     sampled = defense.randomized and attack.access is Access.GRADIENT and gradient.name != "undefended"
@@ -96,7 +97,9 @@ def threat_model(context: Context, step: AttackStep, defense: Defense, detector:
     if step.eot_samples > 1:
         budget += f", {step.eot_samples} EOT samples"
     if step.attack.access is Access.GRADIENT:
-        budget += step.gradient.build(step.eot_samples).budget()
+        estimators = step.estimators(defense.surrogates)
+        through = ", ".join(defense.surrogates)
+        budget += f", gradient by BPDA through each of: {through}" if len(estimators) > 1 else estimators[0].budget()
     return ThreatModel(
         norm=step.norm,
         epsilon=step.epsilon,
@@ -165,8 +168,22 @@ def _gradient(table: AttackTable, defense: Defense, where: str) -> GradientChoic
     return choice
 
 
-def _without_sense(gradient: str, defense: Defense) -> str:
+def _check_surrogate(context: Context, gradient: GradientChoice, where: str) -> None:
+    enabled = [context.defense(label, table) for label, table in context.suite.defense.items() if table.enabled]
+    known = sorted({name for defense in enabled for name in defense.surrogates})
+    if gradient.surrogate and gradient.surrogate not in known:
+        raise UserError(
+            f"no defense of the suite offers a surrogate {gradient.surrogate!r}",
+            where=where,
+            remedy=did_you_mean(gradient.surrogate, known),
+        )
+
+
+def _without_sense(choice: GradientChoice, defense: Defense) -> str:
     """Why the estimator has no use on this defense; empty where it has one."""
+    gradient = choice.name
+    if choice.surrogate and choice.surrogate not in defense.surrogates:
+        return f"the defense offers no surrogate {choice.surrogate!r}; it has: {', '.join(defense.surrogates)}"
     if gradient == "autograd" and not defense.differentiable:
         return "the defense has no gradient; bpda replaces it"
     if gradient == "exact" and not defense.exact_gradient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from attacks.aim import Aim, other_class
 from attacks.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
+from attacks.gradients import GradientEstimator
 from benchmark.faster import search_model
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
@@ -94,9 +96,18 @@ class AttackStep(Step):
 
     def passes(self) -> Passes:
         pairs = self.watched is not None and not self.watched.differentiable
-        estimator = self.gradient.build(self.eot_samples)
-        each = attack_passes(self.attack, estimator, self.clean.fit.defense, watched_pairs=pairs)
-        return Passes(each.forwards * self.clean.images, each.backwards * self.clean.images)
+        defense, images = self.clean.fit.defense, self.clean.images
+        each = [
+            attack_passes(self.attack, estimator, defense, watched_pairs=pairs)
+            for estimator in self.estimators(defense.surrogates)
+        ]
+        return Passes(images * sum(e.forwards for e in each), images * sum(e.backwards for e in each))
+
+    def estimators(self, surrogates: Sequence[str]) -> list[GradientEstimator]:
+        """How it differentiates through a defense that offers `surrogates`: one after the other, by images standing."""
+        if self.attack.access is not Access.GRADIENT:
+            return [self.gradient.build(self.eot_samples)]
+        return self.gradient.each(self.eot_samples, surrogates)
 
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.clean.key)
@@ -105,7 +116,7 @@ class AttackStep(Step):
         images = everything[right]
         scores = torch.tensor(np.stack(frame["scores"].tolist()))[right]
         model = self.clean.fit.model(bench)
-        outcome = self._attack(model, images, scores, bench) if len(images) else None
+        outcome = self._attack_through_each(model, images, scores, bench) if len(images) else None
         adversarial = images.floats() if outcome is None else outcome.adversarial
         fresh = self._fresh(model, images, adversarial, bench)
         rows = right.nonzero().flatten()
@@ -115,7 +126,35 @@ class AttackStep(Step):
             samples=_samples(frame, rows, images, outcome, fresh),
         )
 
-    def _attack(self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench) -> Outcome:
+    def _attack_through_each(
+        self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench
+    ) -> Outcome:
+        """The worst for each image of the attacks by every estimator, each on the images that still stand."""
+        # What the model offers counts; a name that it only promised is refused when it is asked for.
+        surrogates = dict.fromkeys((*self.clean.fit.defense.surrogates, *model.surrogates))
+        first, *others = self.estimators(list(surrogates))
+        outcome = self._attack(first, model, images, scores, bench)
+        for estimator in others:
+            left = (~outcome.success).nonzero().flatten()
+            if not len(left):
+                break
+            later = self._attack(estimator, model, images[left], scores[left], bench)
+            aim = Aim(images.labels[left], self._targets(images[left], scores[left]))
+            worse = later.success | (aim.margin(later.logits) > aim.margin(outcome.logits[left]))
+            outcome.amend(left, later, worse)
+        return outcome
+
+    def _targets(self, images: LabeledImages, scores: Tensor) -> Tensor | None:
+        return other_class(images.labels, scores) if self.stop is Stop.NEVER else None
+
+    def _attack(
+        self,
+        estimator: GradientEstimator,
+        model: DefendedModel,
+        images: LabeledImages,
+        scores: Tensor,
+        bench: Workbench,
+    ) -> Outcome:
         objective = self.objective.build(self.attack) if self.objective else self.attack.default_objective()
         if objective.needs_features:
             assert self.features is not None
@@ -127,7 +166,7 @@ class AttackStep(Step):
             self.norm,
             self.epsilon,
             objective,
-            self.gradient.build(self.eot_samples),
+            estimator,
             self.stop,
             None if exact else search_model(model, images.floats(slice(0, 32), device=bench.device)),
         )
@@ -141,7 +180,7 @@ class AttackStep(Step):
             self.attack.prepare(
                 Aids(informed, composition, bench.data.train, classes, proxies, self.seed, bench.device, watcher)
             )
-        targets = other_class(images.labels, scores) if self.stop is Stop.NEVER else None
+        targets = self._targets(images, scores)
 
         def attack(rows: slice) -> Outcome:
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.

@@ -11,18 +11,24 @@ from benchmark.frozen import frozen
 from benchmark.noise import Noise
 from benchmark.testing.claims import Claims
 from benchmark.testing.slope import slope_ratios
-from defenses.base import DefendedModel, Defense, Purify
+from defenses.base import OWN, DefendedModel, Defense, Purify
 
 _SAME = 1e-4
 
 
 def check_gradients(defense: Defense, claims: Claims, model: DefendedModel, x: Tensor, noise: Noise) -> None:
     """Claim that `differentiable` and `exact_gradient` are true, and that BPDA has something to differentiate."""
+    claims.holds(
+        {*defense.surrogates, OWN} == {*model.surrogates, OWN},
+        f"says `surrogates = {defense.surrogates}` and its model offers {model.surrogates}",
+    )
     with frozen(model):
+        for name in model.surrogates:
+            _check_surrogate(claims, model, name, x)
         if defense.differentiable:
             _check_true(claims, model, model.purify, x, noise, "differentiable")
         else:
-            _check_surrogate(defense, claims, model, x, noise)
+            _check_untrue(defense, claims, model, x, noise)
         if defense.exact_gradient:
             with claims.works("purify exactly"), torch.no_grad():
                 apart = float((model.exact_purify(x, noise) - model.purify(x, noise)).abs().max())
@@ -42,14 +48,17 @@ def _check_true(claims: Claims, model: DefendedModel, purify: Purify, x: Tensor,
     )
 
 
-def _check_surrogate(defense: Defense, claims: Claims, model: DefendedModel, x: Tensor, noise: Noise) -> None:
+def _check_surrogate(claims: Claims, model: DefendedModel, name: str, x: Tensor) -> None:
     leaf = x.clone().requires_grad_()
-    with claims.works("give a surrogate for the backward pass"):
-        stand_in = model.surrogate(leaf)
+    with claims.works(f"give its surrogate {name!r} for the backward pass"):
+        stand_in = model.surrogate(leaf, name)
     claims.holds(
         stand_in.shape == leaf.shape and stand_in.requires_grad,
-        "has a surrogate that changes the image's shape or has no gradient either",
+        f"has a surrogate, {name!r}, that changes the image's shape or has no gradient either",
     )
+
+
+def _check_untrue(defense: Defense, claims: Claims, model: DefendedModel, x: Tensor, noise: Noise) -> None:
     ratio = None
     with suppress(RuntimeError):
         ratio = _slope_ratio(model, model.purify, x, noise)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from attacks.aim import Aim
 from attacks.gradients import BPDA, Autograd, UnavailableGradientError, Undefended
 from attacks.objectives import CrossEntropy, Margin
+from benchmark.errors import UserError
 from benchmark.noise import Noise
 from defenses.base import DefendedModel
 from tests.attacks.conftest import decisions
@@ -46,6 +47,19 @@ def test_bpda_differentiates_a_declared_surrogate(network: nn.Module, images: Te
     plain = DefendedModel(network, purify=quantize)
     ours = BPDA()(halved, CrossEntropy(), images, aim, noise).gradient
     assert torch.allclose(ours, 0.5 * BPDA()(plain, CrossEntropy(), images, aim, noise).gradient, rtol=1e-5)
+
+
+def test_bpda_goes_through_the_surrogate_that_is_named(network: nn.Module, images: Tensor) -> None:
+    noise, aim = Noise.of(0, range(24)), Aim(decisions(network, images))
+    offered = {"half": lambda x: 0.5 * x, "identity": lambda x: -x}
+    model = DefendedModel(network, purify=quantize, surrogates=offered)
+    assert model.surrogates == ("identity", "half")
+    plain = BPDA()(DefendedModel(network, purify=quantize), CrossEntropy(), images, aim, noise).gradient
+    for name, factor in (("half", 0.5), ("", 0.5), ("identity", 1.0)):
+        ours = BPDA(surrogate=name)(model, CrossEntropy(), images, aim, noise).gradient
+        assert torch.allclose(ours, factor * plain, rtol=1e-5), name
+    with pytest.raises(UserError, match="did you mean 'half'"):
+        BPDA(surrogate="hal")(model, CrossEntropy(), images, aim, noise)
 
 
 def test_a_rounding_defense_has_no_useful_autograd_gradient(network: nn.Module, images: Tensor) -> None:

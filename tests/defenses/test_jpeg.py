@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.noise import Noise
 from defenses.base import DefendedModel
+from defenses.differentiable_jpeg import differentiable_jpeg
 from defenses.jpeg import JPEG, compress
 
 # ITU-T T.81, table K.1: luminance quantisation at quality 50.
@@ -106,7 +107,7 @@ def test_values_outside_the_range_are_clipped_not_wrapped() -> None:
     assert y[1].min() >= 254 / 255
 
 
-def test_the_true_gradient_is_missing_and_the_surrogate_is_the_identity() -> None:
+def test_the_true_gradient_is_missing_and_both_surrogates_have_one() -> None:
     assert not JPEG.differentiable
     assert JPEG.purifier
     assert not JPEG.randomized
@@ -114,7 +115,9 @@ def test_the_true_gradient_is_missing_and_the_surrogate_is_the_identity() -> Non
     model = JPEG().defend(nn.Flatten())
     assert isinstance(model, DefendedModel)
     assert not model.purify(x, Noise.of(0, range(8))).requires_grad
-    assert model.surrogate(x) is x
+    assert model.surrogates == JPEG.surrogates == ("identity", "differentiable JPEG")
+    assert model.surrogate(x, "identity") is x
+    assert torch.equal(model.surrogate(x), differentiable_jpeg(x, 75))
 
 
 @pytest.mark.parametrize("quality", [0, 96, 75.5, "75"])

@@ -39,6 +39,10 @@ class Rounding(Purifier):
     differentiable = False
 
 
+class Codec(Rounding):
+    surrogates = ("identity", "soft")
+
+
 def step(attack: Attack, objective: str | None = None, **changed: Any) -> AttackStep:
     settings = {
         "clean": None,
@@ -124,3 +128,13 @@ def test_a_purifier_with_a_gradient_needs_the_exact_one() -> None:
     assert lacks(Purifier(), *FULL) == ""
     assert lacks(Purifier(), *bpda, step(Square())) == "the exact gradient through purification"
     assert lacks(Rounding(), *bpda, step(Square())) == ""
+
+
+def test_one_surrogate_of_several_is_not_enough() -> None:
+    def by(**settings: str) -> list[AttackStep]:
+        bpda = GradientChoice("bpda", settings)
+        return [step(PGD(), o, gradient=bpda) for o in ("cross-entropy", "margin")]
+
+    assert lacks(Codec(), *by(), step(Square())) == ""
+    assert "through every surrogate" in lacks(Codec(), *by(surrogate="identity"), step(Square()))
+    assert lacks(Rounding(), *by(surrogate="identity"), step(Square())) == ""

@@ -49,7 +49,12 @@ WRONG = [
     (
         "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'bpda', pairs = 4 }\n",
         "robustness.attack.x.gradient",
-        "remove",
+        "surrogate",
+    ),
+    (
+        "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'bpda', surrogate = 'differentiable jpg' }\n",
+        "robustness.attack.x.gradient",
+        "did you mean 'differentiable JPEG'",
     ),
     ("[robustness.attack.x]\nmethod = 'pgd'\neot_samples = 0\n", "eot_samples", "correct"),
     (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.testing import check_defense
@@ -54,6 +54,12 @@ def test_a_sound_defense_passes(defense):
     check_defense(defense)
 
 
+def test_surrogates_pass_by_name_and_a_single_one_without():
+    check_defense(changed(surrogates=("identity", "half"), defend=with_surrogates(half=lambda x: x / 2)))
+    single = lambda self, model: DefendedModel(model, purify=self.purify, surrogate=lambda x: x / 2)  # noqa: E731
+    check_defense(changed(defend=single))
+
+
 def test_a_defense_for_grayscale_alone_passes():
     class Grayscale(Blur):
         name = "grayscale-alone"
@@ -87,6 +93,11 @@ def rounded(self, x, noise):
 
 def numpy_noise(self, x, noise):
     return (x + torch.from_numpy(np.random.normal(0, 0.05, x.shape)).float()).clamp(0, 1)  # noqa: NPY002
+
+
+def with_surrogates(**surrogates):
+    """A blur's `defend` that offers surrogates."""
+    return lambda self, classifier: DefendedModel(classifier, purify=self.purify, surrogates=surrogates)
 
 
 def torch_noise(self, x, noise):
@@ -196,6 +207,9 @@ class Costly(Blur):
         (changed(base=Noisy, randomized=False), "uses its noise and does not say `randomized = True`"),
         (changed(differentiable=False), "has a true gradient and says `differentiable = False`"),
         (changed(base=JPEG, differentiable=True, source="a test"), "does not say `differentiable = False`"),
+        (changed(surrogates=("identity", "half")), "and its model offers ('identity',)"),
+        (changed(defend=with_surrogates(half=lambda x: x / 2)), "and its model offers ('identity', 'half')"),
+        (changed(defend=with_surrogates(still=Tensor.detach), surrogates=("identity", "still")), "'still', that"),
         (changed(purify=quantized), "has a gradient that is not the slope of its answer (slope / gradient = 0)"),
         (changed(purify=rounded), "lets no gradient through"),
         (changed(retrains=True), "answers with the classifier as it was"),
