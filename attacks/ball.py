@@ -61,6 +61,10 @@ class Ball:
             raise ValueError(f"no projection for {self.norm}")
         return (self.center + delta.view_as(x)).clamp(0, 1)
 
+    def shown(self, x: Tensor) -> Tensor:
+        """The images that the model is asked about where a search stands at `x`: those themselves."""
+        return x
+
     @cached_property
     def limits(self) -> tuple[Tensor, Tensor]:
         """The lowest and the highest allowed value of each pixel, for L∞."""

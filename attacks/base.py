@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from attacks.aim import Aim
 from attacks.ball import TOLERANCE, Ball, perturbation_size
 from attacks.gradients import Autograd, GradientEstimator
+from attacks.grid_ball import GridBall
 from attacks.objectives import CrossEntropy, Objective
 from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
 from attacks.watcher import Watcher
@@ -46,6 +47,7 @@ class Composition:
         stop: Robustness rows end at the first verified success; detection rows run to the last step and keep it.
         search: A copy of the model that computes the same up to rounding, only sooner. The search asks the copy, and
             the verdict is the model's own; an image on whose fall the two differ is attacked again without the copy.
+        on_grid: Ask about, and submit, images on the 8-bit grid alone.
     """
 
     norm: Norm
@@ -54,6 +56,11 @@ class Composition:
     estimator: GradientEstimator = field(default_factory=Autograd)
     stop: Stop = Stop.FIRST_SUCCESS
     search: DefendedModel | None = None
+    on_grid: bool = False
+
+    def ball(self, x: Tensor) -> Ball:
+        """The images allowed around clean images `x` [B, C, H, W]."""
+        return (GridBall if self.on_grid else Ball)(self.norm, self.epsilon.value, x)
 
 
 @dataclass(frozen=True)
@@ -199,7 +206,7 @@ class Attack(Plugin):
         """
         if aim.sample_ids is None:
             aim = replace(aim, sample_ids=noise.sample_ids)
-        ball = Ball(composition.norm, composition.epsilon.value, x)
+        ball = composition.ball(x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)
         asked = model if composition.search is None else composition.search
@@ -223,7 +230,7 @@ class Attack(Plugin):
             if ignorant:
                 attempt = Attempt(attempt.x)
             submitted = _within_reach(attempt.x, ball) if self.minimal else attempt.x
-            adversarial = _checked(self.name, submitted, ball)
+            adversarial = ball.shown(_checked(self.name, submitted, ball))
             with torch.no_grad():
                 logits = model.decide(adversarial, noise.stream("verdict"))
         fooled = aim.reached(logits)

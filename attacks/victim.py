@@ -68,11 +68,12 @@ class Oracle(Blind):
 
     def scores(self, x: Tensor, noise: Noise) -> Tensor:
         """The defended model's decision logits [B, K], all votes taken; row i is charged to image i."""
+        x = self.ball.shown(x.detach())
         with torch.no_grad():
             # A clone, because some attacks write into the scores they are given.
-            logits = self._model.decide(x.detach(), noise).clone()
+            logits = self._model.decide(x, noise).clone()
         self._counter.charge(self._rows, self._model.decision_passes)
-        self.observed = Observation(x.detach(), logits)
+        self.observed = Observation(x, logits)
         return logits
 
     def verify(self, x: Tensor, candidate: Tensor, noise: Noise) -> Tensor:
@@ -85,7 +86,7 @@ class Oracle(Blind):
             return candidate
         rows = candidate.nonzero().flatten()
         with torch.no_grad():
-            logits = self._model.decide(x[rows], noise[rows].stream("verify"))
+            logits = self._model.decide(self.ball[rows].shown(x[rows]), noise[rows].stream("verify"))
         self._counter.charge(self._rows[rows], self._model.decision_passes)
         confirmed = torch.zeros_like(candidate)
         confirmed[rows] = self.aim[rows].reached(logits)
@@ -104,7 +105,7 @@ class Decisions(Oracle):
         decided = nn.functional.one_hot(logits.argmax(1), logits.shape[1]).to(logits.dtype)
         # Scores that are not finite stay so: no attack may take them for an answer.
         decided[~logits.isfinite().all(1)] = float("nan")
-        self.observed = Observation(x.detach(), decided)
+        self.observed = Observation(self.ball.shown(x.detach()), decided)
         return decided
 
     def __getitem__(self, rows: Tensor) -> Decisions:
@@ -142,15 +143,16 @@ class Victim(Oracle):
 
     def ascent(self, x: Tensor, noise: Noise) -> Ascent:
         """The gradient with the objective's value and the logits that it was taken at."""
+        x = self.ball.shown(x.detach())
         ascent = self.estimator(self.model, self.objective, x, self.pursued, noise)
         self._counter.charge(self._rows, self.estimator.passes(self.model))
-        self.observed = Observation(x.detach(), ascent.logits)
+        self.observed = Observation(x, ascent.logits)
         return ascent
 
     def features(self, x: Tensor, noise: Noise) -> tuple[Features, Tensor]:
         """What a detector sees: hidden features of the classifier, and one draw's logits [B, K]; no gradient."""
         with torch.no_grad():
-            purified = self.model.purify(x.detach(), noise)
+            purified = self.model.purify(self.ball.shown(x.detach()), noise)
             with recording(self.model.classifier) as seen:
                 logits = self.model.classify(purified)
         count, passes = x.shape[0], self.model.purify_passes

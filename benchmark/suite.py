@@ -80,7 +80,10 @@ class GradientTable(_PluginTable):
 
 
 class AttackTable(_PluginTable):
-    """`[robustness.attack.LABEL]` or `[detection.attack.LABEL]`: an attack and how it is put together."""
+    """`[robustness.attack.LABEL]` or `[detection.attack.LABEL]`: an attack and how it is put together.
+
+    With `on_grid` it asks about, and submits, only images that an 8-bit file can hold.
+    """
 
     method: str | None = None
     enabled: bool = True
@@ -90,6 +93,7 @@ class AttackTable(_PluginTable):
     gradient: str | GradientTable = "auto"
     eot_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     defenses: tuple[str, ...] = ("*",)
+    on_grid: bool = False
     trained_on: str | None = None
 
 

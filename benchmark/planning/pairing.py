@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from attacks.base import Attack, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
+from attacks.zeroth_order_gradient import ZerothOrder
 from benchmark.errors import UserError, did_you_mean
 from benchmark.planning.context import Context, chosen
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.suite import AttackTable, DetectionTable, RobustnessTable
-from benchmark.threat import Access, Epsilon, Goal, ThreatModel
+from benchmark.threat import Access, Epsilon, Goal, Norm, ThreatModel
 from defenses.base import Defense
 
 
@@ -47,6 +48,8 @@ def attack_step(
             where=f"{where}.norm",
             remedy=f"use {' or '.join(sorted(attack.norms))}, or another attack",
         )
+    if table.on_grid:
+        _check_grid(norm, table, f"{where}.on_grid")
     epsilon = Epsilon.parse(section.epsilon if table.epsilon is None else table.epsilon, where=f"{where}.epsilon")
     objective = _objective(table)
     if objective is not None:
@@ -87,6 +90,7 @@ def attack_step(
         proxies=proxies,
         replicates=context.suite.evaluation.replicates,
         seed=context.seed,
+        on_grid=table.on_grid,
     )
     return step, ""
 
@@ -108,7 +112,7 @@ def threat_model(context: Context, step: AttackStep, defense: Defense, detector:
         resolution=context.data.evaluation.shape[1:],
         classes=len(context.data.classes),
         budget=budget,
-        bound=step.attack.bound(step.norm, step.epsilon),
+        bound=step.attack.bound(step.norm, step.epsilon) + (" on the 8-bit grid" if step.on_grid else ""),
         knows_defense=step.gradient.name != "undefended",
         randomized=defense.randomized,
         detector=detector,
@@ -118,6 +122,18 @@ def threat_model(context: Context, step: AttackStep, defense: Defense, detector:
 def detector_aware(attack: Attack, objective: ObjectiveChoice | None) -> bool:
     """Whether the attack is meant to deceive a detector."""
     return (objective.kind(where="") if objective else attack.default_objective()).detector_aware
+
+
+def _check_grid(norm: Norm, table: AttackTable, where: str) -> None:
+    if norm is Norm.SPATIAL:
+        raise UserError("a spatial attack cannot stay on the 8-bit grid", where=where, remedy="remove the key")
+    gradient = table.gradient if isinstance(table.gradient, str) else table.gradient.name
+    if gradient == ZerothOrder.name:
+        raise UserError(
+            "differences of values are taken between the steps of the 8-bit grid",
+            where=where,
+            remedy="use attack nes, which asks about rounded images",
+        )
 
 
 def _objective(table: AttackTable) -> ObjectiveChoice | None:

@@ -49,6 +49,7 @@ class AttackStep(Step):
         replicates: Fresh decisions on each adversarial image of a randomized defense.
         seed: Seed of everything random in the attack.
         watched: The detector to deceive, where the attack needs one.
+        on_grid: Whether it stays on the 8-bit grid.
     """
 
     kind = "attack"
@@ -67,6 +68,7 @@ class AttackStep(Step):
     replicates: int
     seed: int
     watched: DetectorFitting | None = None
+    on_grid: bool = False
 
     @property
     def label(self) -> str:
@@ -91,6 +93,7 @@ class AttackStep(Step):
             "stop": self.stop,
             "replicates": self.replicates,
             "seed": self.seed,
+            **({"on_grid": True} if self.on_grid else {}),
             **({"watched": self.watched.settings()} if self.watched else {}),
         }
 
@@ -169,6 +172,7 @@ class AttackStep(Step):
             estimator,
             self.stop,
             None if exact else search_model(model, images.floats(slice(0, 32), device=bench.device)),
+            self.on_grid,
         )
         proxies = tuple(proxy.model(bench).requires_grad_(False) for proxy in self.proxies)
         informed = model if self.attack.access is Access.GRADIENT else None

@@ -56,6 +56,16 @@ WRONG = [
         "robustness.attack.x.gradient",
         "did you mean 'differentiable JPEG'",
     ),
+    (
+        "[robustness.attack.x]\nmethod = 'stadv'\nnorm = 'spatial'\nepsilon = 1\non_grid = true\n",
+        "robustness.attack.x.on_grid",
+        "remove",
+    ),
+    (
+        "[robustness.attack.x]\nmethod = 'pgd'\ngradient = 'zeroth-order'\non_grid = true\n",
+        "robustness.attack.x.on_grid",
+        "nes",
+    ),
     ("[robustness.attack.x]\nmethod = 'pgd'\neot_samples = 0\n", "eot_samples", "correct"),
     (
         "[detection.attack.y]\nmethod = 'bim'\ntrained_on = 'bmi'\n",
