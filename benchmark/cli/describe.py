@@ -88,7 +88,8 @@ def _threat_model(attack: type[Attack]) -> str:
 def _required(defense: type[Defense]) -> str:
     from benchmark.evaluation.required import missing_attacks
 
-    gradient = "exact" if defense.differentiable else "by BPDA, since the defense has none"
+    through = ", ".join(defense.surrogates)
+    gradient = "exact" if defense.differentiable else f"by BPDA, since the defense has none, through {through}"
     # Only the traits are asked, which the class has as well as an instance.
     needs = missing_attacks(cast("Defense", defense), [])
     return "\n".join([*needs, f"gradient: {gradient}"])
@@ -99,6 +100,8 @@ def _shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, (set, frozenset)):
         return ", ".join(sorted(map(str, value)))
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return str(value) or "(empty)"
 
 

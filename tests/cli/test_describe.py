@@ -24,7 +24,8 @@ def test_an_attack_states_its_threat_model(medrobust):
 
 
 def test_a_defense_says_what_a_fair_row_needs(medrobust):
-    assert "gradient: by BPDA" in medrobust("describe", "jpeg").out
+    jpeg = medrobust("describe", "jpeg").out
+    assert "gradient: by BPDA, since the defense has none, through identity, differentiable JPEG\n" in jpeg
     assert "gradient: exact" in medrobust("describe", "none").out
     assert "20 EOT samples" in medrobust("describe", "zo-ae-ds").out
     assert "EOT" not in medrobust("describe", "jpeg").out
