@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmark.evaluation.bootstrap import auc_interval, group_weights, percentile, resampled_auc
+from benchmark.evaluation.intervals import (
+    Estimate,
+    group_numbers,
+    mean_of_dependent,
+    mean_of_proportions,
+    share_of,
+)
+
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class ClinicalMetrics:
-    """Clinical metrics of one set of answers; None where the labels do not allow one.
+    """Clinical metrics of one set of answers with 95 % intervals; None where the labels do not allow one.
 
     With two classes, label 1 is the disease. With K > 2 classes each metric is the mean over the K one-vs-rest
     problems, every class counting the same, and is None unless every class occurs.
@@ -22,14 +34,20 @@ class ClinicalMetrics:
         auroc: Probability that a diseased image scores higher than a healthy one; ties count half.
     """
 
-    sensitivity: float | None
-    specificity: float | None
-    balanced_accuracy: float | None
-    auroc: float | None
+    sensitivity: Estimate | None
+    specificity: Estimate | None
+    balanced_accuracy: Estimate | None
+    auroc: Estimate | None
 
 
 def clinical_metrics(
-    labels: ArrayLike, predictions: ArrayLike, disease_scores: ArrayLike, *, classes: int
+    labels: ArrayLike,
+    predictions: ArrayLike,
+    disease_scores: ArrayLike,
+    *,
+    classes: int,
+    groups: Sequence[Hashable] | None = None,
+    seed: int = 0,
 ) -> ClinicalMetrics:
     """Clinical metrics from the decisions at the operating point and the scores behind them.
 
@@ -39,19 +57,45 @@ def clinical_metrics(
         disease_scores: [N], higher = more likely diseased, for two classes; [N, K] class scores for more. Any monotone
             scale will do. If one is NaN the AUROC is None.
         classes: K ≥ 2.
+        groups: The patient of each image; None means that images are independent.
+        seed: Of the AUROC's bootstrap.
     """
     truth, answer = np.asarray(labels), np.asarray(predictions)
     scores = np.asarray(disease_scores, dtype=np.float64)
-    sensitivities = [_share(answer[truth == c] == c) for c in range(classes)]
+    patients = np.arange(len(truth)) if groups is None else group_numbers(groups)
+    recalls = [_share(answer == c, truth == c, patients) for c in range(classes)]
+    balanced = class_mean(recalls)
     if classes == 2:
-        specificity, sensitivity = sensitivities
-        return ClinicalMetrics(sensitivity, specificity, _mean(sensitivities), area_under_roc(truth == 1, scores))
-    specificities = [_share(answer[truth != c] != c) for c in range(classes)]
-    if any(s is None for s in sensitivities):
+        area = _mean_area([truth == 1], [scores], patients, seed)
+        return ClinicalMetrics(recalls[1], recalls[0], balanced, area)
+    if balanced is None:
         return ClinicalMetrics(None, None, None, None)
-    areas = [area_under_roc(truth == c, scores[:, c]) for c in range(classes)]
-    recall = _mean(sensitivities)
-    return ClinicalMetrics(recall, _mean(specificities), recall, _mean(areas))
+    specificities = [_share(answer != c, truth != c, patients) for c in range(classes)]
+    area = _mean_area([truth == c for c in range(classes)], list(scores.T), patients, seed)
+    return ClinicalMetrics(balanced, mean_of_dependent([s for s in specificities if s]), balanced, area)
+
+
+def balanced_accuracy(
+    hits: ArrayLike, labels: ArrayLike, groups: Sequence[Hashable], *, classes: int
+) -> Estimate | None:
+    """Mean over classes of the share of hits of the class, with its interval; None unless every class occurs.
+
+    An answer that looks at no image hits all of one class and none of the others: 1/K, whatever it says.
+
+    Args:
+        hits: N booleans.
+        labels: N integers below `classes`.
+        groups: The patient of each image.
+        classes: K ≥ 2.
+    """
+    right, truth, patients = np.asarray(hits, dtype=bool), np.asarray(labels), group_numbers(groups)
+    return class_mean([_share(right, truth == c, patients) for c in range(classes)])
+
+
+def class_mean(recalls: Sequence[Estimate | None]) -> Estimate | None:
+    """The mean of the classes' shares; None where a class has none. Classes count as different patients."""
+    known = [recall for recall in recalls if recall is not None]
+    return mean_of_proportions(known) if len(known) == len(recalls) else None
 
 
 def area_under_roc(positive: ArrayLike, scores: ArrayLike) -> float | None:
@@ -72,10 +116,22 @@ def area_under_roc(positive: ArrayLike, scores: ArrayLike) -> float | None:
     return float(roc_auc_score(truth, np.unique(values, return_inverse=True)[1]))
 
 
-def _share(hits: NDArray[np.bool_]) -> float | None:
-    return float(hits.mean()) if len(hits) else None
+def _share(hits: NDArray[np.bool_], among: NDArray[np.bool_], patients: NDArray[np.int64]) -> Estimate | None:
+    return share_of(hits[among], patients[among].tolist()) if among.any() else None
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+def _mean_area(
+    positives: list[NDArray[np.bool_]], scores: list[Floats], patients: NDArray[np.int64], seed: int
+) -> Estimate | None:
+    """Mean of the problems' AUCs; whole patients are drawn again, the same for every problem."""
+    areas = [area_under_roc(positive, values) for positive, values in zip(positives, scores, strict=True)]
+    known = [area for area in areas if area is not None]
+    if len(known) < len(areas):
+        return None
+    weights = group_weights(int(patients.max()) + 1, np.random.default_rng(seed))
+    drawn = [resampled_auc(p, s, patients, weights) for p, s in zip(positives, scores, strict=True)]
+    if len(drawn) == 1:
+        interval = auc_interval(drawn[0], positives[0], patients)
+    else:
+        interval = percentile(np.mean(drawn, axis=0))
+    return None if interval is None else Estimate(sum(known) / len(known), interval)

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmark.evaluation.clinical import area_under_roc
-from benchmark.evaluation.intervals import Interval, bootstrap_auc, clustered_wilson
+from benchmark.evaluation.intervals import Estimate
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class DetectorScores:
-    """A detector's scores, higher = more adversarial. Rows of the three evaluation sets belong together.
+    """A detector's scores, higher = more adversarial. Rows of the evaluation sets belong together.
 
     Attributes:
         calibration: Clean images that the detector was not fitted on and that are not evaluated; thresholds and the
@@ -24,6 +24,9 @@ class DetectorScores:
         clean, noisy, adversarial: [N] scores of the evaluation images; row i of all three has one source.
         fooled: [N] whether adversarial image i is misclassified.
         groups: [N] source patient (or image) of row i; None means that every row is a patient of its own.
+        calibration_groups: The same of the calibration images.
+        stored: [N] scores of the adversarial images as a file holds them; None where there are none.
+        moved: [N] scores of the clean images moved, so that no file holds them; None where there are none.
     """
 
     calibration: Floats
@@ -32,6 +35,9 @@ class DetectorScores:
     adversarial: Floats
     fooled: NDArray[np.bool_]
     groups: Sequence[Hashable] | None = None
+    calibration_groups: Sequence[Hashable] | None = None
+    stored: Floats | None = None
+    moved: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -41,72 +47,66 @@ class OperatingPoint:
     Attributes:
         nominal: Share of clean images that may be flagged, as asked for.
         threshold: Scores above it are flagged.
-        clean, noisy: Share of clean (noisy) evaluation images that are flagged.
-        adversarial: Share of adversarial images that are flagged (TPR).
-        adversarial_interval: 95 % interval of it.
+        clean, noisy, moved: Share of clean (noisy, moved) evaluation images that are flagged.
+        adversarial, stored: Share of adversarial images that are flagged (TPR), as submitted and as stored.
         joint_success: Share of adversarial images that are misclassified and not flagged.
-        joint_success_interval: 95 % interval of it.
     """
 
     nominal: float
     threshold: float | None
-    clean: float | None
-    noisy: float | None
-    adversarial: float | None
-    adversarial_interval: Interval | None
-    joint_success: float | None
-    joint_success_interval: Interval | None
+    clean: Estimate | None
+    noisy: Estimate | None
+    moved: Estimate | None
+    adversarial: Estimate | None
+    stored: Estimate | None
+    joint_success: Estimate | None
 
 
 @dataclass(frozen=True)
 class Detection:
     """Everything reported of one detector against one attack; None where a class of images is missing.
 
-    Negatives are clean and noisy images, positives adversarial ones.
+    Negatives are clean and noisy images, positives adversarial ones. Intervals: `detection_bootstrap.py`.
 
     Attributes:
         auc: One-sided area under the ROC curve.
-        auc_interval: 95 % bootstrap interval of it, by source.
         auc_two_sided: AUC of the distance from the median clean score. An attack that lands far on the clean side has
             a low `auc` but has not hidden from a defender who looks at both sides.
         auc_fooled: One-sided AUC with only the misclassified adversarial images as positives.
         at_10, at_5: Operating points at 10 % and 5 % false positives; `at_10.adversarial` is TPR@90.
     """
 
-    auc: float | None
-    auc_interval: Interval | None
-    auc_two_sided: float | None
-    auc_fooled: float | None
+    auc: Estimate | None
+    auc_two_sided: Estimate | None
+    auc_fooled: Estimate | None
     at_10: OperatingPoint
     at_5: OperatingPoint
 
+    def no_credit(self) -> str:
+        """Why what the detector finds is no attack; empty where nothing says so.
 
-def evaluate_detection(scores: DetectorScores, *, seed: int) -> Detection:
-    """All detection metrics of one cell; a missing class gives None for what needs it.
-
-    Args:
-        scores: The detector's scores.
-        seed: Of the bootstrap.
-    """
-    negatives = np.concatenate([scores.clean, scores.noisy])
-    centred = [two_sided(part, scores.calibration) for part in (negatives, scores.adversarial)]
-    groups = list(range(len(scores.adversarial))) if scores.groups is None else list(scores.groups)
-    labels, values = _labelled(negatives, scores.adversarial)
-    aligned = len(scores.clean) == len(scores.noisy) == len(groups)
-    interval = bootstrap_auc(labels, values, groups * 3, seed=seed) if aligned else None
-    return Detection(
-        auc=auc(negatives, scores.adversarial),
-        auc_interval=interval,
-        auc_two_sided=None if centred[0] is None or centred[1] is None else auc(centred[0], centred[1]),
-        auc_fooled=auc(negatives, scores.adversarial[scores.fooled]),
-        at_10=operating_point(scores, nominal=0.10),
-        at_5=operating_point(scores, nominal=0.05),
-    )
+        A detector has something to answer for where it flags more adversarial images than it may flag clean ones.
+        Clean images that were only moved are no attack: where it flags more than twice as many of them as it may, and
+        at least half as many beyond that share as of adversarial images, it knows the files. And an attack is one
+        still when its image is stored: where rounding to a file's steps takes away more than half of what it finds, it
+        sees the numbers between the steps.
+        """
+        for point in (self.at_10, self.at_5):
+            found, moved, stored = point.adversarial, point.moved, point.stored
+            if found is None or found.interval.low <= point.nominal:
+                continue
+            excess = (found.value - point.nominal) / 2
+            far = moved is not None and moved.interval.low > 2 * point.nominal
+            if moved is not None and far and moved.value - point.nominal >= excess:
+                return "recognises files, not attacks"
+            if stored is not None and stored.value - point.nominal < excess and stored.interval.high < found.value:
+                return "sees what no file can hold, not attacks"
+        return ""
 
 
 def auc(negatives: ArrayLike, positives: ArrayLike) -> float | None:
     """Probability that a positive scores higher than a negative, ties counting half; None when either is empty."""
-    labels, values = _labelled(np.asarray(negatives), np.asarray(positives))
+    labels, values = labelled(np.asarray(negatives), np.asarray(positives))
     return area_under_roc(labels, values)
 
 
@@ -126,29 +126,7 @@ def threshold_at(calibration: ArrayLike, *, true_negative_rate: float) -> float 
     return float(np.quantile(clean, true_negative_rate, method="higher")) if len(clean) else None
 
 
-def operating_point(scores: DetectorScores, *, nominal: float) -> OperatingPoint:
-    """What happens when the detector may flag a share `nominal` of clean images."""
-    threshold = threshold_at(scores.calibration, true_negative_rate=1 - nominal)
-    if threshold is None:
-        return OperatingPoint(nominal, None, None, None, None, None, None, None)
-    flagged = scores.adversarial > threshold
-    through = scores.fooled & ~flagged
-    return OperatingPoint(
-        nominal=nominal,
-        threshold=threshold,
-        clean=_share(scores.clean > threshold),
-        noisy=_share(scores.noisy > threshold),
-        adversarial=_share(flagged),
-        adversarial_interval=clustered_wilson(flagged, scores.groups) if len(flagged) else None,
-        joint_success=_share(through),
-        joint_success_interval=clustered_wilson(through, scores.groups) if len(flagged) else None,
-    )
-
-
-def _share(hits: NDArray[np.bool_]) -> float | None:
-    return float(hits.mean()) if len(hits) else None
-
-
-def _labelled(negatives: Floats, positives: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def labelled(negatives: Floats, positives: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """(whether positive, score) of negatives and positives together."""
     labels = np.repeat([False, True], [len(negatives), len(positives)])
     return labels, np.concatenate([negatives, positives])

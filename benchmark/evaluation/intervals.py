@@ -1,4 +1,4 @@
-"""Uncertainty: intervals for proportions and AUC, with or without patients, and a paired test."""
+"""Uncertainty of proportions in closed form, with or without patients, and a paired test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-_RESAMPLES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,14 @@ class Interval:
     def half_width(self) -> float:
         """Half the distance between the ends."""
         return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval."""
+
+    value: float
+    interval: Interval
 
 
 def wilson(successes: float, trials: float, *, confidence: float = 0.95) -> Interval:
@@ -75,6 +82,36 @@ def clustered_wilson(
     return wilson(float(values.mean()) * effective, effective, confidence=confidence)
 
 
+def mean_of_proportions(shares: Sequence[Estimate]) -> Estimate:
+    """The mean of proportions of disjoint samples, e.g. of the classes' recalls, which is balanced accuracy.
+
+    Each proportion's own interval says how far it may lie off; the distances add as variances do (MOVER: Zou, Huang and
+    Zhang 2009, "A note on confidence interval estimation for a linear function of binomial proportions", eq. 5):
+    low = p̄ − √Σ(p_c − l_c)² / K, high = p̄ + √Σ(u_c − p_c)² / K.
+
+    Args:
+        shares: K ≥ 1 proportions with their intervals.
+    """
+    count = len(shares)
+    mean = sum(share.value for share in shares) / count
+    below = math.sqrt(sum((share.value - share.interval.low) ** 2 for share in shares)) / count
+    above = math.sqrt(sum((share.interval.high - share.value) ** 2 for share in shares)) / count
+    return Estimate(mean, Interval(max(0.0, mean - below), min(1.0, mean + above)))
+
+
+def mean_of_dependent(shares: Sequence[Estimate]) -> Estimate:
+    """The mean of proportions that share images: the ends are averaged, the widest that any dependence allows."""
+    count = len(shares)
+    low, high = (sum(end) / count for end in zip(*((s.interval.low, s.interval.high) for s in shares), strict=True))
+    return Estimate(sum(share.value for share in shares) / count, Interval(low, high))
+
+
+def share_of(hits: ArrayLike, groups: Sequence[Hashable] | None = None) -> Estimate:
+    """The share of hits, at least one image, with its clustered Wilson interval."""
+    values = np.asarray(hits, dtype=bool)
+    return Estimate(float(values.mean()), clustered_wilson(values, groups))
+
+
 def _effective_count(values: Floats, group: NDArray[np.int64], confidence: float) -> float:
     from scipy.stats import t
 
@@ -116,56 +153,3 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
     return float(binom.sf(only_first - 1, only_first + only_second, 0.5))
-
-
-def bootstrap_auc(
-    labels: ArrayLike,
-    scores: ArrayLike,
-    groups: Sequence[Hashable] | None = None,
-    *,
-    seed: int,
-    resamples: int = 1000,
-    confidence: float = 0.95,
-) -> Interval | None:
-    """Percentile interval of the AUC when whole groups are drawn with replacement (Efron and Tibshirani 1993, ch. 13).
-
-    Where the classes do not overlap at all, every resample has AUC 0 or 1 and the interval has no width; it then
-    says nothing about how many samples there were.
-
-    Args:
-        labels: N booleans, True for the class that should score higher.
-        scores: N numbers.
-        groups: The source image or patient of each score; None means that scores are independent.
-        seed: Of the resampling.
-        resamples: How many times to draw.
-        confidence: Of the two-sided interval, in (0, 1).
-
-    Returns:
-        None when a class is missing from `labels`.
-    """
-    positive = np.asarray(labels, dtype=bool)
-    if positive.all() or not positive.any():
-        return None
-    group = np.arange(len(positive)) if groups is None else group_numbers(groups)
-    count = int(group.max()) + 1
-    order = np.argsort(np.asarray(scores, dtype=np.float64), kind="stable")
-    ties = np.unique(np.asarray(scores, dtype=np.float64)[order], return_index=True)[1]
-    rng = np.random.default_rng(seed)
-    areas = []
-    for start in range(0, resamples, _RESAMPLES_AT_ONCE):
-        draws = min(_RESAMPLES_AT_ONCE, resamples - start)
-        weights = rng.multinomial(count, np.full(count, 1 / count), size=draws)[:, group[order]]
-        areas.append(_weighted_auc(weights, positive[order], ties))
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.concatenate(areas), [tail, 1 - tail])
-    return Interval(float(low), float(high))
-
-
-def _weighted_auc(weights: NDArray[np.int64], positive: NDArray[np.bool_], ties: NDArray[np.int64]) -> Floats:
-    """Mann–Whitney AUC of each row of `weights` over samples sorted by score; NaN where a class drew no weight."""
-    above = np.add.reduceat(weights * positive, ties, axis=1).astype(np.float64)
-    below = np.add.reduceat(weights * ~positive, ties, axis=1).astype(np.float64)
-    lower = below.cumsum(axis=1) - below / 2
-    pairs = above.sum(axis=1) * below.sum(axis=1)
-    wins = (above * lower).sum(axis=1)
-    return np.asarray(np.divide(wins, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0), dtype=np.float64)

@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, norm
-from sklearn.metrics import roc_auc_score
+from scipy.stats import binomtest
 
-from benchmark.evaluation.intervals import Interval, bootstrap_auc, clustered_wilson, group_numbers, mcnemar, wilson
+from benchmark.evaluation.intervals import (
+    Estimate,
+    Interval,
+    clustered_wilson,
+    group_numbers,
+    mcnemar,
+    mean_of_dependent,
+    mean_of_proportions,
+    share_of,
+    wilson,
+)
 
 
 @given(st.integers(1, 5000), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
@@ -104,47 +113,44 @@ def test_mcnemar_keeps_its_level():
     assert rejected <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 2000)
 
 
-def test_weighted_resamples_are_resampled_rows():
-    rng = np.random.default_rng(1)
-    labels, scores, groups = rng.uniform(size=90) < 0.4, rng.integers(0, 12, size=90), rng.integers(0, 30, size=90)
-    numbers = group_numbers(groups.tolist())
-    count = numbers.max() + 1
-    areas = []
-    for weights in np.random.default_rng(7).multinomial(count, np.full(count, 1 / count), size=50):
-        rows = np.repeat(np.arange(90), weights[numbers])
-        areas.append(roc_auc_score(labels[rows], scores[rows]))
-    interval = bootstrap_auc(labels, scores, groups.tolist(), seed=7, resamples=50)
-    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])), abs=1e-12)
+def balanced(hits, groups):
+    return mean_of_proportions([share_of(h, g) for h, g in zip(hits, groups, strict=True)])
 
 
-def test_bootstrap_covers_the_auc_of_two_gaussians():
-    rng = np.random.default_rng(2)
-    truth, trials, covered = norm.cdf(1 / np.sqrt(2)), 200, 0
-    labels = np.repeat([False, True], 80)
-    for seed in range(trials):
-        interval = bootstrap_auc(labels, rng.normal(size=160) + labels, seed=seed, resamples=400)
+def test_balanced_accuracy_of_one_class_is_its_wilson_interval():
+    hits = np.arange(20) < 13
+    assert mean_of_proportions([share_of(hits)]) == share_of(hits)
+    alike = [Estimate(0.5, Interval(0.4, 0.6))] * 4
+    assert mean_of_proportions(alike).interval.half_width == pytest.approx(0.1 / 2)
+    assert mean_of_dependent(alike).interval.half_width == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shares"),
+    [((44, 20), (0.7, 0.4)), ((390, 234), (0.3, 0.1)), ((44, 20), (0.98, 0.02)), ((15, 15, 15, 15), (0.9, 0.5, 0.2, 0.1))],
+)
+def test_the_interval_of_balanced_accuracy_covers_it(sizes, shares):
+    rng = np.random.default_rng(len(sizes))
+    truth, covered, trials = np.mean(shares), 0, 1500
+    for _ in range(trials):
+        hits = [rng.uniform(size=n) < p for n, p in zip(sizes, shares, strict=True)]
+        interval = balanced(hits, [None] * len(sizes)).interval
         covered += interval.low <= truth <= interval.high
-    assert covered / trials == pytest.approx(0.95, abs=0.05)
+    assert covered / trials >= 0.93
 
 
-def test_bootstrap_knows_that_images_of_one_source_belong_together():
-    rng = np.random.default_rng(3)
-    labels = np.repeat([False, True], 60)
-    scores = rng.normal(size=120) + labels
-    copied = [np.tile(x, 6) for x in (labels, scores)]
-    sources = np.tile(np.arange(120), 6).tolist()
-    once, grouped = bootstrap_auc(labels, scores, seed=0), bootstrap_auc(*copied, sources, seed=0)
-    assert grouped.half_width == pytest.approx(once.half_width, rel=0.15)
-    assert bootstrap_auc(*copied, seed=0).half_width < 0.6 * once.half_width
-
-
-def test_bootstrap_without_one_class_says_so():
-    assert bootstrap_auc([True, True], [0.1, 0.2], seed=0) is None
-    assert bootstrap_auc([False], [0.1], seed=0) is None
-    assert bootstrap_auc([], [], [], seed=0) is None
-
-
-def test_bootstrap_depends_on_the_seed_alone():
-    labels, scores = [False, True] * 20, np.random.default_rng(4).normal(size=40)
-    assert bootstrap_auc(labels, scores, seed=1) == bootstrap_auc(labels, scores, seed=1)
-    assert bootstrap_auc(labels, scores, seed=1) != bootstrap_auc(labels, scores, seed=2)
+def test_the_interval_of_balanced_accuracy_counts_patients():
+    rng = np.random.default_rng(5)
+    covered, trials = {"patients": 0, "images": 0}, 600
+    for _ in range(trials):
+        # Images of a patient have correlation 0.5; three to six of each.
+        hits, groups = [], []
+        for number, share in ((30, 0.7), (25, 0.4)):
+            group = np.repeat(np.arange(number), rng.integers(3, 7, size=number))
+            hits.append(rng.uniform(size=len(group)) < rng.beta(share, 1 - share, size=number)[group])
+            groups.append(group.tolist())
+        for name, of in (("patients", groups), ("images", [None, None])):
+            interval = balanced(hits, of).interval
+            covered[name] += interval.low <= 0.55 <= interval.high
+    assert covered["patients"] / trials == pytest.approx(0.95, abs=0.03)
+    assert covered["images"] / trials < 0.88
