@@ -8,6 +8,8 @@ from typing import Any
 from benchmark.errors import UserError
 from benchmark.store import Store
 from leaderboard.detection import detection_rows
+from leaderboard.reading import alone, evaluation_images
+from leaderboard.reference import constant_answer
 from leaderboard.robustness import robustness_rows
 from leaderboard.schema import Board
 from leaderboard.survival import survival_curves
@@ -35,7 +37,9 @@ def read_board(run: Path) -> Board:
 def _board(manifest: dict[str, Any], store: Store) -> Board:
     suite, data = manifest["suite"], manifest["data"]
     robustness = robustness_rows(manifest, store)
-    samples = _evaluated(manifest, store)
+    images = evaluation_images(manifest, store)
+    reference = None if images is None else constant_answer(images, data["classes"])
+    samples = reference.n if reference else _transferred(manifest, store)
     title = f"{suite['title']} · {suite['profile']} profile · {data['title']}"
     return Board(
         title=title,
@@ -44,16 +48,17 @@ def _board(manifest: dict[str, Any], store: Store) -> Board:
         phantom=data["phantom"],
         robustness=robustness,
         detection=detection_rows(manifest, store),
+        reference=reference,
         transfer=transfer_matrix(manifest, store),
         survival=survival_curves(manifest, store),
     )
 
 
-def _evaluated(manifest: dict[str, Any], store: Store) -> int:
-    """Number of evaluation images, as any finished cell of the robustness or the transfer table saw them."""
-    keys = (c["key"] for c in manifest["cells"] if c["table"] in ("robustness", "transfer") and c["status"] == "done")
-    key = next(keys, None)
-    return 0 if key is None else len(store.samples(key))
+def _transferred(manifest: dict[str, Any], store: Store) -> int:
+    """Number of evaluation images, as any finished entry of the transfer matrix saw them."""
+    keys = (c["key"] for c in manifest["cells"] if c["table"] == "transfer" and c["status"] == "done")
+    counts = (alone(lambda k=key: len(store.samples(k)), lambda _: 0) for key in keys)  # type: ignore[misc]
+    return next((count for count in counts if count), 0)
 
 
 def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
@@ -66,8 +71,10 @@ def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
         f"Data: {data['title']}, fingerprint {data['fingerprint'][:16]}; {counts['train']} training, "
         f"{counts['validation']} validation and {samples} of {counts['evaluation']} evaluation images; {grouped}.",
         f"Classifier: {suite['classifier']['name']}; weights and operating threshold chosen on validation data.",
-        "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per image "
-        "over all attacks of the row. Only images that are right on clean input are attacked. Intervals are 95 %.",
+        "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per "
+        "image over all attacks of the row. Rows rank by its mean over the classes, balanced accuracy, which is 1/K "
+        "for whoever answers the same to every image. Only images that are right on clean input are attacked. "
+        "Intervals are 95 %.",
     ]
     if suite["robustness"]:
         table = suite["robustness"]

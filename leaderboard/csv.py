@@ -6,12 +6,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from benchmark.evaluation.clinical import ClinicalMetrics
+from leaderboard.reference import Reference
 from leaderboard.schema import Board, DetectionRow, Estimate, RobustnessRow, SurvivalCurve, TransferEntry
 
 
 def to_csv(board: Board) -> str:
     """`rows.csv`: shares in [0, 1], full precision, one line per cell and one per row's worst case."""
     lines = [line for row in board.robustness for line in _robustness(row)] + [_detection(r) for r in board.detection]
+    if board.reference is not None:
+        lines.append(_reference(board.reference))
     if board.transfer is not None:
         lines += [_transfer(entry) for entry in board.transfer.entries]
     for line in lines:
@@ -30,6 +34,7 @@ def _robustness(row: RobustnessRow) -> list[dict[str, object]]:
             "attack": "clean",
             "status": "done" if row.clean else "error",
             **_share("robust", row.clean),
+            **_clinical(row.clinical_clean),
             **status,
         }
     ]
@@ -42,6 +47,8 @@ def _robustness(row: RobustnessRow) -> list[dict[str, object]]:
                 "status": result.status,
                 "reason": result.reason,
                 **_share("robust", result.robust),
+                **_share("robust_stored", result.stored),
+                **_share("kept_stored", result.kept),
                 "fresh_mean": fresh.mean if fresh else None,
                 "fresh_sd": fresh.deviation if fresh else None,
                 "fresh_worst": fresh.worst if fresh else None,
@@ -55,22 +62,45 @@ def _robustness(row: RobustnessRow) -> list[dict[str, object]]:
         share = getattr(row.diagnosis, measure) if row.diagnosis else None
         if share is not None:
             lines.append({**shared, "table": "diagnosis", "attack": measure, **_share("success", share)})
-    clinical = row.clinical_worst
+    place = row.ranking
     lines.append(
         {
             **shared,
             "attack": "worst case",
             "status": "done" if row.worst else "error",
             **_share("robust", row.worst),
-            "sensitivity": clinical.sensitivity if clinical else None,
-            "specificity": clinical.specificity if clinical else None,
-            "balanced_accuracy": clinical.balanced_accuracy if clinical else None,
-            "auroc": clinical.auroc if clinical else None,
+            **_clinical(row.clinical_worst),
+            "above_constant": row.above_constant if row.balanced else None,
+            "rank": place.rank if place else None,
+            "rank_low": place.low if place else None,
+            "rank_high": place.high if place else None,
             "threat": row.threat,
             **status,
         }
     )
     return lines
+
+
+def _reference(reference: Reference) -> dict[str, object]:
+    return {
+        "table": "reference",
+        "defense": f"constant answer {reference.label}",
+        "attack": "any",
+        "detector": "none",
+        "status": "reference",
+        "n": reference.n,
+        **_share("robust", reference.accuracy),
+        "sensitivity": reference.sensitivity,
+        "specificity": reference.specificity,
+        "balanced_accuracy": reference.balanced_accuracy,
+        "auroc": 0.5,
+    }
+
+
+def _clinical(metrics: ClinicalMetrics | None) -> dict[str, object]:
+    names = ("sensitivity", "specificity", "balanced_accuracy", "auroc")
+    parts = (_share(name, getattr(metrics, name) if metrics else None) for name in names)
+    return {key: value for part in parts for key, value in part.items()}
 
 
 def _detection(row: DetectionRow) -> dict[str, object]:
@@ -88,21 +118,17 @@ def _detection(row: DetectionRow) -> dict[str, object]:
     }
     metrics = row.metrics
     if metrics is not None:
-        line |= {
-            "auc": metrics.auc,
-            "auc_low": metrics.auc_interval.low if metrics.auc_interval else None,
-            "auc_high": metrics.auc_interval.high if metrics.auc_interval else None,
-            "auc_two_sided": metrics.auc_two_sided,
-            "auc_fooled": metrics.auc_fooled,
-        }
+        line |= _share("auc", metrics.auc)
+        line |= _share("auc_two_sided", metrics.auc_two_sided)
+        line |= _share("auc_fooled", metrics.auc_fooled)
         for name, point in (("10", metrics.at_10), ("5", metrics.at_5)):
-            line |= {
-                f"threshold_at_{name}": point.threshold,
-                f"fpr_clean_at_{name}": point.clean,
-                f"fpr_noisy_at_{name}": point.noisy,
-                f"tpr_at_{name}": point.adversarial,
-                f"joint_success_at_{name}": point.joint_success,
-            }
+            line[f"threshold_at_{name}"] = point.threshold
+            line |= _share(f"fpr_clean_at_{name}", point.clean)
+            line |= _share(f"fpr_noisy_at_{name}", point.noisy)
+            line |= _share(f"fpr_moved_at_{name}", point.moved)
+            line |= _share(f"tpr_at_{name}", point.adversarial)
+            line |= _share(f"tpr_stored_at_{name}", point.stored)
+            line |= _share(f"joint_success_at_{name}", point.joint_success)
     return line
 
 

@@ -4,36 +4,74 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.evaluation.detection import DetectorScores, evaluate_detection
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.detection import DetectorScores
+from benchmark.evaluation.detection_bootstrap import evaluate_detection
+from benchmark.evaluation.intervals import share_of
 from benchmark.store import Store
-from leaderboard.robustness import estimate
+from leaderboard.reading import alone, checked
 from leaderboard.schema import DetectionRow
+
+_COLUMNS = ("group", "robust", "split", "detector_score", "detector_score_clean", "detector_score_noisy")
 
 
 def detection_rows(manifest: dict[str, Any], store: Store) -> tuple[DetectionRow, ...]:
-    """One row per defended model, detector and attack, in the suite's order."""
+    """One row per defended model, detector and attack, in the suite's order; one that cannot be read is an "error"."""
     cells = [c for c in manifest["cells"] if c["table"] == "detection"]
-    return tuple(_row(cell, manifest["seed"], store) for cell in cells)
+    return tuple(
+        alone(
+            lambda c=cell: _row(c, manifest["seed"], store),  # type: ignore[misc]
+            lambda reason, c=cell: _without_result(c, "error", reason),  # type: ignore[misc]
+        )
+        for cell in cells
+    )
+
+
+def _without_result(cell: dict[str, Any], status: str, reason: str) -> DetectionRow:
+    return DetectionRow(*_names(cell), status, reason, 0, None, None, _sentence(cell))
 
 
 def _row(cell: dict[str, Any], seed: int, store: Store) -> DetectionRow:
-    sentence = cell["threat"]["sentence"] if cell["threat"] else ""
-    trained_on = cell["facts"]["trained_on"] if cell["facts"] else cell["attack"]
-    names = (cell["defense"], cell["attack"], cell["detector"], trained_on)
     if cell["status"] != "done":
-        return DetectionRow(*names, cell["status"], cell["reason"], 0, None, None, sentence)
-    samples = store.samples(cell["key"])
+        return _without_result(cell, cell["status"], cell["reason"])
+    samples = checked(store.samples(cell["key"]), _COLUMNS)
     calibration, test = samples[samples["split"] == "calibration"], samples[samples["split"] == "test"]
     if not len(test) or not len(calibration):
         reason = "no image is left to calibrate or test on; use more evaluation images"
-        return DetectionRow(*names, "error", reason, 0, None, None, sentence)
+        return _without_result(cell, "error", reason)
+    groups = test["group"].tolist()
     scores = DetectorScores(
-        calibration=calibration["detector_score_clean"].to_numpy(),
-        clean=test["detector_score_clean"].to_numpy(),
-        noisy=test["detector_score_noisy"].to_numpy(),
-        adversarial=test["detector_score"].to_numpy(),
-        fooled=~test["robust"].to_numpy(dtype=bool),
-        groups=test["group"].tolist(),
+        calibration=_scores(calibration, "detector_score_clean"),
+        clean=_scores(test, "detector_score_clean"),
+        noisy=_scores(test, "detector_score_noisy"),
+        adversarial=_scores(test, "detector_score"),
+        fooled=~test["robust"].to_numpy(),
+        groups=groups,
+        calibration_groups=calibration["group"].tolist(),
+        stored=_scores(test, "detector_score_stored") if "detector_score_stored" in test else None,
+        moved=_scores(test, "detector_score_moved") if "detector_score_moved" in test else None,
     )
-    success = estimate(~test["robust"].astype(bool), test["group"])
-    return DetectionRow(*names, "done", "", len(test), success, evaluate_detection(scores, seed=seed), sentence)
+    metrics = evaluate_detection(scores, seed=seed)
+    remark = metrics.no_credit()
+    status = "no credit" if remark else "done"
+    return DetectionRow(
+        *_names(cell), status, remark, len(test), share_of(~test["robust"], groups), metrics, _sentence(cell)
+    )
+
+
+def _scores(samples: pd.DataFrame, column: str) -> np.ndarray:
+    values = samples[column].to_numpy(dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{column} holds a score that is not finite")
+    return values
+
+
+def _names(cell: dict[str, Any]) -> tuple[str, str, str, str]:
+    trained_on = cell["facts"]["trained_on"] if cell["facts"] else cell["attack"]
+    return cell["defense"], cell["attack"], cell["detector"], trained_on
+
+
+def _sentence(cell: dict[str, Any]) -> str:
+    return str(cell["threat"]["sentence"]) if cell["threat"] else ""

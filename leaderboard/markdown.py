@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from benchmark.evaluation.flags.base import Verdict
+from leaderboard.detection_table import detection_table
+from leaderboard.ranking_table import ranking_table
+from leaderboard.reference import Reference
 from leaderboard.schema import Board, DetectionRow, RobustnessRow, SurvivalCurve, TransferMatrix
 from leaderboard.survival_table import survival_table
-from leaderboard.tables import attack_table, clinical_table, detection_table, randomness_table, robustness_table
+from leaderboard.tables import attack_table, clinical_table, randomness_table, robustness_table
 from leaderboard.text import escape
 from leaderboard.transfer_table import WHITE_BOX, explanation, threat_lines, transfer_table
 
@@ -25,8 +28,8 @@ def to_markdown(board: Board) -> str:
     if board.notes:
         parts.append("Notes on the data:\n\n" + "\n".join(f"- {escape(note)}" for note in board.notes))
     if board.robustness:
-        parts += _robustness(board.robustness)
-    if any(curve.followed for curve in board.survival):
+        parts += _robustness(board.robustness, board.reference)
+    if any(curve.followed or curve.reason for curve in board.survival):
         parts += _survival(board.survival)
     if board.detection:
         parts += _detection(board.detection)
@@ -35,23 +38,46 @@ def to_markdown(board: Board) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _robustness(rows: Sequence[RobustnessRow]) -> list[str]:
-    headers, cells = robustness_table(rows)
+def _robustness(rows: Sequence[RobustnessRow], reference: Reference | None) -> list[str]:
     parts = [
         "## Robustness",
-        _table(headers, cells),
-        "Per cent. Sensitivity, specificity and AUROC are under the worst case, at the deployed operating point; "
-        "passes are mean forward + backward passes per attacked image and attack; n/a marks pairings without sense.",
+        _table(*robustness_table(rows, reference)),
+        "Per cent. Rows rank by balanced accuracy in the worst case: the mean over classes of the share of the class "
+        "that is right on clean input and after every attack. Rank 1 + the number of rows that are told apart and "
+        "better, with its 95 % interval; rows that cannot be told apart share one. Worst case: an image is broken "
+        "once any attack broke it at any step; sensitivity and specificity count it as wrong. AUROC, final image: of "
+        "one decision on the image, clean or submitted by an attack, that leaves the true class the least "
+        "probability. Passes: mean forward + backward passes per attacked image and attack. n/a: pairings without "
+        "sense.",
     ]
-    parts += ["### Attacks", _table(*attack_table(rows)), "Success: share of the attacked images that fell. Per cent."]
+    if reference is not None:
+        parts.append(
+            "The last line is what the answer to look at no image gets; a row that is not above it says so in its "
+            "status."
+        )
+    headers, cells = ranking_table(rows)
+    if cells:
+        parts += [
+            "### Can the ranks be told apart?",
+            _table(headers, cells),
+            "Difference: in worst-case balanced accuracy, on the same images, in per cent points with its 95 % "
+            "interval. The images needed would find this difference in four of five studies.",
+        ]
+    parts += [
+        "### Attacks",
+        _table(*attack_table(rows)),
+        "Per cent. Success: share of the attacked images that fell. Kept when stored: share of those that are still "
+        "wrong when the submitted image is rounded to 8 bit within the allowed perturbation.",
+    ]
     random = [row for row in rows if row.clean_spread]
     if random:
         parts += [
             "### Randomized defenses",
             _table(*randomness_table(random)),
             "Accuracy in per cent. Any step: an image is broken once a candidate of any step was confirmed with fresh "
-            "draws. Fresh draws: mean ± standard deviation of N new decisions on what was submitted. Worst of N: share "
-            "of images right in all of them.",
+            "draws. Final image: mean ± standard deviation of N new decisions on what was submitted last; an image "
+            "that was not attacked counts with its N decisions on the clean image, so that all lines are of the same "
+            "images. Worst of N: share of images right in all of them.",
         ]
     diagnosed = [row for row in rows if row.diagnosis]
     if diagnosed:
@@ -61,7 +87,11 @@ def _robustness(rows: Sequence[RobustnessRow]) -> list[str]:
             if row.diagnosis
         ]
         parts += ["### What these numbers must be read with", "\n".join(lines)]
-    parts += ["### Clinical metrics", _table(*clinical_table(rows))]
+    parts += [
+        "### Clinical metrics",
+        _table(*clinical_table(rows)),
+        "Per cent, at the deployed operating point. Rules as in the first table.",
+    ]
     parts += ["### Threat models", "\n".join(f"- **{escape(r.defense)}**: {escape(r.threat)}" for r in rows)]
     remarks = [f"- **{escape(r.defense)}** ({r.status}): {escape('; '.join(r.remarks))}" for r in rows if r.remarks]
     if remarks:
@@ -88,20 +118,24 @@ def _detection(rows: Sequence[DetectionRow]) -> list[str]:
         "## Detection",
         _table(headers, cells),
         "Per cent. Success: the image is misclassified, detector or not. Through: misclassified and not flagged, with "
-        "the threshold set on clean images alone. An AUC far below 50 is no evasion of a defender who looks at both "
-        "sides: see the two-sided column.",
+        "the threshold set on clean images alone; intervals know that it was estimated. An AUC far below 50 is no "
+        "evasion of a defender who looks at both sides: see the two-sided column. AUC fooled: misclassified images "
+        "alone. Stored: adversarial images rounded to 8 bit. FPR moved: clean images moved so that no file holds "
+        "them, at the threshold of 10 %.",
         "### Threat models of the detection table",
         "\n".join(sentences),
     ]
-    return [*parts, "### Cells without a result", "\n".join(failed)] if failed else parts
+    return [*parts, "### Cells without a result or credit", "\n".join(failed)] if failed else parts
 
 
 def _survival(curves: Sequence[SurvivalCurve]) -> list[str]:
+    failed = [f"- **{escape(c.defense)} × {escape(c.attack)}**: {escape(c.reason)}" for c in curves if c.reason]
     return [
         "### Accuracy against attack step",
         _table(*survival_table(curves)),
         "Robust accuracy in per cent after each step, counted over restarts; step 0 is the attack's starting image. "
         "Only attacks that take steps and say at which one an image fell; `survival.csv` has every attack and step.",
+        *(["Curves that cannot be read:\n\n" + "\n".join(failed)] if failed else []),
     ]
 
 

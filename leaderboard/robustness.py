@@ -1,183 +1,181 @@
-"""Robustness rows: clean, each attack, worst case per sample, clinical metrics and flags."""
+"""Robustness rows: clean, each attack, worst case per sample, clinical metrics, flags and ranks."""
 
 from __future__ import annotations
 
-from statistics import mean, stdev
+from dataclasses import replace
+from statistics import mean
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.evaluation.clinical import ClinicalMetrics, clinical_metrics
+from benchmark.evaluation.clinical import balanced_accuracy
 from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
-from benchmark.evaluation.intervals import clustered_wilson
+from benchmark.evaluation.intervals import share_of
 from benchmark.evaluation.required import MINIMUM_STEPS
 from benchmark.store import Store
-from benchmark.threat import Norm
+from leaderboard.attack_results import attack_result, row_threat, spread, without_result
 from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
 from leaderboard.flag_evidence import row_evidence
-from leaderboard.schema import AttackResult, Estimate, RobustnessRow, Spread
+from leaderboard.ranking import rank_rows
+from leaderboard.reading import alone, attack_samples, clean_samples, evaluation_images
+from leaderboard.schema import AttackResult, RobustnessRow
 from leaderboard.status import row_status
+from leaderboard.worst_case import clinical, worst_case
 
 
 def robustness_rows(manifest: dict[str, Any], store: Store) -> tuple[RobustnessRow, ...]:
-    """Ranked rows by worst-case robust accuracy, then the others in the suite's order."""
+    """Ranked rows by worst-case balanced accuracy, then the others in the suite's order.
+
+    A row whose records cannot be read is an "error" and says why; it takes no other with it.
+    """
     cells = [c for c in manifest["cells"] if c["table"] == "robustness"]
-    rows = [
-        _row(name, facts, [c for c in cells if c["defense"] == name], manifest, store)
-        for name, facts in manifest["defenses"].items()
-    ]
-    ranked = sorted((r for r in rows if r.status == "ranked"), key=lambda r: -(r.worst.value if r.worst else 0))
-    return (*ranked, *(r for r in rows if r.status != "ranked"))
+    images = evaluation_images(manifest, store)
+    read = []
+    for name, facts in manifest["defenses"].items():
+        own = [c for c in cells if c["defense"] == name]
+        read.append(
+            alone(
+                lambda n=name, f=facts, o=own: _row(n, f, o, images, manifest, store),  # type: ignore[misc]
+                lambda reason, n=name, f=facts, o=own: (_failed(n, f, o, manifest, reason), None),  # type: ignore[misc]
+            )
+        )
+    ranked = [(row, worst) for row, worst in read if row.status == "ranked" and worst is not None]
+    return (*_ranked(ranked, manifest), *(row for row, _ in read if row.status != "ranked"))
 
 
-def estimate(hits: pd.Series, groups: pd.Series) -> Estimate:
-    """Share of hits with its interval."""
-    return Estimate(float(hits.mean()), clustered_wilson(hits.tolist(), groups.tolist()))
+def _ranked(rows: list[tuple[RobustnessRow, pd.DataFrame]], manifest: dict[str, Any]) -> list[RobustnessRow]:
+    """The rows in the order of their balanced accuracy, the robust accuracy where that is equal, with their ranks."""
+    if not rows:
+        return []
 
+    def order(entry: tuple[RobustnessRow, pd.DataFrame]) -> tuple[float, float]:
+        balanced, worst = entry[0].balanced, entry[0].worst
+        return -(balanced.value if balanced else 0), -(worst.value if worst else 0)
 
-def perturbation(cell: dict[str, Any]) -> str:
-    """The perturbation that a cell allows, e.g. "L∞ 8/255"; empty where it has no threat model."""
-    return f"{Norm(cell['threat']['norm']).symbol} {cell['threat']['epsilon']}" if cell["threat"] else ""
+    rows = sorted(rows, key=order)
+    first = rows[0][1]
+    places = rank_rows(
+        [row.defense for row, _ in rows],
+        np.stack([worst["robust"].to_numpy(dtype=bool) for _, worst in rows]),
+        first["label"].tolist(),
+        first["group"].tolist(),
+        classes=len(manifest["data"]["classes"]),
+        seed=manifest["seed"],
+    )
+    return [replace(row, ranking=place) for (row, _), place in zip(rows, places, strict=True)]
 
 
 def _row(
-    name: str, facts: dict[str, Any], cells: list[dict[str, Any]], manifest: dict[str, Any], store: Store
-) -> RobustnessRow:
+    name: str,
+    facts: dict[str, Any],
+    cells: list[dict[str, Any]],
+    images: pd.DataFrame | None,
+    manifest: dict[str, Any],
+    store: Store,
+) -> tuple[RobustnessRow, pd.DataFrame | None]:
+    """(row, its images in their worst state), the latter None where an attack failed."""
     clean_cell = next(c for c in cells if c["attack"] == "clean")
-    attack_cells = [c for c in cells if c["attack"] != "clean"]
-    clean = store.samples(clean_cell["key"]) if clean_cell["status"] == "done" else None
-    results = tuple(_attack(c, store) for c in attack_cells)
-    done = [c for c in attack_cells if c["status"] == "done"]
-    evidence = [AttackEvidence(c["attack"], c["facts"], store.samples(c["key"])) for c in done]
-    failed = [r for r in results if r.status in ("error", "not run")]
     if clean_cell["status"] != "done":
-        failed = [_attack(clean_cell, store), *failed]
-    complete = clean is not None and not failed
-    flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store))) if clean is not None else ()
+        reason = clean_cell["reason"] or clean_cell["status"]
+        return _failed(name, facts, cells, manifest, f"clean: {reason}"), None
+    clean = clean_samples(store, clean_cell["key"], images)
+    results, evidence, done = [], [], []
+    for cell in cells:
+        if cell["attack"] == "clean":
+            continue
+        result, samples = _attack(cell, clean, store)
+        results.append(result)
+        if samples is not None:
+            done.append(cell)
+            evidence.append(AttackEvidence(cell["attack"], cell["facts"], samples))
+    failed = [r for r in results if r.status in ("error", "not run")]
+    flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store)))
     missing = list(facts["missing"])
     diagnosis = diagnoses(name, manifest["cells"], store)
     if diagnosis is not None and diagnosis.contradicted and not any(_without_gradient(e) for e in evidence):
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)
-    classes = len(manifest["data"]["classes"])
-    worst = _worst(clean, evidence) if clean is not None else None
+    classes, seed, groups = len(manifest["data"]["classes"]), manifest["seed"], clean["group"].tolist()
+    worst = worst_case(clean, [e.samples for e in evidence]) if evidence and not failed else None
+    balanced = None
+    if worst is not None:
+        balanced = balanced_accuracy(worst["robust"], worst["label"], groups, classes=classes)
+    if status == "ranked" and balanced is None:
+        status, remarks = "undecided", (*remarks, "more images needed: a class has none")
     attacked = [r for r in results if r.forwards is not None]
-    return RobustnessRow(
+    record = store.record(clean_cell["key"]).results
+    row = RobustnessRow(
         defense=name,
         description=facts["repr"],
         source=facts["source"],
         status=status,
         remarks=remarks,
-        n=0 if clean is None else len(clean),
-        clean=None if clean is None else estimate(clean["clean_right"], clean["group"]),
-        clean_spread=None if clean is None else _spread(store, clean_cell["key"]),
-        attacks=results,
-        worst=estimate(worst["robust"], worst["group"]) if complete and worst is not None and evidence else None,
-        clinical_clean=None if clean is None else _clinical(clean, "clean_prediction", classes),
-        clinical_worst=_clinical(worst, "prediction", classes) if complete and worst is not None and evidence else None,
+        n=len(clean),
+        clean=share_of(clean["clean_right"], groups),
+        clean_spread=spread(clean, len(record["accuracy"])),
+        attacks=tuple(results),
+        worst=None if worst is None else share_of(worst["robust"], groups),
+        balanced=balanced,
+        classes=classes,
+        ranking=None,
+        clinical_clean=clinical(clean, "clean_prediction", classes, seed),
+        clinical_worst=None if worst is None else clinical(worst, "prediction", classes, seed),
         flags=flags,
         not_run=tuple(c.id for c in CHECKS if c.id not in {f.id for f in flags if f.verdict is not Verdict.NOT_RUN}),
-        decision="" if clean is None else decision_rule(store.record(clean_cell["key"]).results),
+        decision=decision_rule(record),
         diagnosis=diagnosis,
-        threat=_threat(done),
+        threat=row_threat(done),
         forwards=mean(r.forwards for r in attacked if r.forwards is not None) if attacked else None,
         backwards=mean(r.backwards for r in attacked if r.backwards is not None) if attacked else None,
     )
+    return row, worst
 
 
-def _attack(cell: dict[str, Any], store: Store) -> AttackResult:
-    sentence = cell["threat"]["sentence"] if cell["threat"] else ""
-    bound = perturbation(cell)
+def _attack(cell: dict[str, Any], clean: pd.DataFrame, store: Store) -> tuple[AttackResult, pd.DataFrame | None]:
+    """(result, records), the latter None where the cell is not done or its records cannot be read."""
     if cell["status"] != "done":
-        return AttackResult(
-            attack=cell["attack"],
-            status=cell["status"],
-            reason=cell["reason"],
-            robust=None,
-            success=None,
-            bound=bound,
-            seconds=None,
-            fresh=None,
-            forwards=None,
-            backwards=None,
-            threat=sentence,
-        )
-    samples = store.samples(cell["key"])
-    attacked = samples[samples["attacked"]]
-    return AttackResult(
-        attack=cell["attack"],
-        status="done",
-        reason="",
-        robust=estimate(samples["robust"], samples["group"]),
-        success=estimate(~attacked["robust"].astype(bool), attacked["group"]) if len(attacked) else None,
-        bound=bound,
-        seconds=store.record(cell["key"]).seconds,
-        fresh=_spread(store, cell["key"]),
-        forwards=float(attacked["forwards"].mean()) if len(attacked) else 0.0,
-        backwards=float(attacked["backwards"].mean()) if len(attacked) else 0.0,
-        threat=sentence,
+        return without_result(cell, cell["status"], cell["reason"]), None
+
+    def read() -> tuple[AttackResult, pd.DataFrame | None]:
+        samples = attack_samples(store, cell["key"], clean)
+        return attack_result(cell, samples, store), samples
+
+    return alone(read, lambda reason: (without_result(cell, "error", reason), None))
+
+
+def _failed(
+    name: str, facts: dict[str, Any], cells: list[dict[str, Any]], manifest: dict[str, Any], reason: str
+) -> RobustnessRow:
+    """A row of which nothing can be said but why."""
+    attacks = [c for c in cells if c["attack"] != "clean"]
+    return RobustnessRow(
+        defense=name,
+        description=facts["repr"],
+        source=facts["source"],
+        status="error",
+        remarks=(reason,),
+        n=0,
+        clean=None,
+        clean_spread=None,
+        attacks=tuple(without_result(c, "error" if c["status"] == "done" else c["status"], reason) for c in attacks),
+        worst=None,
+        balanced=None,
+        classes=len(manifest["data"]["classes"]),
+        ranking=None,
+        clinical_clean=None,
+        clinical_worst=None,
+        flags=(),
+        not_run=tuple(check.id for check in CHECKS),
+        decision="",
+        diagnosis=None,
+        threat="Its records cannot be read.",
+        forwards=None,
+        backwards=None,
     )
-
-
-def _spread(store: Store, key: str) -> Spread | None:
-    accuracy = store.record(key).results["accuracy"]
-    if len(accuracy) < 2:
-        return None
-    always = store.samples(key)["fresh_right"].to_numpy() == 1
-    return Spread(mean(accuracy), stdev(accuracy), len(accuracy), float(always.mean()))
 
 
 def _without_gradient(attack: AttackEvidence) -> bool:
     """Whether it follows values where others follow a gradient."""
     return attack.facts["gradient"] == "zeroth-order" and (attack.facts["steps"] or 0) >= MINIMUM_STEPS
-
-
-def _worst(clean: pd.DataFrame, attacks: list[AttackEvidence]) -> pd.DataFrame:
-    """Every image in its worst state: the submission that leaves the true class the least probability.
-
-    Of an image that an attack broke, only submissions that broke it are compared.
-    """
-    labels = clean["label"].to_numpy()
-    rows = np.arange(len(clean))
-    scores, prediction = np.stack(clean["scores"].tolist()), clean["clean_prediction"].to_numpy().copy()
-    robust = clean["clean_right"].to_numpy(dtype=bool).copy()
-    for attack in attacks:
-        answer = attack.samples["adversarial_prediction"].to_numpy()
-        standing = attack.samples["robust"].to_numpy(dtype=bool)
-        probability = np.stack(attack.samples["scores"].tolist())
-        lower = probability[rows, labels] < scores[rows, labels]
-        worse = np.where(robust == standing, lower, robust & ~standing)
-        scores[worse], prediction[worse] = probability[worse], answer[worse]
-        robust &= standing
-    # A randomized model's verified break counts as wrong even where the recorded draw was lucky.
-    lucky = ~robust & (prediction == labels)
-    runner_up = np.where(np.eye(scores.shape[1], dtype=bool)[labels], -np.inf, scores).argmax(1)
-    prediction[lucky] = runner_up[lucky]
-    return clean[["label", "group"]].assign(prediction=prediction, scores=list(scores), robust=robust)
-
-
-def _clinical(frame: pd.DataFrame, prediction: str, classes: int) -> ClinicalMetrics:
-    scores = np.stack(frame["scores"].tolist())
-    return clinical_metrics(
-        frame["label"].to_numpy(),
-        frame[prediction].to_numpy(),
-        scores[:, 1] if classes == 2 else scores,
-        classes=classes,
-    )
-
-
-def _threat(done: list[dict[str, Any]]) -> str:
-    """The sentence of the row: that of its attacks where they agree, with all budgets and all allowed perturbations."""
-    informed = [c for c in done if c["threat"]["knows_defense"]] or done
-    if not informed:
-        return "No attack was run."
-    first = next((c for c in informed if c["threat"]["access"] == "gradient"), informed[0])["threat"]
-    budgets = "; ".join(f"{c['attack']}: {c['threat']['budget']}" for c in done)
-    allowed = list(dict.fromkeys(c["threat"]["allowed"] for c in done))
-    bounds = (
-        allowed[0] if len(allowed) == 1 else f"the worst of {len(allowed)} perturbation sets ({'; '.join(allowed)})"
-    )
-    sentence = str(first["sentence"]).replace(first["allowed"], bounds)
-    return sentence.replace(f"budget: {first['budget']}.", f"budget: {budgets}.")

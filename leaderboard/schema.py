@@ -7,15 +7,9 @@ from dataclasses import dataclass
 from benchmark.evaluation.clinical import ClinicalMetrics
 from benchmark.evaluation.detection import Detection
 from benchmark.evaluation.flags.base import Flag
-from benchmark.evaluation.intervals import Interval
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A share of samples with its 95 % interval (Wilson; patients as clusters where ids exist)."""
-
-    value: float
-    interval: Interval
+from benchmark.evaluation.intervals import Estimate as Estimate
+from leaderboard.ranking import Ranking
+from leaderboard.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -23,7 +17,7 @@ class Spread:
     """Accuracy over fresh draws of a randomized defense.
 
     Attributes:
-        mean, deviation: Over `draws` decisions on every image.
+        mean, deviation: Over `draws` decisions on every final image; one that was not attacked is the clean image.
         draws: How many.
         worst: Share of the images that are right in every draw (worst of N).
     """
@@ -62,6 +56,9 @@ class AttackResult:
         robust: Robust accuracy under this attack; None unless done.
         fresh: Accuracy on the submitted images over fresh draws, for a randomized defense.
         success: Share of the attacked images (those right on clean input) that fell.
+        stored: Robust accuracy when the final images are stored as files: right on clean input, and on the final image
+            after rounding to 8 bit.
+        kept: Share of the images that fell that are still wrong after this rounding; None where none fell.
         bound: The perturbation used, e.g. "L∞ 8/255".
         seconds: What it took when it was computed; in no published table, since it is not a result.
         forwards, backwards: Mean passes per attacked image.
@@ -73,6 +70,8 @@ class AttackResult:
     reason: str
     robust: Estimate | None
     success: Estimate | None
+    stored: Estimate | None
+    kept: Estimate | None
     bound: str
     seconds: float | None
     fresh: Spread | None
@@ -93,6 +92,9 @@ class RobustnessRow:
         clean, clean_spread: Accuracy without attack, and over fresh draws.
         attacks: One result for each attack of the suite.
         worst: Share of images right on clean input and after every attack; None where an attack failed.
+        balanced: The same as a mean over classes, which ranks; None where an attack failed or a class has no image.
+        classes: K; a constant answer has a balanced accuracy of 1/K.
+        ranking: Its place among the ranked rows; None where it has none.
         clinical_clean, clinical_worst: At the deployed operating point; under attack every image is in its worst state.
         flags: Reliability flags.
         not_run: Flags that apply to it and were not computed.
@@ -112,6 +114,9 @@ class RobustnessRow:
     clean_spread: Spread | None
     attacks: tuple[AttackResult, ...]
     worst: Estimate | None
+    balanced: Estimate | None
+    classes: int
+    ranking: Ranking | None
     clinical_clean: ClinicalMetrics | None
     clinical_worst: ClinicalMetrics | None
     flags: tuple[Flag, ...]
@@ -122,6 +127,17 @@ class RobustnessRow:
     forwards: float | None
     backwards: float | None
 
+    @property
+    def above_constant(self) -> bool:
+        """Whether its worst-case balanced accuracy is above that of an answer that looks at no image."""
+        return self.balanced is not None and self.balanced.interval.low > 1 / self.classes
+
+    @property
+    def standing(self) -> str:
+        """The status in words."""
+        unearned = self.status == "ranked" and not self.above_constant
+        return f"{self.status}, not above a constant answer" if unearned else self.status
+
 
 @dataclass(frozen=True)
 class DetectionRow:
@@ -130,10 +146,10 @@ class DetectionRow:
     Attributes:
         defense, attack, detector: Labels.
         trained_on: The attack whose examples the detector was fitted on.
-        status, reason: As in `AttackResult`.
+        status, reason: As in `AttackResult`; "no credit" where what the detector finds is no attack.
         n: AdvTest images.
         success: Share of AdvTest images that the attack turns, before any detector.
-        metrics: AUC, TPR and what gets through; None unless done.
+        metrics: AUC, TPR and what gets through; None without a result.
         threat: The threat-model sentence.
     """
 
@@ -216,6 +232,7 @@ class SurvivalCurve:
         accuracy: Robust accuracy after each of them.
         followed: Whether the attack takes more than one step and says at which of them an image fell. Where it does
             not, images count as fallen at the last step.
+        reason: Why there is no curve; empty where there is one.
     """
 
     defense: str
@@ -226,6 +243,7 @@ class SurvivalCurve:
     steps: tuple[int, ...]
     accuracy: tuple[float, ...]
     followed: bool
+    reason: str = ""
 
     def at(self, step: int) -> float:
         """Robust accuracy after `step`, from 0."""
@@ -234,7 +252,11 @@ class SurvivalCurve:
 
 @dataclass(frozen=True)
 class Board:
-    """All tables of a run, with what must stand above them."""
+    """All tables of a run, with what must stand above them.
+
+    Attributes:
+        reference: The constant answer on the images of the robustness table; None where there are none.
+    """
 
     title: str
     protocol: tuple[str, ...]
@@ -242,5 +264,6 @@ class Board:
     phantom: bool
     robustness: tuple[RobustnessRow, ...]
     detection: tuple[DetectionRow, ...]
+    reference: Reference | None = None
     transfer: TransferMatrix | None = None
     survival: tuple[SurvivalCurve, ...] = ()

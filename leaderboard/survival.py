@@ -8,14 +8,25 @@ import numpy as np
 import pandas as pd
 
 from benchmark.store import Store
-from leaderboard.robustness import perturbation
+from leaderboard.attack_results import perturbation
+from leaderboard.reading import alone, checked
 from leaderboard.schema import SurvivalCurve
+
+_COLUMNS = ("attacked", "robust", "broken_at")
 
 
 def survival_curves(manifest: dict[str, Any], store: Store) -> tuple[SurvivalCurve, ...]:
-    """A curve for every finished cell of the robustness table that has an attack, in the suite's order."""
+    """A curve for every finished cell of the robustness table that has an attack, in the suite's order.
+
+    One that cannot be read has no steps and says why.
+    """
     return tuple(
-        survival_curve(cell, store.samples(cell["key"]))
+        alone(
+            lambda c=cell: survival_curve(c, checked(store.samples(c["key"]), _COLUMNS)),  # type: ignore[misc]
+            lambda reason, c=cell: SurvivalCurve(  # type: ignore[misc]
+                c["defense"], c["attack"], perturbation(c), 0, 0.0, (), (), followed=False, reason=reason
+            ),
+        )
         for cell in manifest["cells"]
         if cell["table"] == "robustness" and cell["attack"] != "clean" and cell["status"] == "done"
     )

@@ -1,55 +1,88 @@
-"""The tables as headers and cells of text, for whatever renders them."""
+"""The robustness tables as headers and cells of text, for whatever renders them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmark.evaluation.flags.base import Verdict
-from leaderboard.schema import DetectionRow, RobustnessRow
-from leaderboard.text import interval, passes, percent, spread, with_interval
+from leaderboard.ranking_table import rank_cell
+from leaderboard.reference import Reference
+from leaderboard.schema import Estimate, RobustnessRow
+from leaderboard.text import passes, percent, spread, with_interval
 
 MOST_COLUMNS = 8
 """With more attacks than this, the attacks get a table of their own, a line each."""
 
 
-def robustness_table(rows: Sequence[RobustnessRow], *, brief: bool = False) -> tuple[list[str], list[list[str]]]:
-    """(headers, cells) of the robustness table; percentages. `brief` leaves out the intervals of single attacks."""
-    attacks = [a.attack for a in rows[0].attacks]
+def robustness_table(
+    rows: Sequence[RobustnessRow], reference: Reference | None, *, brief: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """(headers, cells) of the robustness table; percentages.
+
+    Args:
+        rows: The rows, ranked ones first.
+        reference: The constant answer, which stands below them; None where there are no images.
+        brief: Leave out the intervals of single attacks and of the clinical metrics.
+    """
+    attacks = list(dict.fromkeys(a.attack for row in rows for a in row.attacks))
     if len(attacks) > MOST_COLUMNS:
         attacks = []
     headers = [
         "Rank",
         "Defense",
+        "Balanced accuracy, worst case",
         "Clean",
         *attacks,
-        "Worst case",
-        "Sens.",
-        "Spec.",
-        "AUROC",
+        "Robust accuracy, worst case",
+        "Sens., worst case",
+        "Spec., worst case",
+        "AUROC, final image",
         "Passes",
         "Flags",
         "Status",
     ]
-    cells, rank = [], 0
+
+    def short(value: Estimate | None) -> str:
+        return percent(value.value if value else None) if brief else with_interval(value)
+
+    cells = []
     for row in rows:
-        rank += row.status == "ranked"
         clinical = row.clinical_worst
         cells.append(
             [
-                str(rank) if row.status == "ranked" else "–",
+                rank_cell(row.ranking),
                 row.defense,
+                with_interval(row.balanced),
                 with_interval(row.clean),
                 *(_attack_cell(row, label, brief=brief) for label in attacks),
                 with_interval(row.worst),
-                percent(clinical.sensitivity if clinical else None),
-                percent(clinical.specificity if clinical else None),
-                percent(clinical.auroc if clinical else None),
+                short(clinical.sensitivity if clinical else None),
+                short(clinical.specificity if clinical else None),
+                short(clinical.auroc if clinical else None),
                 passes(row.forwards, row.backwards),
                 flag_summary(row),
-                row.status,
+                row.standing,
             ]
         )
-    return headers, cells
+    return headers, cells if reference is None else [*cells, _reference_line(reference, len(attacks), short)]
+
+
+def _reference_line(reference: Reference, attacks: int, short: Callable[[Estimate], str]) -> list[str]:
+    share, same = with_interval(reference.accuracy), short(reference.accuracy)
+    return [
+        "–",
+        f'constant answer "{reference.label}"',
+        percent(reference.balanced_accuracy),
+        share,
+        *[same] * attacks,
+        share,
+        percent(reference.sensitivity),
+        percent(reference.specificity),
+        percent(0.5),
+        "–",
+        "–",
+        "reference",
+    ]
 
 
 def attack_table(rows: Sequence[RobustnessRow], *, seconds: bool = False) -> tuple[list[str], list[list[str]]]:
@@ -59,7 +92,7 @@ def attack_table(rows: Sequence[RobustnessRow], *, seconds: bool = False) -> tup
         rows: The robustness rows.
         seconds: Add how long each attack took; not for published tables, which must be the same bytes every time.
     """
-    headers = ["Defense", "Attack", "Bound", "Success", "Robust accuracy", "Forwards", "Backwards"]
+    headers = ["Defense", "Attack", "Bound", "Success", "Robust accuracy", "Kept when stored", "Forwards", "Backwards"]
     cells = [
         [
             row.defense,
@@ -67,6 +100,7 @@ def attack_table(rows: Sequence[RobustnessRow], *, seconds: bool = False) -> tup
             a.bound,
             with_interval(a.success) if a.status == "done" else a.status,
             with_interval(a.robust),
+            with_interval(a.kept),
             "–" if a.forwards is None else f"{a.forwards:.0f}",
             "–" if a.backwards is None else f"{a.backwards:.0f}",
             *(["–" if a.seconds is None else f"{a.seconds:.1f}"] if seconds else []),
@@ -80,7 +114,7 @@ def attack_table(rows: Sequence[RobustnessRow], *, seconds: bool = False) -> tup
 
 def randomness_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[list[str]]]:
     """(headers, cells): a line per randomized defense and attack, the clean images first. Percentages."""
-    headers = ["Defense", "Decision rule", "Attack", "Any step", "Fresh draws", "Worst of N", "N"]
+    headers = ["Defense", "Decision rule", "Attack", "Any step", "Final image, N fresh draws", "Worst of N", "N"]
     cells = []
     for row in rows:
         done = [(a.attack, a.robust, a.fresh) for a in row.attacks if a.fresh]
@@ -88,46 +122,6 @@ def randomness_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[lis
             if fresh is not None:
                 numbers = [with_interval(robust), spread(fresh), percent(fresh.worst), str(fresh.draws)]
                 cells.append([row.defense, row.decision, attack, *numbers])
-    return headers, cells
-
-
-def detection_table(rows: Sequence[DetectionRow]) -> tuple[list[str], list[list[str]]]:
-    """(headers, cells) of the detection table; each oblivious attack beside its adaptive variants. Percentages."""
-    headers = [
-        "Defense",
-        "Detector",
-        "Attack",
-        "Trained on",
-        "n",
-        "Success",
-        "AUC",
-        "AUC two-sided",
-        "TPR@90",
-        "Through at 10 % FPR",
-        "Through at 5 % FPR",
-    ]
-    ordered = sorted(rows, key=lambda r: (_order(rows, r.detector), _order_attack(rows, r.trained_on)))
-    cells = []
-    for row in ordered:
-        metrics = row.metrics
-        if metrics is None:
-            cells.append([row.defense, row.detector, row.attack, row.trained_on, "–", row.status, *["–"] * 5])
-            continue
-        cells.append(
-            [
-                row.defense,
-                row.detector,
-                row.attack,
-                row.trained_on,
-                str(row.n),
-                percent(row.success.value if row.success else None),
-                f"{percent(metrics.auc)} {interval(metrics.auc_interval)}",
-                percent(metrics.auc_two_sided),
-                percent(metrics.at_10.adversarial),
-                percent(metrics.at_10.joint_success),
-                f"{percent(metrics.at_5.joint_success)} {interval(metrics.at_5.joint_success_interval)}",
-            ]
-        )
     return headers, cells
 
 
@@ -144,15 +138,14 @@ def flag_summary(row: RobustnessRow) -> str:
 
 
 def clinical_table(rows: Sequence[RobustnessRow]) -> tuple[list[str], list[list[str]]]:
-    """(headers, cells): clinical metrics clean and in the worst case, in per cent."""
-    names = ("Sensitivity", "Specificity", "Balanced accuracy", "AUROC")
-    headers = ["Defense", *(f"{name}, {state}" for name in names for state in ("clean", "worst case"))]
+    """(headers, cells): clinical metrics clean and in the worst case, a line each per defense, in per cent."""
+    headers = ["Defense", "Images", "Sensitivity", "Specificity", "Balanced accuracy", "AUROC, final image"]
     cells = []
     for row in rows:
-        values = []
-        for field in ("sensitivity", "specificity", "balanced_accuracy", "auroc"):
-            values += [percent(getattr(m, field) if m else None) for m in (row.clinical_clean, row.clinical_worst)]
-        cells.append([row.defense, *values])
+        for state, metrics in (("clean", row.clinical_clean), ("worst case", row.clinical_worst)):
+            if metrics is not None:
+                values = (metrics.sensitivity, metrics.specificity, metrics.balanced_accuracy, metrics.auroc)
+                cells.append([row.defense, state, *(with_interval(value) for value in values)])
     return headers, cells
 
 
@@ -163,11 +156,3 @@ def _attack_cell(row: RobustnessRow, label: str, *, brief: bool) -> str:
     if result.status != "done" or result.robust is None:
         return result.status
     return percent(result.robust.value) if brief else with_interval(result.robust)
-
-
-def _order(rows: Sequence[DetectionRow], detector: str) -> int:
-    return next(i for i, r in enumerate(rows) if r.detector == detector)
-
-
-def _order_attack(rows: Sequence[DetectionRow], attack: str) -> int:
-    return next((i for i, r in enumerate(rows) if r.attack == attack), len(rows))

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from leaderboard.detection_table import detection_table
 from leaderboard.schema import Board
-from leaderboard.tables import detection_table, robustness_table
+from leaderboard.tables import robustness_table
 from leaderboard.transfer_table import transfer_table
 
 
@@ -22,7 +23,8 @@ def show(board: Board, console: Console) -> None:
     for note in board.notes:
         console.print(Text(f"note: {note}", style="yellow"))
     if board.robustness:
-        _print("Robustness (per cent, 95 % intervals)", *robustness_table(board.robustness, brief=True), console)
+        title = "Robustness (per cent, 95 % intervals)"
+        _print(title, *robustness_table(board.robustness, board.reference, brief=True), console)
         for row in board.robustness:
             console.print(Text(f"{row.defense}: {row.threat}"))
             if row.remarks:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmark.evaluation.intervals import share_of
 from benchmark.store import Store
-from leaderboard.robustness import estimate, perturbation
+from leaderboard.attack_results import perturbation
+from leaderboard.reading import alone, checked
 from leaderboard.schema import TransferEntry, TransferMatrix
 
 
@@ -21,16 +23,26 @@ def transfer_matrix(manifest: dict[str, Any], store: Store) -> TransferMatrix | 
         sources=tuple(dict.fromkeys(c["attack"] for c in cells)),
         targets=targets,
         defended=tuple(t for t in targets if t in manifest["suite"]["defense"]),
-        entries=tuple(_entry(cell, store) for cell in cells),
+        entries=tuple(
+            alone(
+                lambda c=cell: _entry(c, store),  # type: ignore[misc]
+                lambda reason, c=cell: _without_result(c, "error", reason),  # type: ignore[misc]
+            )
+            for cell in cells
+        ),
     )
 
 
 def _entry(cell: dict[str, Any], store: Store) -> TransferEntry:
-    names = (cell["attack"], cell["defense"], cell["status"], cell["reason"])
-    sentence = cell["threat"]["sentence"]
     if cell["status"] != "done":
-        return TransferEntry(*names, 0, None, sentence)
-    samples = store.samples(cell["key"])
-    attacked = samples[samples["attacked"].astype(bool)]
-    success = estimate(~attacked["robust"].astype(bool), attacked["group"]) if len(attacked) else None
-    return TransferEntry(*names, len(attacked), success, sentence)
+        return _without_result(cell, cell["status"], cell["reason"])
+    samples = checked(store.samples(cell["key"]), ("attacked", "robust", "group"))
+    attacked = samples[samples["attacked"]]
+    success = share_of(~attacked["robust"], attacked["group"].tolist()) if len(attacked) else None
+    return TransferEntry(
+        cell["attack"], cell["defense"], "done", "", len(attacked), success, cell["threat"]["sentence"]
+    )
+
+
+def _without_result(cell: dict[str, Any], status: str, reason: str) -> TransferEntry:
+    return TransferEntry(cell["attack"], cell["defense"], status, reason, 0, None, cell["threat"]["sentence"])

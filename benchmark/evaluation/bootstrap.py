@@ -43,8 +43,9 @@ def bootstrap_auc(
 ) -> Interval | None:
     """95 % percentile interval of the AUC when whole groups are drawn again (Efron and Tibshirani 1993, ch. 13).
 
-    Where the classes do not overlap at all, every resample has the same AUC. The interval is then the Wilson interval of
-    as many trials as the smaller class has groups, since Var(AUC) ≤ AUC (1 − AUC) / min(m, n) (Birnbaum and Klose 1957).
+    Where the classes do not overlap at all, every resample has the same AUC. The interval is then the Wilson interval
+    of as many trials as the smaller class has groups, since Var(AUC) ≤ AUC (1 − AUC) / min(m, n) (Birnbaum and Klose
+    1957).
 
     Args:
         labels: N booleans, True for the class that should score higher.
@@ -85,9 +86,7 @@ def resampled_auc(positive: NDArray[np.bool_], scores: Floats, group: NDArray[np
     """
     order = np.argsort(scores, kind="stable")
     ties = np.unique(scores[order], return_index=True)[1]
-    return np.concatenate(
-        [_weighted_auc(part[:, group[order]], positive[order], ties) for part in _parts(weights)]
-    )
+    return np.concatenate([_weighted_auc(part[:, group[order]], positive[order], ties) for part in _parts(weights)])
 
 
 def _parts(weights: Weights) -> Iterator[Weights]:

@@ -130,8 +130,6 @@ def _mean_area(
         return None
     weights = group_weights(int(patients.max()) + 1, np.random.default_rng(seed))
     drawn = [resampled_auc(p, s, patients, weights) for p, s in zip(positives, scores, strict=True)]
-    if len(drawn) == 1:
-        interval = auc_interval(drawn[0], positives[0], patients)
-    else:
-        interval = percentile(np.mean(drawn, axis=0))
+    one = len(drawn) == 1
+    interval = auc_interval(drawn[0], positives[0], patients) if one else percentile(np.mean(drawn, axis=0))
     return None if interval is None else Estimate(sum(known) / len(known), interval)

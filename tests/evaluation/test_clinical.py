@@ -24,7 +24,9 @@ def test_missed_disease_and_false_alarm_are_told_apart():
     assert values(metrics) == (0.75, 0.5, 0.625, 7 / 8)
     assert metrics.sensitivity.interval == wilson(3, 4)
     assert metrics.specificity.interval == wilson(1, 2)
-    assert metrics.balanced_accuracy.interval == mean_of_proportions([metrics.sensitivity, metrics.specificity]).interval
+    assert (
+        metrics.balanced_accuracy.interval == mean_of_proportions([metrics.sensitivity, metrics.specificity]).interval
+    )
 
 
 @settings(max_examples=30, deadline=None)

@@ -210,9 +210,7 @@ def test_a_detector_that_sees_the_numbers_between_a_files_steps_has_no_credit():
     assert found.no_credit() == "sees what no file can hold, not attacks"
 
 
-@pytest.mark.parametrize(
-    ("seen", "moved"), [(3.0, 0.0), (3.0, 0.6), (1.0, 0.2), (0.0, 0.0), (-2.0, 1.0)], ids=str
-)
+@pytest.mark.parametrize(("seen", "moved"), [(3.0, 0.0), (3.0, 0.6), (1.0, 0.2), (0.0, 0.0), (-2.0, 1.0)], ids=str)
 def test_an_honest_detector_keeps_its_credit(seen, moved):
     # A mirrored image is a little unusual, and an attack may be missed altogether.
     rng = np.random.default_rng(3)

@@ -127,7 +127,12 @@ def test_balanced_accuracy_of_one_class_is_its_wilson_interval():
 
 @pytest.mark.parametrize(
     ("sizes", "shares"),
-    [((44, 20), (0.7, 0.4)), ((390, 234), (0.3, 0.1)), ((44, 20), (0.98, 0.02)), ((15, 15, 15, 15), (0.9, 0.5, 0.2, 0.1))],
+    [
+        ((44, 20), (0.7, 0.4)),
+        ((390, 234), (0.3, 0.1)),
+        ((44, 20), (0.98, 0.02)),
+        ((15, 15, 15, 15), (0.9, 0.5, 0.2, 0.1)),
+    ],
 )
 def test_the_interval_of_balanced_accuracy_covers_it(sizes, shares):
     rng = np.random.default_rng(len(sizes))

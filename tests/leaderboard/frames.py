@@ -1,0 +1,189 @@
+"""Runs made by hand: a manifest and records, without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.store import StepRecord, Store
+
+THREAT = {
+    "norm": "linf",
+    "epsilon": "8/255",
+    "sentence": "white-box; budget: 10 steps.",
+    "knows_defense": True,
+    "access": "gradient",
+    "budget": "10 steps",
+    "allowed": "L∞",
+    "detector": "none",
+}
+FACTS = {
+    "method": "pgd",
+    "access": "gradient",
+    "norm": "linf",
+    "epsilon": "8/255",
+    "allowed": "L∞ ε = 8/255",
+    "objective": "cross-entropy",
+    "gradient": "autograd",
+    "eot_samples": 1,
+    "steps": 10,
+    "queries": None,
+    "trained_on": "pgd",
+}
+TRAITS = ("randomized", "differentiable", "purifier", "gradient_at_inference", "retrains", "query_only")
+
+
+def clean_frame(labels: Sequence[int], right: Sequence[bool], scores: np.ndarray | None = None) -> pd.DataFrame:
+    """Clean records of two classes; scores follow the decisions unless given."""
+    truth, hits = np.asarray(labels), np.asarray(right, dtype=bool)
+    answer = np.where(hits, truth, 1 - truth)
+    return pd.DataFrame(
+        {
+            "row": range(len(truth)),
+            "sample_id": [f"image {i}" for i in range(len(truth))],
+            "group": [f"image {i}" for i in range(len(truth))],
+            "label": truth,
+            "clean_prediction": answer,
+            "clean_right": hits,
+            "scores": list(np.eye(2)[answer] * 0.8 + 0.1 if scores is None else scores),
+            "fresh_right": hits.astype(float),
+            "forwards": 1,
+            "backwards": 0,
+        }
+    )
+
+
+def attack_frame(clean: pd.DataFrame, robust: Sequence[bool], **columns: Any) -> pd.DataFrame:
+    """Records of an attack after which those images are right."""
+    standing = np.asarray(robust, dtype=bool) & clean["clean_right"].to_numpy()
+    answer = np.where(standing, clean["label"], 1 - clean["label"])
+    frame = clean.assign(
+        attacked=clean["clean_right"],
+        adversarial_prediction=answer,
+        robust=standing,
+        verified=False,
+        linf=0.03,
+        l2=0.5,
+        forwards=10,
+        backwards=10,
+        broken_at=np.where(clean["clean_right"] & ~standing, 3, -1),
+        scores=list(np.eye(2)[answer] * 0.8 + 0.1),
+        fresh_right=standing.astype(float),
+        stored_prediction=answer,
+        stored_right=standing,
+    )
+    return frame.assign(**columns)
+
+
+def detection_frame(rows: int = 40, seed: int = 0, **columns: Any) -> pd.DataFrame:
+    """Records of a detector that sees most of an attack."""
+    rng = np.random.default_rng(seed)
+    names = [f"image {i}" for i in range(rows)]
+    return pd.DataFrame(
+        {
+            "sample_id": names,
+            "group": names,
+            "label": 0,
+            "robust": False,
+            "split": np.where(np.arange(rows) % 2, "test", "calibration"),
+            "detector_score": rng.normal(size=rows) + 2,
+            "detector_score_clean": rng.normal(size=rows),
+            "detector_score_noisy": rng.normal(size=rows),
+            "detector_score_stored": rng.normal(size=rows) + 2,
+            "detector_score_moved": rng.normal(size=rows),
+        }
+    ).assign(**columns)
+
+
+class HandMadeRun:
+    """A run folder filled by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store(folder)
+        self.cells: list[dict[str, Any]] = []
+        self.defenses: dict[str, Any] = {}
+
+    def row(self, name: str, clean: pd.DataFrame, attacks: Mapping[str, pd.DataFrame], **traits: bool) -> None:
+        """Add a defense with its attacks, and a probe that measured nothing."""
+        declared = {**dict.fromkeys(TRAITS, False), "differentiable": True, **traits}
+        self.defenses[name] = {
+            "repr": f"{name}()",
+            "source": "by hand",
+            "traits": declared,
+            "claimed_accuracy": None,
+            "missing": [],
+        }
+        draws = 10 if declared["randomized"] else 1
+        results = {
+            "accuracy": [0.5] * draws,
+            "votes": 1,
+            "randomized": declared["randomized"],
+            "decision_rule": "mean-logits",
+        }
+        self.cell("robustness", name, "clean", clean, results, threat=None, facts=None)
+        for attack, samples in attacks.items():
+            self.cell("robustness", name, attack, samples, {"accuracy": [0.5] * draws})
+
+    def cell(
+        self,
+        table: str,
+        defense: str,
+        attack: str,
+        samples: pd.DataFrame | None,
+        results: dict[str, Any],
+        detector: str = "none",
+        **more: Any,
+    ) -> None:
+        """Add a finished cell with its records."""
+        key = f"{len(self.cells):04d}"
+        record = StepRecord(
+            kind=table,
+            label=attack,
+            key=key,
+            spec={},
+            results=results,
+            seconds=1.0,
+            device="cpu",
+            finished=datetime.now(UTC).isoformat(),
+        )
+        self.store.save(record, None, samples)
+        cell = {"table": table, "defense": defense, "attack": attack, "detector": detector, "key": key}
+        self.cells.append({**cell, "status": "done", "reason": "", "threat": THREAT, "facts": FACTS, **more})
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest; also written into the folder."""
+        section = {"norm": "linf", "epsilon": "8/255"}
+        manifest = {
+            "medrobust": "0",
+            "status": "done",
+            "seed": 0,
+            "suite": {
+                "name": "by-hand",
+                "title": "By hand",
+                "profile": "quick",
+                "protocol": 1,
+                "classifier": {"name": "none"},
+                "defense": dict.fromkeys(self.defenses),
+                "robustness": section,
+                "detection": section,
+                "transfer": section,
+            },
+            "data": {
+                "title": "Made up",
+                "classes": ["healthy", "disease"],
+                "fingerprint": "0" * 32,
+                "counts": {"train": 1, "validation": 1, "evaluation": 64},
+                "grouped": False,
+                "notes": [],
+                "phantom": True,
+            },
+            "defenses": self.defenses,
+            "cells": self.cells,
+        }
+        self.store.write_manifest(manifest)
+        return manifest
