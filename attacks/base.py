@@ -205,7 +205,7 @@ class Attack(Plugin):
             AttackError: The result has another shape, is not finite, leaves [0, 1] or the allowed ball.
         """
         if aim.sample_ids is None:
-            aim = replace(aim, sample_ids=noise.sample_ids)
+            aim = replace(aim, sample_ids=noise.lanes)
         ball = composition.ball(x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)

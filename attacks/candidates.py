@@ -51,7 +51,7 @@ class CandidateSearch(Attack):
         for first in range(0, self.count(), self.chunk):
             numbers = torch.arange(first, min(first + self.chunk, self.count()), device=x.device)
             images = self.candidates(victim.ball, noise.at(first), numbers)
-            margin, fallen = _ask(victim, images, noise.stream("look").at(first))
+            margin, fallen = _ask(victim, images, self.drawn_for(noise.stream("look").at(first), len(numbers)))
             broken = fallen.any(1)
             earliest = fallen.to(torch.int8).argmax(1)
             chosen = torch.where(broken, earliest, margin.argmax(1)) if stop is Stop.FIRST_SUCCESS else margin.argmax(1)
@@ -71,14 +71,19 @@ class CandidateSearch(Attack):
                 alive, victim, noise = alive[keep], victim[keep], noise[keep]
         return Attempt(submitted, broken_at)
 
+    def drawn_for(self, noise: Noise, count: int) -> Noise:
+        """A row for each of an image's first `count` candidates of a chunk; those of fewer are among those of more."""
+        width = max(count, self.chunk)
+        rows = torch.arange(len(noise) * width, device=noise.lanes.device).unflatten(0, (-1, width))
+        return noise.repeat(width)[rows[:, :count].flatten()]
+
 
 def _ask(victim: Oracle, images: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
     """Margin and verified success of each candidate, from one batch: [B, n] each."""
     rows, count = images.shape[:2]
     asked = victim[torch.arange(rows, device=images.device).repeat_interleave(count)]
-    keyed = noise.repeat(count)
     flat = images.flatten(0, 1)
-    logits = asked.scores(flat, keyed)
-    fallen = asked.verify(flat, asked.aim.reached(logits), keyed)
+    logits = asked.scores(flat, noise)
+    fallen = asked.verify(flat, asked.aim.reached(logits), noise)
     margin = asked.aim.margin(logits).nan_to_num(float("-inf"), float("inf"), float("-inf"))
     return margin.view(rows, count), fallen.view(rows, count)

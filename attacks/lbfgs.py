@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import torch
 from torch import Tensor
 
@@ -57,7 +59,7 @@ class LBFGS(Attack):
             asked, at = victim[alive], noise[alive].at(search)
             found = self._minimize(asked, alive, 10**middle, at, nearest, search)
             seen = look(asked, found, at.stream("look"))
-            broken = nearest.record(asked, alive, seen, at.stream("found"), step=search)
+            broken = nearest.record(asked, alive, seen, at.stream("last"), step=search)
             adversarial = asked.aim.reached(seen.logits)
             lowest[alive] = torch.where(adversarial, middle, lowest[alive])
             highest[alive] = torch.where(adversarial, highest[alive], middle)
@@ -72,12 +74,14 @@ class LBFGS(Attack):
     ) -> Tensor:
         clean = victim.ball.center.flatten(1)
         shape = victim.ball.center.shape[1:]
+        evaluation = count()
 
         def function(points: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
             asked, at = victim[which], noise[which]
             ascent = asked.ascent(points.unflatten(1, shape), at.stream("minimize"))
             assert asked.observed is not None
-            nearest.record(asked, rows[which], asked.observed, at.stream("found"), step=search)
+            fresh = at.stream("found").at(next(evaluation))
+            nearest.record(asked, rows[which], asked.observed, fresh, step=search)
             delta = points - clean[which]
             value = weight[which] * delta.square().sum(1) - ascent.value
             return value, 2 * weight[which, None] * delta - ascent.gradient.flatten(1)

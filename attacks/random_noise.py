@@ -41,7 +41,7 @@ class RandomNoise(CandidateSearch):
             count = len(range(first, len(numbers), 2))
             if count:
                 rows = torch.arange(shape[0], device=images.device).repeat_interleave(count)
-                drawn = draw(ball[rows], noise.repeat(count))
+                drawn = draw(ball[rows], self.drawn_for(noise, count))
                 images[:, first::2] = drawn.unflatten(0, (shape[0], count))
         return images
 

@@ -58,7 +58,7 @@ class RotationTranslation(CandidateSearch):
     def candidates(self, ball: Ball, noise: Noise, numbers: Tensor) -> Tensor:
         images, count = ball.center, len(numbers)
         if self.draws:
-            unit = 2 * noise.repeat(count).uniform((3,)) - 1
+            unit = 2 * self.drawn_for(noise, count).uniform((3,)) - 1
         else:
             unit = self._grid(images.device)[numbers].repeat(images.shape[0], 1)
         angle, shift = unit[:, 0] * math.radians(self.degrees), unit[:, 1:] * self.pixels

@@ -59,7 +59,7 @@ class Square(Attack):
             queried, norm="Linf", eps=victim.ball.epsilon, n_queries=max(1, self.queries - 3), n_restarts=1
         )
         # torchattacks seeds the global generator with `seed` on every call: make that seed the batch's own.
-        attack.seed = int(noise.stream("square").key[0] ^ int(noise.sample_ids[0]))
+        attack.seed = int(noise.stream("square").lanes[0]) & 0xFFFFFFFF
         if victim.aim.targets is not None:
             attack.set_mode_targeted_by_label(quiet=True)
         wanted = victim.aim.labels if victim.aim.targets is None else victim.aim.targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
@@ -61,7 +62,7 @@ class Transfer(Attack):
             )
         proxy = DefendedModel(MeanLogits(self.proxies_))
         crafting = MIFGSM(steps=self.steps, step_size=self.step_size, decay=self.decay)
-        account, rows = Counter.zeros(x.shape[0], x.device), noise.sample_ids.new_tensor(range(x.shape[0]))
+        account, rows = Counter.zeros(x.shape[0], x.device), torch.arange(x.shape[0], device=x.device)
         own = Victim(proxy, CrossEntropy(), Autograd(), victim.aim, victim.ball, account, rows)
         with frozen(proxy):
             return crafting.run(own, x, noise, Stop.NEVER).x

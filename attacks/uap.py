@@ -113,8 +113,8 @@ class _Pool:
     def gradient(self, delta: Tensor, rows: Tensor, target: int | None, step: int) -> Tensor:
         """The objective's summed gradient by the perturbation: [1, C, H, W]."""
         images, noise = self.train.floats(rows, device=self.device), self.noise[rows.to(self.device)].at(step)
-        labels = self.train.labels[rows].to(self.device)
-        aim = Aim(labels, None if target is None else torch.full_like(labels, target), noise.sample_ids)
+        labels, numbers = (values[rows].to(self.device) for values in (self.train.labels, self.train.index))
+        aim = Aim(labels, None if target is None else torch.full_like(labels, target), numbers)
         ball = Ball(self.composition.norm, self.composition.epsilon.value, images)
         account = Counter.zeros(len(rows), self.device)
         everyone = torch.arange(len(rows), device=self.device)

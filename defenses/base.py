@@ -115,11 +115,14 @@ class DefendedModel(nn.Module):
         if self._purify is None:
             return x
         purify = self._purify
-        return _padded(x, noise, purify)
+        # A stream of its own hides from the defense at which step of which attack it is asked.
+        return _padded(x, noise.stream("defense"), purify)
 
     def exact_purify(self, x: Tensor, noise: Noise) -> Tensor:
         """`purify` with the gradient that belongs to it: [B, C, H, W] → [B, C, H, W]."""
-        return self.purify(x, noise) if self._exact_purify is None else _padded(x, noise, self._exact_purify)
+        if self._exact_purify is None:
+            return self.purify(x, noise)
+        return _padded(x, noise.stream("defense"), self._exact_purify)
 
     @property
     def surrogates(self) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
@@ -62,9 +64,10 @@ def test_counters_that_broadcast_give_what_full_counters_give() -> None:
         assert torch.equal(one, other)
 
 
-def test_a_number_is_the_philox_word_of_its_sample_draw_and_step() -> None:
+def test_a_number_is_the_philox_word_of_its_row_and_step() -> None:
     noise = Noise.of(0, [11]).repeat(3)[2:].at(5)
-    counter = (1, 5, 2, 11)  # second block of four pixels, step, draw, sample id
+    lane = int(noise.lanes) % 2**64
+    counter = (1, 6, lane & MASK, lane >> 32)  # second block of four pixels, step (0 is none), row
     expected = [((w >> 8) + 0.5) * 2.0**-24 for w in philox_in_integers(counter, noise.key)]
     row = noise.uniform((8,))[0]
     # A word fills one quarter of the image: pixel i of quarter w comes from word w of block i.
@@ -124,16 +127,80 @@ def test_seeds_streams_steps_draws_samples_and_pixels_are_uncorrelated() -> None
             assert abs(correlation(one, other)) < 0.05
 
 
-def test_repeat_keeps_order_and_nests() -> None:
-    noise = Noise.of(0, [5, 9])
-    repeated = noise.repeat(3)
-    assert repeated.sample_ids.tolist() == [5, 5, 5, 9, 9, 9]
-    assert repeated.draws.tolist() == [0, 1, 2, 0, 1, 2]
-    twice = noise.repeat(2).repeat(3)
-    assert twice.draws.tolist() == [0, 1, 2, 3, 4, 5] * 2
-    values = repeated.normal((1, 8, 8))
-    assert torch.equal(values[0], noise.normal((1, 8, 8))[0])
-    assert len(torch.unique(values.flatten(1), dim=0)) == 6
+def test_repeat_keeps_the_order_of_rows() -> None:
+    repeated = Noise.of(0, [5, 9, 2]).repeat(4)
+    alone = torch.cat([Noise.of(0, [i]).repeat(4).normal((3,)) for i in (5, 9, 2)])
+    assert torch.equal(repeated.normal((3,)), alone)
+    assert torch.equal(repeated[4:8].lanes, Noise.of(0, [9]).repeat(4).lanes)
+
+
+step = st.builds(lambda k: ("at", k), st.integers(0, 3))
+derivations = st.lists(
+    st.one_of(
+        step, st.builds(lambda n: ("stream", n), st.sampled_from("ab")), st.builds(lambda n: ("repeat", n), st.just(2))
+    ),
+    max_size=5,
+)
+
+
+def derived(noise: Noise, path: list[tuple[str, object]]) -> Noise:
+    for name, argument in path:
+        noise = getattr(noise, name)(argument)
+    return noise
+
+
+@settings(max_examples=300)
+@given(one=derivations, other=derivations)
+def test_no_derivation_loses_or_repeats_another(one: list[tuple[str, object]], other: list[tuple[str, object]]) -> None:
+    """Two ways of streams, steps and copies to a noise give the same numbers only where they are the same way."""
+    found = [{tuple(row) for row in derived(Noise.of(0, [1, 2]), p).normal((4,)).tolist()} for p in (one, other)]
+    assert found[0] == found[1] if one == other else not found[0] & found[1]
+
+
+def test_a_step_within_a_step_keeps_both_and_none_is_not_the_first() -> None:
+    noise = Noise.of(0, range(3))
+    ways = [
+        noise,
+        noise.at(0),
+        noise.at(1),
+        noise.at(0).at(1),
+        noise.at(1).at(0),
+        noise.at(1).at(1),
+        noise.at(0).stream("a"),
+        noise.at(1).stream("a"),
+        noise.stream("a"),
+        noise.stream("a").at(0),
+        noise.at(1).stream("a").at(0),
+        noise.repeat(2).repeat(3),
+        noise.repeat(6),
+        noise.repeat(3).repeat(2),
+        noise.repeat(2).at(0),
+        noise.at(0).repeat(2),
+    ]
+    rows = [tuple(row) for way in ways for row in way.normal((4,)).tolist()]
+    assert len(set(rows)) == len(rows) == 3 * (11 + 18 + 4)
+    assert noise.at(4).stream("a").step == -1
+    with pytest.raises(ValueError, match="-1"):
+        noise.at(-1)
+
+
+def test_rows_of_two_streams_cannot_be_matched_by_their_words() -> None:
+    """Neither the words themselves nor their differences from row to row, nor any bit of them, are kept."""
+    noise = Noise.of(0, range(4000))
+    before, after = (((way.lanes[:, None] >> torch.arange(64)) & 1).double() for way in (noise, noise.stream("a")))
+    counts = (torch.arange(4000)[:, None] >> torch.arange(12) & 1).double()
+    for known in (before, counts):
+        for hidden in (after, before if known is counts else after):
+            agreement = torch.corrcoef(torch.cat([known, hidden], 1).T)[: known.shape[1], known.shape[1] :]
+            assert agreement.abs().max() < 6 / 4000**0.5
+    steps = [words[1:].logical_xor(words[:-1]).double() for words in (before, after)]
+    assert torch.corrcoef(torch.cat(steps, 1).T)[:64, 64:].abs().max() < 6 / 4000**0.5
+    assert len(torch.unique(noise.stream("a").lanes)) == 4000
+
+
+def test_a_row_shows_its_step_and_a_random_word_alone() -> None:
+    assert {f.name for f in fields(Noise)} == {"key", "lanes", "step"}
+    assert not {0, 1, 2} & set(Noise.of(0, range(3)).lanes.tolist())
 
 
 def test_same_key_gives_the_same_numbers_and_leaves_torch_alone() -> None:
@@ -179,6 +246,6 @@ def test_signs_are_balanced() -> None:
     assert abs(float(signs.mean())) < 4 / np.sqrt(signs.numel())
 
 
-def test_device_is_that_of_the_sample_ids() -> None:
+def test_device_is_that_of_the_samples() -> None:
     noise = Noise.of(0, [1, 2], device="meta")
     assert noise.normal((1, 4, 4)).device.type == "meta"

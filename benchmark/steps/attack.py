@@ -190,7 +190,7 @@ class AttackStep(Step):
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
             noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(f"attack {self.attack.name}")
             wanted = None if targets is None else targets[rows].to(bench.device)
-            aim = Aim(images.labels[rows].to(bench.device), wanted, noise.sample_ids)
+            aim = Aim(images.labels[rows].to(bench.device), wanted, images.index[rows].to(bench.device))
             outcome = self.attack(model, images.floats(rows, device=bench.device), aim, noise, composition)
             bench.progress.advance(len(outcome.success))
             return Outcome.concatenate([outcome])

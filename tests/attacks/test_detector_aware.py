@@ -441,7 +441,7 @@ def test_detector_min_lowers_the_score(
     aim = away(network, images)
     base = scored(attack(BIM(steps=20), network, images, aim), network, watcher)
     hidden = scored(attack(DetectorMin(steps=20), network, images, aim, watcher=watcher), network, watcher)
-    assert hidden.mean() < base.mean() - 0.5
+    assert hidden.mean() < base.mean() - 0.25
 
 
 def test_detector_min_submits_the_least_conspicuous_success(network: nn.Module, images: Tensor) -> None:

@@ -105,11 +105,11 @@ def test_a_training_step_reaches_denoiser_and_encoder_but_neither_decoder_nor_cl
         return random_gradient_estimate(loss, points, unit_sphere(noise.normal((5, points.shape[1]))), 0.005)
 
     objective = StabilityObjective(sigma=0.2, gamma=1.0, denoising=0.0, estimate=estimate)
-    noise = Noise.of(0, range(4))
-    labels, weights = torch.tensor([0, 1, 2, 0]), torch.ones(3)
+    noise = Noise.of(0, range(12))
+    labels, weights = torch.tensor([0, 1, 2, 0] * 3), torch.ones(3)
     # A denoiser that starts as the identity passes no gradient to its first layers before its last has moved.
     nn.init.constant_([*networks.denoiser.parameters()][-2], 0.01)
-    objective.surrogate(networks, BlackBox(network), images(4), labels, weights, noise).backward()
+    objective.surrogate(networks, BlackBox(network), images(12), labels, weights, noise).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in networks.encoder.parameters())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in networks.denoiser.parameters())
     assert all(p.grad is None for p in networks.decoder.parameters())

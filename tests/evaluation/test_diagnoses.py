@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmark.batching import BatchSize
 from benchmark.evaluation.diagnoses.curvature import confirmed, curvature, without_curvature
-from benchmark.evaluation.diagnoses.known_draws import known_draws, with_known_draws
+from benchmark.evaluation.diagnoses.known_draws import PinnedNoise, known_draws, with_known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.noise import Noise
@@ -50,24 +50,35 @@ def probe(model: DefendedModel, images: Tensor, **changed: Any) -> Probe:
     return Probe(**{**settings, **changed})
 
 
-def noisy(spread: float, votes: int) -> DefendedModel:
+def noisy(spread: float, votes: int, *, chained: bool = False) -> DefendedModel:
+    """Added noise, drawn at once or by a Langevin chain of four steps on a flat energy."""
+
     def purify(x: Tensor, noise: Noise) -> Tensor:
-        return x + spread * noise.stream("own").normal(x.shape[1:])
+        own = noise.stream("own")
+        if chained:
+            # A chain carries no graph.
+            return langevin_chain(flat, x, own, steps=4, step=spread / 2, temperature=1.0) + (x - x.detach())
+        return x + spread * own.normal(x.shape[1:])
 
     return DefendedModel(FirstPixel(), purify=purify, votes=votes, randomized=True)
+
+
+def flat(x: Tensor) -> Tensor:
+    return 0 * x.flatten(1).sum(1)
 
 
 def normal_tail(x: float) -> float:
     return 0.5 * math.erfc(x / math.sqrt(2))
 
 
+@pytest.mark.parametrize("chained", [False, True], ids=["drawn at once", "drawn by a chain"])
 @pytest.mark.parametrize(("margin", "proposing", "verifying"), [(0.1, 24, 64), (0.1, 24, 128), (0.2, 24, 64)])
 def test_the_control_breaks_as_often_as_two_means_of_draws_are_below_zero(
-    margin: float, proposing: int, verifying: int
+    margin: float, proposing: int, verifying: int, chained: bool
 ) -> None:
     """Each look breaks an image with probability Φ(−μ√H_adv) Φ(−μ√H_def), μ in units of one draw's deviation."""
     images = torch.full((1000, 1, 1, 1), margin)
-    found = unperturbed(probe(noisy(1.0, verifying), images, eot_samples=proposing, steps=30))
+    found = unperturbed(probe(noisy(1.0, verifying, chained=chained), images, eot_samples=proposing, steps=30))
     once = normal_tail(margin * math.sqrt(proposing)) * normal_tail(margin * math.sqrt(verifying))
     expected = 1 - (1 - once) ** 31
     assert found["looks"] == 31
@@ -79,21 +90,22 @@ def test_a_deterministic_model_breaks_nothing_unperturbed() -> None:
 
 
 def test_known_draws_are_the_same_at_every_question() -> None:
-    model = with_known_draws(noisy(0.2, 4), (1, 2))
-    x, noise = torch.rand(9, 1, 2, 2), Noise.of(0, range(9))
+    model = with_known_draws(noisy(0.2, 4))
+    x, plain = torch.rand(9, 1, 2, 2), Noise.of(0, range(9))
+    noise = PinnedNoise.beside(plain, plain.stream("known"))
     first = model.decide(x, noise)
-    assert torch.equal(model.decide(x, noise.stream("verify").at(7)), first)
+    assert torch.equal(model.decide(x, noise.at(2).stream("verify").at(7)), first)
+    assert torch.equal(noisy(0.2, 4).decide(x, plain.stream("known")), first)
     assert torch.equal(model.decide(x[4:6], noise[4:6]), first[4:6])
-    assert not torch.equal(noisy(0.2, 4).decide(x, noise.stream("verify")), noisy(0.2, 4).decide(x, noise))
+    assert not torch.equal(noise.stream("verify").normal((3,)), noise.normal((3,)))
 
 
 def test_an_attacker_who_knows_the_draws_faces_one_sum_of_them() -> None:
     """The margin is x₀₀ plus the mean of known numbers; the attack moves it by ε."""
-    votes, spread, epsilon, start = 4, 0.1, 0.05, 0.2
+    votes, spread, epsilon, start = 4, 0.2, 0.05, 0.2
     images = torch.full((200, 1, 2, 2), start)
     subject = probe(noisy(spread, votes), images, epsilon=epsilon, noise=Noise.of(3, range(200)))
-    key = subject.noise.stream("known draws").key
-    fixed = with_known_draws(subject.model, key).decide(images, subject.noise)[:, 0]
+    fixed = subject.model.decide(images, subject.noise.stream("known draws"))[:, 0]
     assert known_draws(subject, "autograd")["broken"] == int((fixed < epsilon).sum())
     assert 0 < int((fixed < epsilon).sum()) < 200
 

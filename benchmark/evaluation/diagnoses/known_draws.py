@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import Tensor
@@ -12,17 +12,37 @@ from benchmark.noise import Noise
 from defenses.base import DefendedModel
 
 
-def with_known_draws(model: DefendedModel, key: tuple[int, int]) -> DefendedModel:
-    """The same defended model, except that an image's votes rest on the same random numbers whenever it is asked."""
+@dataclass(frozen=True)
+class PinnedNoise(Noise):
+    """An attack's random numbers, which change as ever, beside those of the model that it attacks, which do not.
 
-    def fixed(noise: Noise) -> Noise:
-        return replace(noise, key=key, step=0)
+    Attributes:
+        pinned: The model's, row by row: every stream and step of this noise holds the same.
+    """
+
+    pinned: Noise = field(kw_only=True)
+
+    @classmethod
+    def beside(cls, noise: Noise, pinned: Noise) -> PinnedNoise:
+        """`noise` with the model's numbers held at `pinned`, for as many rows."""
+        return cls(noise.key, noise.lanes, noise.step, pinned=pinned)
+
+    def repeat(self, copies: int) -> PinnedNoise:
+        """Copies, whose own pinned numbers are those of as many copies."""
+        return PinnedNoise.beside(super().repeat(copies), self.pinned.repeat(copies))
+
+    def __getitem__(self, rows: Tensor | slice) -> PinnedNoise:
+        return PinnedNoise.beside(super().__getitem__(rows), self.pinned[rows])
+
+
+def with_known_draws(model: DefendedModel) -> DefendedModel:
+    """The same defended model, except that it draws the pinned numbers of the noise it is handed."""
 
     def purify(x: Tensor, noise: Noise) -> Tensor:
-        return model.purify(x, fixed(noise))
+        return model.purify(x, _pinned(noise))
 
     def exact_purify(x: Tensor, noise: Noise) -> Tensor:
-        return model.exact_purify(x, fixed(noise))
+        return model.exact_purify(x, _pinned(noise))
 
     return DefendedModel(
         model.classifier,
@@ -49,6 +69,13 @@ def known_draws(probe: Probe, gradient: str) -> dict[str, Any]:
     Returns:
         n: Images, all right on clean input. broken: How many fall, or are wrong to begin with under these draws.
     """
-    model = with_known_draws(probe.model, probe.noise.stream("known draws").key)
-    outcome = probe.of(model, gradient=gradient, eot_samples=model.votes).attack()
+    model = with_known_draws(probe.model)
+    noise = PinnedNoise.beside(probe.noise, probe.noise.stream("known draws"))
+    outcome = replace(probe.of(model, gradient=gradient, eot_samples=model.votes), noise=noise).attack()
     return {"n": len(probe), "broken": int(outcome.success.sum()), "gradient": gradient, "steps": probe.steps}
+
+
+def _pinned(noise: Noise) -> Noise:
+    if not isinstance(noise, PinnedNoise):
+        raise TypeError("a model of known draws is asked with pinned noise")
+    return noise.pinned
