@@ -123,6 +123,28 @@ class Defended:
         changed = not torch.equal(first, other)
         claims.holds(changed or not self.defense.randomized, "says `randomized = True` and its noise changes nothing")
         claims.holds(self.defense.randomized or not changed, "uses its noise and does not say `randomized = True`")
+        if self.defense.randomized:
+            self._check_draws(first)
+
+    def _check_draws(self, first: Tensor) -> None:
+        """An attack that looks again, and a verdict after it, must meet numbers that nobody has seen."""
+        claims, noise = self.claims, self.noise
+        keyed = {
+            "at two steps": [noise.at(0), noise.at(7)],
+            "at one step of two streams": [noise.stream("one").at(3), noise.stream("other").at(3)],
+            "at one step within two others": [noise.at(0).at(3), noise.at(1).at(3)],
+        }
+        for where, ways in keyed.items():
+            one, other = (self.purified(noise=way) for way in ways)
+            claims.holds(not torch.equal(one, other), f"draws the same random numbers {where}")
+            claims.holds(not torch.equal(one, first), f"draws the same random numbers {where} as at none")
+        same = self.x[:1].expand_as(self.x)
+        for what, purified in (
+            ("samples", self.purified(same)),
+            ("draws", self.purified(same, noise[:1].repeat(_IMAGES))),
+        ):
+            distinct = len(torch.unique(purified.flatten(1), dim=0))
+            claims.holds(distinct > 1, f"gives one image the same random numbers as {_IMAGES} {what}")
 
     def _check_batches(self) -> None:
         claims, x, noise = self.claims, self.x, self.noise

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
+from benchmark.noise import Noise
 from benchmark.testing import check_defense
 from defenses.base import DefendedModel, Defense, Passes
 from defenses.jpeg import JPEG
@@ -106,6 +109,28 @@ def torch_noise(self, x, noise):
 
 def one_draw_for_all(self, x, noise):
     return (x + 0.05 * noise[:1].normal(x.shape[1:])).clamp(0, 1)
+
+
+def same_for_every_copy(self, x, noise):
+    return (x + 0.05 * noise[torch.arange(len(x)) // 2 * 2].normal(x.shape[1:])).clamp(0, 1)
+
+
+def drawn_once(self, x, noise):
+    return (x + 0.05 * Noise.of(0, range(len(x))).normal(x.shape[1:])).clamp(0, 1)
+
+
+def drawn_once_a_step(self, x, noise):
+    """A chain of its own that puts its step in the place of the attack's."""
+    return (x + 0.05 * replace(noise, step=0).normal(x.shape[1:])).clamp(0, 1)
+
+
+class Unsealed(DefendedModel):
+    def purify(self, x, noise):
+        return self._purify(x, noise)
+
+
+def unsealed(self, classifier):
+    return Unsealed(classifier, purify=self.purify, randomized=True)
 
 
 def counting(self, x, noise):
@@ -217,7 +242,10 @@ class Costly(Blur):
         (changed(query_only=True, fit=learn_from_gradients), "fails to fit"),
         (changed(purify=score_step), "must say `gradient_at_inference = True`"),
         (changed(purify=shifted), "gives an image other logits"),
-        (changed(purify=one_draw_for_all, randomized=True), "gives an image other logits"),
+        (changed(purify=one_draw_for_all, randomized=True), "the same random numbers as 24 samples"),
+        (changed(purify=same_for_every_copy, randomized=True), "gives an image other logits"),
+        (changed(purify=drawn_once, randomized=True), "its noise changes nothing"),
+        (changed(purify=drawn_once_a_step, defend=unsealed, randomized=True), "numbers at two steps"),
         (changed(purify=numpy_noise, randomized=True), "global random state of numpy while it purifies"),
         (changed(purify=torch_noise, randomized=True), "global random state of torch while it purifies"),
         (changed(purify=counting), "gives another image the second time"),
