@@ -115,7 +115,7 @@ class _Pool:
         images, noise = self.train.floats(rows, device=self.device), self.noise[rows.to(self.device)].at(step)
         labels, numbers = (values[rows].to(self.device) for values in (self.train.labels, self.train.index))
         aim = Aim(labels, None if target is None else torch.full_like(labels, target), numbers)
-        ball = Ball(self.composition.norm, self.composition.epsilon.value, images)
+        ball = self.composition.ball(images)
         account = Counter.zeros(len(rows), self.device)
         everyone = torch.arange(len(rows), device=self.device)
         victim = Victim(self.model, self.objective, self.composition.estimator, aim, ball, account, everyone)
@@ -128,7 +128,8 @@ class _Pool:
         """How many training images the model gets wrong under the perturbation; among equals, the summed margin."""
         wrong, margin = 0, 0.0
         for rows in torch.arange(len(self.train)).split(self.batch_size):
-            images = (self.train.floats(rows, device=self.device) + delta).clamp(0, 1)
+            clean = self.train.floats(rows, device=self.device)
+            images = self.composition.ball(clean).shown((clean + delta).clamp(0, 1))
             aim = Aim(self.train.labels[rows].to(self.device))
             with torch.no_grad():
                 logits = self.model.decide(images, self.noise[rows.to(self.device)].stream("judge"))

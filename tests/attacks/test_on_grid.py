@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from attacks.aim import Aim
 from attacks.apgd import APGD
 from attacks.ball import perturbation_size
-from attacks.base import Attack, Composition, Outcome, Stop
+from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
 from attacks.ddn import DDN
@@ -29,6 +29,7 @@ from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
 from attacks.square import Square
 from attacks.standard_v1 import StandardV1
+from attacks.uap import UniversalPerturbation
 from benchmark.noise import Noise
 from benchmark.testing.problem import color, grayscale
 from benchmark.threat import Epsilon, Norm
@@ -141,6 +142,15 @@ def test_a_random_start_is_rounded_within_the_ball() -> None:
         assert float(ball.size(x).max()) <= epsilon * (1 + 1e-5) + 1e-6
         assert torch.equal(ball.shown(x), x)
         assert torch.equal(ball[torch.tensor([3, 5])].shown(x[[3, 5]]), x[[3, 5]])
+
+
+def test_a_universal_perturbation_is_crafted_on_the_grid_too() -> None:
+    task = grayscale()
+    network, composition = Recording(task.classifier()), Composition(Norm.LINF, Epsilon.parse("0.03"), on_grid=True)
+    model = DefendedModel(network)
+    aids = Aids(model, composition, task.train, task.classes, (), 0, torch.device("cpu"))
+    UniversalPerturbation(epochs=1, images=32).prepare(aids)
+    assert off_grid(torch.cat(network.seen)) < 1e-3
 
 
 def test_an_attack_that_never_stops_ends_on_the_grid() -> None:

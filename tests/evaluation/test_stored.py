@@ -31,6 +31,17 @@ def test_what_is_stored_is_on_the_grid_and_in_the_ball(norm: Norm, epsilon: floa
     assert not torch.equal(found, x)
 
 
+@pytest.mark.parametrize(("norm", "epsilon"), [(Norm.L2, 0.2), (Norm.L1, 3.0)])
+def test_no_more_of_a_perturbation_is_given_up_than_the_ball_asks_for(norm: Norm, epsilon: float) -> None:
+    """Rounding all pixels inwards would lose half a level in each: a tenth of the L2 norm, and more of the L1."""
+    x = clean(40).clamp(0.2, 0.8).mul(255).round() / 255
+    edge = Ball(norm, epsilon, x).project(x + 0.1 * Noise.of(1, range(40)).normal(SHAPE))
+    found = stored(edge, x, norm, epsilon)
+    assert bool((perturbation_size(found - x, norm) > 0.97 * perturbation_size(edge - x, norm)).all())
+    one = stored(edge[7:8], x[7:8], norm, epsilon)
+    assert torch.equal(one, found[7:8])
+
+
 def test_a_bound_on_the_grid_is_kept_and_one_between_levels_is_rounded_inwards() -> None:
     x = clean(8).clamp(0.2, 0.8).mul(255).round() / 255
     sign = Noise.of(2, range(8)).signs(SHAPE)
