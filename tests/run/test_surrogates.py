@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.discovery import load_plugins
 from benchmark.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.publish import publish
@@ -39,6 +40,47 @@ def test_what_one_surrogate_breaks_counts_and_the_passes_add_up(
     again = identity["robust"]
     assert (each["forwards"] == identity["forwards"] + soft["forwards"].where(again, 0)).all()
     assert (each["backwards"] == identity["backwards"] + soft["backwards"].where(again, 0)).all()
+
+
+ROUNDING = """
+from defenses.base import DefendedModel, Defense
+
+
+class Rounding(Defense):
+    name = "rounding-{label}"
+    source = "a test"
+    purifier = True
+    differentiable = False
+
+    def defend(self, classifier):
+        rounded = lambda x, noise: (x.detach() * 31).round() / 31
+        return DefendedModel(classifier, purify=rounded, {offer})
+"""
+
+
+def test_an_author_cannot_keep_the_identity_from_the_attacks(
+    suite_file: Callable[..., Path], tmp_path: Path, registry: None
+) -> None:
+    """Neither by a single surrogate that leads astray nor by one under the identity's name."""
+    offers = {
+        "plain": "",
+        "astray": "surrogate=lambda x: -x",
+        "posing": 'surrogates={"identity": lambda x: -x}',
+        "undeclared": 'surrogates={"astray": lambda x: -x}',
+    }
+    files = []
+    for label, offer in offers.items():
+        files.append(tmp_path / f"rounding_{label}.py")
+        files[-1].write_text(ROUNDING.format(label=label, offer=offer), encoding="utf-8")
+    load_plugins(tuple(map(str, files)))
+    suite = suite_file("".join(f"[defense.rounding-{label}]\n" for label in offers))
+    selection = Selection(defenses=("rounding-*",), attacks=("pgd",))
+    execute(prepare(RunRequest(str(suite), out=tmp_path / "run", selection=selection)), publish)
+    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet").query("table == 'robustness' and attack == 'pgd'")
+    robust = {name: set(rows[rows["robust"]]["sample_id"]) for name, rows in samples.groupby("defense")}
+    assert len(robust) == len(offers)
+    assert len(robust["rounding-plain"]) < 20
+    assert all(standing <= robust["rounding-plain"] for standing in robust.values())
 
 
 def test_the_threat_model_names_every_surrogate_and_the_estimate_pays_for_each(
