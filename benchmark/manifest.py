@@ -151,7 +151,15 @@ def _defense(clean: Cell, plan: Plan, suite: Suite) -> dict[str, Any]:
         "summary": defense.summary(),
         "traits": {
             trait: getattr(defense, trait)
-            for trait in ("randomized", "differentiable", "purifier", "gradient_at_inference", "retrains", "query_only")
+            for trait in (
+                "randomized",
+                "differentiable",
+                "purifier",
+                "gradient_at_inference",
+                "exact_gradient",
+                "retrains",
+                "query_only",
+            )
         },
         "claimed_accuracy": suite.defense[clean.defense].claimed_accuracy,
         "missing": missing_attacks(defense, attacks),

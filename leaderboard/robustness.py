@@ -13,7 +13,6 @@ from benchmark.evaluation.clinical import balanced_accuracy
 from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import share_of
-from benchmark.evaluation.required import MINIMUM_STEPS
 from benchmark.store import Store
 from leaderboard.attack_results import attack_result, row_threat, spread, without_result
 from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
@@ -91,10 +90,11 @@ def _row(
             done.append(cell)
             evidence.append(AttackEvidence(cell["attack"], cell["facts"], samples))
     failed = [r for r in results if r.status in ("error", "not run")]
-    flags = tuple(evaluate_flags(row_evidence(name, clean, evidence, manifest, store)))
+    known = row_evidence(name, clean, evidence, manifest, store)
+    flags = tuple(evaluate_flags(known))
     missing = list(facts["missing"])
     diagnosis = diagnoses(name, manifest["cells"], store)
-    if diagnosis is not None and diagnosis.contradicted and not any(_without_gradient(e) for e in evidence):
+    if diagnosis is not None and diagnosis.contradicted and not known.by_values():
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)
     classes, seed, groups = len(manifest["data"]["classes"]), manifest["seed"], clean["group"].tolist()
@@ -174,8 +174,3 @@ def _failed(
         forwards=None,
         backwards=None,
     )
-
-
-def _without_gradient(attack: AttackEvidence) -> bool:
-    """Whether it follows values where others follow a gradient."""
-    return attack.facts["gradient"] == "zeroth-order" and (attack.facts["steps"] or 0) >= MINIMUM_STEPS

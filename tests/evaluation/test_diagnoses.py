@@ -154,6 +154,19 @@ def test_added_noise_has_no_curvature_and_none_is_missing() -> None:
     assert confirmed(found)
 
 
+def test_a_chain_that_does_not_move_contradicts_a_gradient() -> None:
+    """A purifier that is constant near every image and claims the identity's gradient."""
+
+    def purify(x: Tensor, noise: Noise) -> Tensor:
+        return x + ((x * 3).round() / 3 - x).detach()
+
+    model = DefendedModel(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), purify=purify)
+    found = curvature(probe(model, 0.4 + 0.05 * Noise.of(5, range(8)).uniform((1, 4, 4))), "autograd")
+    assert found["n"] == 8
+    assert found["exact_error"] == 1
+    assert not confirmed(found)
+
+
 def test_an_image_without_gradient_is_left_out() -> None:
     blank = DefendedModel(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), purify=lambda x, noise: x * 0, randomized=True)
     assert curvature(probe(blank, torch.rand(8, 1, 2, 2)), "autograd")["n"] == 0

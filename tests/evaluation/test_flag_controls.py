@@ -52,7 +52,7 @@ def test_the_attack_that_does_not_adapt_is_deceived(controls: Controls, broken: 
 def test_adversarial_training_raises_none(controls: Controls) -> None:
     row = controls.rows["adversarial-training"]
     assert {f.id: f.note for f in row.flags if f.verdict in (Verdict.WARN, Verdict.FAIL)} == {}
-    assert row.status == "ranked"
+    assert (row.status, row.remarks) == ("ranked", ())
     assert row.worst.value > 0.9
     # There is no claim, no component without a gradient and no detector; everything else was computed.
     assert row.not_run == ()

@@ -17,17 +17,25 @@ from benchmark.evaluation.flags.base import (
     Verdict,
 )
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
+from benchmark.evaluation.flags.paired import Excess
 
 N = 1000
 PASS, WARN, FAIL, NOT_RUN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.NOT_RUN
-NOT_APPLICABLE = Verdict.NOT_APPLICABLE
-TRAITS = {"randomized": False, "differentiable": True, "purifier": False, "gradient_at_inference": False}
+NOT_APPLICABLE, UNDECIDED = Verdict.NOT_APPLICABLE, Verdict.UNDECIDED
+TRAITS = {
+    "randomized": False,
+    "differentiable": True,
+    "purifier": False,
+    "gradient_at_inference": False,
+    "exact_gradient": False,
+}
 BY_ID = {check.id: check for check in CHECKS}
 MEASURED = [check for check in CHECKS if isinstance(check, MeasuredCheck)]
 RESEARCHED = """clean_reproduced in_threat_model one_step_beats_iterative black_box_beats_white_box
 random_noise_beats_gradient unbounded_fails eps_monotone zero_gradient unstable_landscape silent_success
 incomplete_optimisation not_converged randomised dynamic softmax_output batch_dependence train_mode
 transfer_beats_white_box bpda_component_alone detector_joint known_broken_control sample_size"""
+ADDED = "gradient_contradicted asker_dependence"
 
 
 def clean(n: int = N, wrong: int = 0) -> pd.DataFrame:
@@ -51,8 +59,8 @@ def verdict(flag: str, evidence: RowEvidence) -> Verdict:
     return BY_ID[flag].evaluate(evidence).verdict
 
 
-def test_there_are_the_22_flags_of_the_protocol() -> None:
-    assert [check.id for check in CHECKS] == RESEARCHED.split()
+def test_there_are_the_flags_of_the_protocol() -> None:
+    assert {check.id for check in CHECKS} == {*RESEARCHED.split(), *ADDED.split()}
     for check in CHECKS:
         assert check.threshold, check.id
         assert check.meaning.endswith("."), check.id
@@ -68,7 +76,7 @@ def test_without_evidence_no_flag_passes_that_needs_any() -> None:
 
 @pytest.mark.parametrize("check", MEASURED, ids=lambda check: check.id)
 def test_a_measurement_that_failed_is_not_run_and_says_why(check: MeasuredCheck) -> None:
-    traits = {**TRAITS, "purifier": True, "differentiable": False}
+    traits = {**TRAITS, "purifier": True, "differentiable": False, "exact_gradient": True}
     flag = check.evaluate(row(traits=traits, measurements={check.id: {FAILED: "ValueError: no"}}))
     assert flag.verdict is NOT_RUN
     assert "ValueError: no" in flag.note
@@ -111,6 +119,35 @@ def test_a_weak_attack_that_finds_more_raises(flag: str, facts: dict[str, Any]) 
     assert verdict(flag, row(weak, attack(range(2, 12)))) is FAIL
     assert verdict(flag, row(weak)) is NOT_RUN
     assert verdict(flag, row(attack(range(100)))) is NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("weak", "strong", "n", "expected", "enough"),
+    [
+        (1, 0, 64, PASS, None),
+        # One-sided, and too few to say so: a masked gradient on a small sample, or chance.
+        (2, 0, 64, UNDECIDED, 160),
+        (4, 0, 64, UNDECIDED, 80),
+        (5, 0, 64, FAIL, None),
+        (4, 2, 64, UNDECIDED, None),
+        # As many the other way: attacks of equal strength that differ by chance.
+        (3, 3, 64, WARN, None),
+        (2, 40, 64, WARN, None),
+        # The same few of a sample that is large enough: whatever they are, they are few.
+        (2, 0, 624, WARN, None),
+        (4, 0, 624, WARN, None),
+        (5, 0, 624, FAIL, None),
+        (8, 4, 624, UNDECIDED, None),
+        (8, 4, 6240, PASS, None),
+    ],
+)
+def test_a_sample_that_cannot_decide_says_so(
+    weak: int, strong: int, n: int, expected: Verdict, enough: int | None
+) -> None:
+    excess = Excess(weak, strong, n)
+    assert excess.verdict is expected
+    if enough is not None:
+        assert excess.enough() == enough
 
 
 @pytest.mark.parametrize(("flag", "facts"), WEAK.items())
@@ -201,7 +238,19 @@ def test_detector_joint(cells: list[DetectionEvidence], expected: Verdict, value
 ZERO = {"cross-entropy": {"image": 0, "random start": 0}, "margin": {"image": 0, "random start": 0}}
 STEADY = {"n": 64, "batch effect": 0.0, "fresh": 0.0, "same": 0.0, "changed": 0}
 RISING = {"epsilon": [0.1, 0.2, 1.0], "classes": 2, "p": 1.0, "rise": 0}
+SLOPES = {
+    "n": 48,
+    "gradient": "autograd",
+    "checked": 40,
+    "contradicted": 0,
+    "error": 0.02,
+    "correlation": 0.99,
+    "straight": False,
+}
 JUDGED = [
+    *((flag, {"n": 64, "weak": 1, "strong": 0}, PASS) for flag in WEAK),
+    *((flag, {"n": 64, "weak": 4, "strong": 0}, UNDECIDED) for flag in WEAK),
+    *((flag, {"n": 64, "weak": 5, "strong": 0}, FAIL) for flag in WEAK),
     ("unbounded_fails", {"n": 100, "standing": 1}, PASS),
     ("unbounded_fails", {"n": 100, "standing": 2}, FAIL),
     ("eps_monotone", {"n": 64, **RISING, "standing": [60, 20, 0]}, PASS),
@@ -220,15 +269,18 @@ JUDGED = [
         FAIL,
     ),
     ("zero_gradient", {"n": 100, "unavailable": "detached"}, FAIL),
+    ("gradient_contradicted", {**SLOPES, "contradicted": 4}, PASS),
+    ("gradient_contradicted", {**SLOPES, "contradicted": 5}, FAIL),
+    ("gradient_contradicted", {**SLOPES, "checked": 0}, NOT_RUN),
     ("unstable_landscape", {"n": 64, "change": 0.1}, PASS),
     ("unstable_landscape", {"n": 64, "change": 0.11}, WARN),
-    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 0, "rising": 0}, PASS),
-    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 40, "rising": 2}, PASS),
-    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 40, "rising": 3}, WARN),
-    ("not_converged", {"n": 64, "steps": 50, "falls": {"a": 1, "b": -3}, "p": {"a": 0.5, "b": 1.0}}, PASS),
-    ("not_converged", {"n": 64, "steps": 50, "falls": {"a": 0, "b": 2}, "p": {"a": 1.0, "b": 0.25}}, WARN),
-    ("not_converged", {"n": 5000, "steps": 50, "falls": {"a": 0, "b": 5}, "p": {"a": 1.0, "b": 0.03}}, WARN),
-    ("not_converged", {"n": 5000, "steps": 50, "falls": {"a": 0, "b": 20}, "p": {"a": 1.0, "b": 0.2}}, PASS),
+    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 0, "cut": 0}, PASS),
+    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 40, "cut": 2}, PASS),
+    ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 40, "cut": 3}, WARN),
+    ("not_converged", {"n": 64, "steps": 50, "falls": {"a": 1, "b": 0}}, PASS),
+    ("not_converged", {"n": 64, "steps": 50, "falls": {"a": 0, "b": 2}}, WARN),
+    ("not_converged", {"n": 5000, "steps": 50, "falls": {"a": 0, "b": 5}}, WARN),
+    ("not_converged", {"n": 5000, "steps": 50, "falls": {"a": 0, "b": 4}}, PASS),
     ("randomised", STEADY, PASS),
     ("randomised", {**STEADY, "batch effect": 0.1}, PASS),
     ("randomised", {**STEADY, "fresh": 0.01}, FAIL),
@@ -241,6 +293,8 @@ JUDGED = [
     ("softmax_output", {"n": 64, "smallest": 0.0, "off": 1e-3}, PASS),
     ("batch_dependence", {"n": 64, "alone": 1e-4, "permuted": 0.0}, PASS),
     ("batch_dependence", {"n": 64, "alone": 0.0, "permuted": 2e-4}, FAIL),
+    ("asker_dependence", {"n": 64, "apart": {"from the parts": 0.0, "inference mode": 1e-4}}, PASS),
+    ("asker_dependence", {"n": 64, "apart": {"from the parts": 2e-4, "inference mode": 0.0}}, FAIL),
     ("train_mode", {"n": 64, "modules": 0, "kinds": []}, PASS),
     ("train_mode", {"n": 64, "modules": 1, "kinds": ["Dropout"]}, FAIL),
     (
@@ -278,6 +332,19 @@ def test_a_declared_random_defense_must_be_attacked_as_one() -> None:
     assert said(20, 9, random) is WARN
     assert said(20, 10, steady) is WARN
     assert said(20, 10, {"randomised": {**random["randomised"], "same": 0.01}}) is FAIL
+
+
+def test_an_exact_gradient_without_curvature_asks_for_attacks_on_values() -> None:
+    measured = {"gradient_contradicted": {**SLOPES, "contradicted": 40, "straight": True}}
+    search = attack(range(3), gradient="zeroth-order", steps=10)
+    for attacks, expected in (
+        ([], FAIL),
+        ([attack(range(3), gradient="zeroth-order", steps=9)], FAIL),
+        ([search], WARN),
+    ):
+        assert verdict("gradient_contradicted", row(*attacks, measurements=measured)) is expected
+    wrong = {"gradient_contradicted": {**SLOPES, "contradicted": 40}}
+    assert verdict("gradient_contradicted", row(search, measurements=wrong)) is FAIL
 
 
 def test_declared_gradients_at_inference_are_no_failure() -> None:

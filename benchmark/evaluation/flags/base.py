@@ -13,13 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
-from benchmark.threat import Epsilon, Norm
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
 
 WITH_QUERIES = frozenset({"standard-v1"})
 """White-box attacks with black-box members, whose success may be owed to those."""
+
+VALUE_STEPS = 10
+"""Fewest steps of a zeroth-order search that stands in for a gradient attack."""
 
 FAILED = "failed"
 """Key under which a measurement that raised keeps its reason."""
@@ -128,6 +130,10 @@ class RowEvidence:
         informed = [a for a in self.informed() if a.facts["gradient"] != "zeroth-order"]
         return [a for a in informed if a.facts["method"] not in WITH_QUERIES]
 
+    def by_values(self) -> list[AttackEvidence]:
+        """Searches that follow values where others follow a gradient, for long enough to get somewhere."""
+        return [a for a in self.where(gradient="zeroth-order") if (a.facts["steps"] or 0) >= VALUE_STEPS]
+
 
 class FlagCheck(ABC):
     """Computes one flag.
@@ -160,16 +166,6 @@ class FlagCheck(ABC):
     def flag(self, verdict: Verdict, value: float | None, n: int, note: str = "") -> Flag:
         """A flag with this check's name and meaning."""
         return Flag(self.id, verdict, value, self.threshold, n, self.meaning, note)
-
-    def excess(self, row: RowEvidence, weak: list[AttackEvidence], strong: list[AttackEvidence], lacking: str) -> Flag:
-        """Raised by the samples that only `weak` breaks; `lacking` says what to compare where there is nothing."""
-        found = paired_excess(weak, strong)
-        if found is None:
-            return self.not_run(f"needs {lacking} at the same norm and ε")
-        only, p_value = found
-        n = len(row.clean)
-        note = f"{only} sample{'s' * (only != 1)}"
-        return self.flag(excess_verdict(only, p_value, n), only / n, n, note)
 
     def not_run(self, note: str) -> Flag:
         """The flag when it could not be computed, and why."""
@@ -215,44 +211,3 @@ def _finite(measured: Any) -> bool:
     if isinstance(measured, (list, tuple)):
         return all(_finite(value) for value in measured)
     return measured is not None and not (isinstance(measured, float) and not math.isfinite(measured))
-
-
-def broken(attacks: list[AttackEvidence]) -> pd.Series:
-    """Which samples, right on clean input, at least one of `attacks` broke: bool, in the order of the records."""
-    first = attacks[0].samples
-    union = pd.Series(False, index=first.index)
-    for attack in attacks:
-        union |= attack.samples["clean_right"] & ~attack.samples["robust"]
-    return union
-
-
-def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence]) -> tuple[int, float] | None:
-    """(samples that only `weak` breaks, one-sided exact McNemar p that `weak` does not break more).
-
-    Attacks are compared only where they may submit the same images: `strong` at the norm of `weak` and at its ε or a
-    smaller one. Of several ε the one with the most samples counts. None where nothing can be compared.
-    """
-    from benchmark.evaluation.intervals import mcnemar
-
-    found = []
-    for norm, epsilon in dict.fromkeys(_allowed(a) for a in weak):
-        if all(_allowed(a) != (norm, epsilon) for a in strong):
-            continue
-        rivals = [a for a in strong if _allowed(a)[0] == norm and _allowed(a)[1] <= epsilon]
-        weaker, stronger = broken([a for a in weak if _allowed(a) == (norm, epsilon)]), broken(rivals)
-        found.append((int((weaker & ~stronger).sum()), mcnemar(weaker, stronger)))
-    return max(found, key=lambda f: f[0], default=None)
-
-
-def _allowed(attack: AttackEvidence) -> tuple[str, float]:
-    """Family of the allowed perturbations, and ε; a rotation is no smooth flow, though both are spatial."""
-    norm = attack.facts["norm"]
-    family = attack.facts["allowed"] if norm == Norm.SPATIAL else norm
-    return family, Epsilon.parse(attack.facts["epsilon"]).value
-
-
-def excess_verdict(only_weak: int, p_value: float, n: int) -> Verdict:
-    """Raised when max(2, 0.2 %) samples or more fall to the weaker attack alone; a failure where significant."""
-    if only_weak < max(2, 0.002 * n):
-        return Verdict.PASS
-    return Verdict.FAIL if p_value < 0.05 else Verdict.WARN

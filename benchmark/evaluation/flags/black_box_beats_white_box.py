@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
+from torch import Tensor
+
+from attacks.square import Square
+from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
+from benchmark.evaluation.flags.paired import PairedCheck
+from benchmark.evaluation.flags.probe import Probe
+
+QUERIES = 200
 
 
-class BlackBoxBeatsWhiteBox(FlagCheck):
+class BlackBoxBeatsWhiteBox(PairedCheck):
     """Samples broken only by query attacks."""
 
     id = "black_box_beats_white_box"
-    threshold = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05"
     meaning = "Random search finds what the gradient does not: gradients are masked."
     source = "Athalye et al. 2018a, section 3.1; AutoAttack flags"
 
-    def evaluate(self, row: RowEvidence) -> Flag:
-        queried = [*row.where(access="scores"), *row.where(access="decisions"), *row.where(gradient="zeroth-order")]
-        return self.excess(row, queried, row.by_gradient(), "a query attack and a white-box attack")
+    def weak(self, row: RowEvidence) -> list[AttackEvidence]:
+        return [*row.where(access="scores"), *row.where(access="decisions"), *row.where(gradient="zeroth-order")]
+
+    def attempt(self, probe: Probe) -> Tensor:
+        return probe.run(Square(queries=probe.afford(QUERIES))).success

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.evaluation.flags.asker_dependence import AskerDependence
 from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, reason_of
 from benchmark.evaluation.flags.batch_dependence import BatchDependence
 from benchmark.evaluation.flags.black_box_beats_white_box import BlackBoxBeatsWhiteBox
@@ -10,6 +11,7 @@ from benchmark.evaluation.flags.clean_reproduced import CleanReproduced
 from benchmark.evaluation.flags.detector_joint import DetectorJoint
 from benchmark.evaluation.flags.dynamic import Dynamic
 from benchmark.evaluation.flags.eps_monotone import EpsMonotone
+from benchmark.evaluation.flags.gradient_contradicted import GradientContradicted
 from benchmark.evaluation.flags.in_threat_model import InThreatModel
 from benchmark.evaluation.flags.incomplete_optimisation import IncompleteOptimisation
 from benchmark.evaluation.flags.known_broken_control import KnownBrokenControl
@@ -35,6 +37,7 @@ CHECKS: tuple[FlagCheck, ...] = (
     UnboundedFails(),
     EpsMonotone(),
     ZeroGradient(),
+    GradientContradicted(),
     UnstableLandscape(),
     SilentSuccess(),
     IncompleteOptimisation(),
@@ -43,6 +46,7 @@ CHECKS: tuple[FlagCheck, ...] = (
     Dynamic(),
     SoftmaxOutput(),
     BatchDependence(),
+    AskerDependence(),
     TrainMode(),
     TransferBeatsWhiteBox(),
     BPDAComponentAlone(),

@@ -9,7 +9,7 @@ from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Ve
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.intervals import mcnemar
 
-FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+FACTORS = (0.5, 1.0, 2.0, 4.0)
 """The curve's ε as multiples of the row's; the largest possible ε comes last."""
 
 

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from benchmark.evaluation.flags.base import FlagCheck, MeasuredCheck, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS
+from benchmark.evaluation.flags.paired import PairedCheck
 
 _INTRODUCTION = """\
 # Reliability flags
@@ -92,6 +93,8 @@ def render_page(controls: Iterable[Control]) -> str:
 
 def _described(check: FlagCheck) -> list[str]:
     origin = "probe" if isinstance(check, MeasuredCheck) else "records"
+    if isinstance(check, PairedCheck):
+        origin = "records, else probe"
     value = inspect.cleandoc(check.__doc__ or "").split("\n")[0].rstrip(".")
     return [f"`{check.id}`", origin, value, check.threshold, check.meaning, check.source]
 

@@ -11,20 +11,39 @@ from torch import Tensor, nn
 
 from attacks.aim import Aim
 from attacks.ball import Ball
-from attacks.base import Composition, Outcome, Stop
+from attacks.base import Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice
 from attacks.gradients import GradientEstimator
-from attacks.objectives import Margin, Objective
+from attacks.objectives import Margin
 from attacks.pgd import PGD
 from benchmark.batching import BatchSize
 from benchmark.errors import UserError
+from benchmark.evaluation.flags.traced_pgd import TracedPGD
 from benchmark.frozen import frozen
 from benchmark.noise import Noise
 from benchmark.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 
+AFFORDABLE = 2000
+"""Passes that a flag may spend on looking at one image again and again."""
+
 MINIMUM_STEPS = 20
 """Steps with which a large ε is explored, however few the row's own attacks take."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Labelled images of a split, right or wrong, on the model's device.
+
+    Attributes:
+        images: [N, C, H, W] in [0, 1].
+        labels: int64 [N].
+        noise: Keyed random numbers, one row per image.
+    """
+
+    images: Tensor
+    labels: Tensor
+    noise: Noise
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,7 @@ class Probe:
         gradient, eot_samples: How the row's white-box attacks differentiate through the defense by default.
         steps: Steps of the row's longest white-box attack.
         batch_size: How many images at a time.
+        evaluation, validation: Images of either split, right or wrong, for flags that compare the two.
         finished: Attacks already made, so that two flags that need the same one share it.
     """
 
@@ -57,18 +77,21 @@ class Probe:
     eot_samples: int
     steps: int
     batch_size: BatchSize
+    evaluation: Shown | None = None
+    validation: Shown | None = None
     finished: dict[tuple[float, int, int], Outcome] = field(default_factory=dict, repr=False, compare=False)
+    _margins: dict[tuple[float, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return self.images.shape[0]
 
     def __getitem__(self, rows: Tensor) -> Probe:
         """The same probe with some of the images."""
-        return replace(self, images=self.images[rows], labels=self.labels[rows], noise=self.noise[rows], finished={})
+        return self.on(self.images[rows], self.labels[rows], self.noise[rows])
 
     def of(self, model: DefendedModel, *, gradient: str, eot_samples: int) -> Probe:
         """The same probe of another model, whatever it gets right."""
-        return replace(self, model=model, gradient=gradient, eot_samples=eot_samples, finished={})
+        return replace(self, model=model, gradient=gradient, eot_samples=eot_samples, finished={}, _margins={})
 
     @property
     def enough_steps(self) -> int:
@@ -85,6 +108,10 @@ class Probe:
         """The row's gradient estimator."""
         return GradientChoice(self.gradient).build(self.eot_samples)
 
+    def on(self, images: Tensor, labels: Tensor, noise: Noise) -> Probe:
+        """The same probe with other images."""
+        return replace(self, images=images, labels=labels, noise=noise, finished={}, _margins={})
+
     def random_start(self) -> Tensor:
         """A random allowed image beside each image: [N, C, H, W]."""
         return Ball(self.norm, self.epsilon, self.images).random(self.noise.stream("random start"))
@@ -94,6 +121,11 @@ class Probe:
         noise = self.noise if noise is None else noise
         with frozen(self.model), torch.no_grad():
             return torch.cat(self.batch_size.map(len(x), lambda rows: self.model.decide(x[rows], noise[rows])))
+
+    def afford(self, decisions: int, least: int = 20) -> int:
+        """How often to ask about an image: `decisions` times, less often where one takes many passes."""
+        cost = self.model.decision_passes
+        return min(decisions, max(least, AFFORDABLE // (cost.forwards + cost.backwards)))
 
     def attack(self, *, epsilon: float | None = None, steps: int | None = None, restarts: int = 1) -> Outcome:
         """PGD on the margin, which saturated scores do not blind, ended at the first verified success.
@@ -108,25 +140,47 @@ class Probe:
         """
         key = (self.epsilon if epsilon is None else epsilon, self.steps if steps is None else steps, restarts)
         if key not in self.finished:
-            attack = PGD(steps=key[1], restarts=restarts)
-            self.finished[key] = self.run(attack, Margin(), epsilon=key[0], stop=Stop.FIRST_SUCCESS)
+            self.finished[key] = self._pgd(key)
         return self.finished[key]
+
+    def margins(self) -> Tensor:
+        """The margin of every image at every step of the attack, positive where it fell, then NaN: [T, N]."""
+        self.attack()
+        return self._margins[self.epsilon, self.steps]
 
     def unbounded(self) -> Outcome:
         """The attack when every image is allowed."""
         return self.attack(epsilon=self.largest_epsilon, steps=self.enough_steps, restarts=5)
 
-    def run(self, attack: PGD, objective: Objective, *, epsilon: float, stop: Stop) -> Outcome:
-        """Any PGD on all images, batch by batch; on the CPU."""
-        return Outcome.concatenate(
-            self.batch_size.map(len(self), lambda rows: self.run_batch(attack, objective, rows, epsilon, stop))
-        )
+    def _pgd(self, key: tuple[float, int, int]) -> Outcome:
+        epsilon, steps, restarts = key
+        if restarts > 1:
+            return self.run(PGD(steps=steps, restarts=restarts), epsilon=epsilon)
 
-    def run_batch(self, attack: PGD, objective: Objective, rows: slice, epsilon: float, stop: Stop) -> Outcome:
+        def traced(rows: slice) -> tuple[Outcome, Tensor]:
+            attack = TracedPGD(steps=steps)
+            return self.run_batch(attack, rows, epsilon=epsilon), attack.margins.cpu()
+
+        parts = self.batch_size.map(len(self), traced)
+        self._margins[epsilon, steps] = torch.cat([margins for _, margins in parts], 1)
+        return Outcome.concatenate([outcome for outcome, _ in parts])
+
+    def run(self, attack: Attack, *, epsilon: float | None = None, stop: Stop = Stop.FIRST_SUCCESS) -> Outcome:
+        """Any attack on the margin on all images, batch by batch; on the CPU."""
+        size = attack.batch_rows if attack.batch_coupled else None
+        parts = self.batch_size.map(
+            len(self), lambda rows: self.run_batch(attack, rows, epsilon=epsilon, stop=stop), size=size
+        )
+        return Outcome.concatenate(parts)
+
+    def run_batch(
+        self, attack: Attack, rows: slice, *, epsilon: float | None = None, stop: Stop = Stop.FIRST_SUCCESS
+    ) -> Outcome:
         """The same on some of the images, in one batch."""
         if self.norm not in attack.norms:
-            raise UserError(f"PGD cannot respect {self.norm.symbol}")
-        composition = Composition(self.norm, Epsilon(f"{epsilon:.6g}", epsilon), objective, self.estimator(), stop)
+            raise UserError(f"{attack.name or 'PGD'} cannot respect {self.norm.symbol}")
+        radius = self.epsilon if epsilon is None else epsilon
+        composition = Composition(self.norm, Epsilon(f"{radius:.6g}", radius), Margin(), self.estimator(), stop)
         noise = self.noise[rows].stream("attack")
         outcome = attack(self.model, self.images[rows], Aim(self.labels[rows]), noise, composition)
         return Outcome.concatenate([outcome])

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
+from torch import Tensor
+
+from attacks.random_noise import RandomNoise
+from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
+from benchmark.evaluation.flags.paired import PairedCheck
+from benchmark.evaluation.flags.probe import Probe
+
+DRAWS = 200
 
 
-class RandomNoiseBeatsGradient(FlagCheck):
+class RandomNoiseBeatsGradient(PairedCheck):
     """Samples broken by random search and by no white-box attack of the same norm and ε."""
 
     id = "random_noise_beats_gradient"
-    threshold = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05"
     meaning = "Blind guessing finds what the gradient does not: gradients are masked."
     source = "Athalye et al. 2018a, section 3.1; Carlini et al. 2019 (brute force)"
 
-    def evaluate(self, row: RowEvidence) -> Flag:
-        guesses = row.where(method="random-noise")
-        return self.excess(row, guesses, row.by_gradient(), "the attack random-noise and a white-box attack")
+    def weak(self, row: RowEvidence) -> list[AttackEvidence]:
+        return row.where(method="random-noise")
+
+    def attempt(self, probe: Probe) -> Tensor:
+        return probe.run(RandomNoise(draws=probe.afford(DRAWS))).success

@@ -19,8 +19,10 @@ REPLICATES = 10
 class Randomised(MeasuredCheck):
     """Largest difference between five answers to the same images, with fresh random numbers each.
 
+    Asked of the images, of random ones in their balls and of those that an attack submits.
+
     The effect of the batch size on the answer is measured first and reported beside it: all five answers are to the
-    same batch, so that it cannot pass for randomness.
+    same batches, so that it cannot pass for randomness.
     """
 
     id = "randomised"
@@ -31,20 +33,22 @@ class Randomised(MeasuredCheck):
     source = "AutoAttack flags; Athalye et al. 2018b; Carlini et al. 2019"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
-        model, images, noise = probe.model, probe.images, probe.noise
+        model, noise = probe.model, probe.noise
         with frozen(model), torch.no_grad():
-            together = model.decide(images, noise)
-            first = images[:FORWARDS], noise[:FORWARDS]
+            together = model.decide(probe.images, noise)
+            first = probe.images[:FORWARDS], noise[:FORWARDS]
             alone = torch.cat([model.decide(first[0][i : i + 1], first[1][i : i + 1]) for i in range(len(first[0]))])
-            answers = [model.decide(images, noise.stream(f"fresh {i}")) for i in range(FORWARDS)]
-            again = [model.decide(images, noise) for _ in range(2)]
-        decided = torch.stack([answer.argmax(1) for answer in answers])
+        # A model may be random only where it is attacked.
+        asked = probe.images, probe.random_start(), probe.attack().adversarial.to(probe.images.device)
+        answers = [[probe.decide(x, noise.stream(f"fresh {i}")) for i in range(FORWARDS)] for x in asked]
+        again = [[probe.decide(x) for _ in range(2)] for x in asked]
+        decided = [torch.stack([answer.argmax(1) for answer in of]) for of in answers]
         return {
             "n": len(probe),
             "batch effect": difference(together[: len(alone)], alone),
-            "fresh": max(difference(answers[0], answer) for answer in answers),
-            "same": difference(*again),
-            "changed": int((decided != decided[0]).any(0).sum()),
+            "fresh": max(difference(of[0], answer) for of in answers for answer in of),
+            "same": max(difference(*of) for of in again),
+            "changed": int(torch.stack([(of != of[0]).any(0) for of in decided]).any(0).sum()),
         }
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:

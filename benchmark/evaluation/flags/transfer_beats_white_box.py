@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence
+from torch import Tensor
+
+from attacks.base import Stop
+from attacks.pgd import PGD
+from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
+from benchmark.evaluation.flags.paired import PairedCheck
+from benchmark.evaluation.flags.probe import Probe
+from defenses.base import DefendedModel
 
 
-class TransferBeatsWhiteBox(FlagCheck):
+class TransferBeatsWhiteBox(PairedCheck):
     """Samples broken only by attacks that ignore the defense."""
 
     id = "transfer_beats_white_box"
-    threshold = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05"
     meaning = "Ignoring the defense works better than attacking it: the adaptive gradient is wrong or masked."
     source = "Croce et al. 2022, Evaluating the adversarial robustness of adaptive test-time defenses"
 
-    def evaluate(self, row: RowEvidence) -> Flag:
-        ignorant = [*row.where(access="gradient", gradient="undefended"), *row.where(access="surrogate")]
-        return self.excess(row, ignorant, row.by_gradient(), "an attack that ignores the defense and an adaptive one")
+    def weak(self, row: RowEvidence) -> list[AttackEvidence]:
+        return [*row.where(access="gradient", gradient="undefended"), *row.where(access="surrogate")]
+
+    def attempt(self, probe: Probe) -> Tensor:
+        undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
+        crafted = undefended.run(PGD(steps=probe.enough_steps), stop=Stop.NEVER).adversarial
+        return probe.decide(crafted.to(probe.images.device)).argmax(1).ne(probe.labels).cpu()
