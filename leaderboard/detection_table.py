@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leaderboard.schema import DetectionRow
-from leaderboard.text import with_interval
+from leaderboard.schema import DetectionRow, Estimate
+from leaderboard.text import percent, with_interval
 
 _METRICS = (
     "AUC",
@@ -19,28 +19,37 @@ _METRICS = (
 )
 
 
-def detection_table(rows: Sequence[DetectionRow]) -> tuple[list[str], list[list[str]]]:
-    """(headers, cells) of the detection table; each oblivious attack beside its adaptive variants. Percentages."""
+def detection_table(rows: Sequence[DetectionRow], *, brief: bool = False) -> tuple[list[str], list[list[str]]]:
+    """(headers, cells) of the detection table; each oblivious attack beside its adaptive variants. Percentages.
+
+    Args:
+        rows: The rows.
+        brief: Leave out the intervals.
+    """
     headers = ["Defense", "Detector", "Attack", "Trained on", "n", "Success", *_METRICS, "Status"]
+
+    def shown(value: Estimate | None) -> str:
+        return percent(value.value if value else None) if brief else with_interval(value)
+
     ordered = sorted(rows, key=lambda r: (_order(rows, r.detector), _order_attack(rows, r.trained_on)))
     cells = []
     for row in ordered:
         count = "–" if row.metrics is None else str(row.n)
-        names = [row.defense, row.detector, row.attack, row.trained_on, count, with_interval(row.success)]
-        cells.append([*names, *_metrics(row), row.status])
+        names = [row.defense, row.detector, row.attack, row.trained_on, count, shown(row.success)]
+        cells.append([*names, *(shown(value) for value in _metrics(row)), row.status])
     return headers, cells
 
 
-def _metrics(row: DetectionRow) -> list[str]:
+def _metrics(row: DetectionRow) -> tuple[Estimate | None, ...]:
     found = row.metrics
     if found is None:
-        return ["–"] * len(_METRICS)
-    credited = (found.auc, found.auc_two_sided, found.auc_fooled, found.at_10.adversarial)
+        return (None,) * len(_METRICS)
+    credited: tuple[Estimate | None, ...] = (found.auc, found.auc_two_sided, found.auc_fooled, found.at_10.adversarial)
     against = (found.at_10.stored, found.at_10.moved)
-    through = (found.at_10.joint_success, found.at_5.joint_success)
+    through: tuple[Estimate | None, ...] = (found.at_10.joint_success, found.at_5.joint_success)
     if row.status == "no credit":
         credited, through = (None,) * 4, (None,) * 2
-    return [with_interval(value) for value in (*credited, *against, *through)]
+    return (*credited, *against, *through)
 
 
 def _order(rows: Sequence[DetectionRow], detector: str) -> int:

@@ -13,6 +13,15 @@ from leaderboard.text import passes, percent, spread, with_interval
 MOST_COLUMNS = 8
 """With more attacks than this, the attacks get a table of their own, a line each."""
 
+_MEASURES = (
+    "Balanced accuracy, worst case",
+    "Robust accuracy, worst case",
+    "Sens., worst case",
+    "Spec., worst case",
+    "AUROC, final image",
+)
+_BRIEF = ("Balanced", "Robust", "Sens.", "Spec.", "AUROC")
+
 
 def robustness_table(
     rows: Sequence[RobustnessRow], reference: Reference | None, *, brief: bool = False
@@ -22,25 +31,14 @@ def robustness_table(
     Args:
         rows: The rows, ranked ones first.
         reference: The constant answer, which stands below them; None where there are no images.
-        brief: Leave out the intervals of single attacks and of the clinical metrics.
+        brief: Leave out the rules in the headers, and the intervals of single attacks and of the clinical metrics.
     """
     attacks = list(dict.fromkeys(a.attack for row in rows for a in row.attacks))
     if len(attacks) > MOST_COLUMNS:
         attacks = []
-    headers = [
-        "Rank",
-        "Defense",
-        "Balanced accuracy, worst case",
-        "Clean",
-        *attacks,
-        "Robust accuracy, worst case",
-        "Sens., worst case",
-        "Spec., worst case",
-        "AUROC, final image",
-        "Passes",
-        "Flags",
-        "Status",
-    ]
+    balanced, robust, *clinical_headers = _BRIEF if brief else _MEASURES
+    measures = [balanced, "Clean", *attacks, robust, *clinical_headers]
+    headers = ["Rank", "Defense", *measures, "Passes", "Flags", "Status"]
 
     def short(value: Estimate | None) -> str:
         return percent(value.value if value else None) if brief else with_interval(value)

@@ -30,7 +30,7 @@ def show(board: Board, console: Console) -> None:
             if row.remarks:
                 console.print(Text(f"  {row.status}: {'; '.join(row.remarks)}", style="yellow"))
     if board.detection:
-        _print("Detection (per cent)", *detection_table(board.detection), console)
+        _print("Detection (per cent)", *detection_table(board.detection, brief=True), console)
     if board.transfer is not None:
         title = f"Transfer, {board.transfer.bound} (success in per cent; † crafted on the target itself)"
         _print(title, *transfer_table(board.transfer), console)
