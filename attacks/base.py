@@ -15,8 +15,10 @@ from attacks.ball import TOLERANCE, Ball, perturbation_size
 from attacks.gradients import Autograd, GradientEstimator
 from attacks.grid_ball import GridBall
 from attacks.objectives import CrossEntropy, Objective
+from attacks.transcript import Transcript
 from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
 from attacks.watcher import Watcher
+from attacks.witness import NoAnswerError, Witness
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
@@ -30,9 +32,14 @@ class AttackError(RuntimeError):
 
 
 class Stop(StrEnum):
-    """When the attack on an image ends."""
+    """When the attack on an image ends.
+
+    At its first success; after all steps, with successes verified on the way; or after all steps without a look at
+    the defense, as detection rows and attackers who ignore the defense do. The last two submit the final iterate.
+    """
 
     FIRST_SUCCESS = "first-success"
+    LAST_STEP = "last-step"
     NEVER = "never"
 
 
@@ -44,7 +51,8 @@ class Composition:
         norm, epsilon: The allowed perturbation.
         objective: What to maximise; the attack's own where None.
         estimator: How to differentiate through the defense.
-        stop: Robustness rows end at the first verified success; detection rows run to the last step and keep it.
+        stop: Robustness rows end at the first success, but at the last step where the model draws random numbers, since
+            an image left where one draw fell is no measure of the next; detection rows run to the end and keep it.
         search: A copy of the model that computes the same up to rounding, only sooner. The search asks the copy, and
             the verdict is the model's own; an image on whose fall the two differ is attacked again without the copy.
         on_grid: Ask about, and submit, images on the 8-bit grid alone.
@@ -107,14 +115,17 @@ class Outcome:
 
     Attributes:
         adversarial: Images [B, C, H, W] within the bound and in [0, 1].
-        success: Whether the attack reached its aim: bool [B].
+        success: Whether the attack reached its aim: bool [B]. Of a randomized model a break that was verified at some
+            step counts, and so does a wrong verdict on what was submitted.
+        verified: Whether the harness confirmed a break of a randomized model with fresh draws: bool [B].
         logits: The defended model's fresh decision on `adversarial`: [B, K].
-        broken_at: Step of the first verified success, −1 for none: int64 [B].
+        broken_at: Step of the first success that the attack tells of and the harness saw, −1 for none: int64 [B].
         forwards, backwards: Passes spent on each image: int64 [B].
     """
 
     adversarial: Tensor
     success: Tensor
+    verified: Tensor
     logits: Tensor
     broken_at: Tensor
     forwards: Tensor
@@ -129,7 +140,7 @@ class Outcome:
             taken: For which of `rows` it counts, bool; for all by default.
         """
         taken = torch.ones_like(later.success) if taken is None else taken
-        for name in ("adversarial", "success", "logits", "broken_at"):
+        for name in ("adversarial", "success", "verified", "logits", "broken_at"):
             getattr(self, name)[rows[taken]] = getattr(later, name)[taken]
         for name in ("forwards", "backwards"):
             getattr(self, name)[rows] += getattr(later, name)
@@ -198,53 +209,111 @@ class Attack(Plugin):
         return f"{norm.symbol} ε = {epsilon} on [0, 1] pixels"
 
     @final
-    def __call__(self, model: DefendedModel, x: Tensor, aim: Aim, noise: Noise, composition: Composition) -> Outcome:
+    def __call__(
+        self,
+        model: DefendedModel,
+        x: Tensor,
+        aim: Aim,
+        noise: Noise,
+        composition: Composition,
+        transcript: Transcript | None = None,
+    ) -> Outcome:
         """Attack a batch and check the result.
 
+        The attack works on copies: what it writes into them is found out, and what it claims counts for nothing.
+
+        Args:
+            model: The defended model.
+            x: Clean images [B, C, H, W].
+            aim: What the attack is after.
+            noise: Keyed random numbers, one row per image.
+            composition: How the attack is put together.
+            transcript: Where a sample of its questions goes; None to keep none.
+
         Raises:
-            AttackError: The result has another shape, is not finite, leaves [0, 1] or the allowed ball.
+            AttackError: The result has another shape, is not finite, leaves [0, 1] or the allowed ball, or the attack
+                wrote into what it was handed.
+            NoAnswerError: The model answered with NaN or infinity.
         """
         if aim.sample_ids is None:
             aim = replace(aim, sample_ids=noise.lanes)
         ball = composition.ball(x)
+        handed = _Handed.copies(x, aim)
+        shown = replace(ball, center=handed.x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)
         asked = model if composition.search is None else composition.search
+        witness = Witness(model, aim, ball, transcript)
         victim: Blind
-        stop = composition.stop
         ignorant = False
         if self.access is Access.GRADIENT:
             objective = composition.objective or self.default_objective()
-            victim = Victim(asked, objective, composition.estimator, aim, ball, counter, rows)
+            victim = Victim(asked, objective, composition.estimator, handed.aim, shown, counter, rows, witness)
             ignorant = not composition.estimator.sees_defense
         elif self.access is Access.SURROGATE:
-            victim = Blind(aim, ball)
+            victim = Blind(handed.aim, shown)
         else:
             kind = Decisions if self.access is Access.DECISIONS else Oracle
-            victim = kind(asked, aim, ball, counter, rows)
+            victim = kind(asked, handed.aim, shown, counter, rows, witness)
         # Libraries draw from and reseed the global generator; nothing of that may leak out.
         with frozen(model, asked), torch.random.fork_rng(devices=_cuda_devices(x)):
-            # An attacker who does not see the defense cannot tell when to stop, so all steps are taken.
-            result = self.run(victim, x, noise, Stop.NEVER if ignorant else stop)
+            result = self.run(victim, handed.x, noise, _stop(composition, model, ignorant=ignorant))
             attempt = result if isinstance(result, Attempt) else Attempt(result)
             if ignorant:
                 attempt = Attempt(attempt.x)
+            if not handed.untouched(x, aim):
+                raise AttackError(f"{self.name} wrote into the images or labels that it was handed")
             submitted = _within_reach(attempt.x, ball) if self.minimal else attempt.x
             adversarial = ball.shown(_checked(self.name, submitted, ball))
             with torch.no_grad():
                 logits = model.decide(adversarial, noise.stream("verdict"))
-        fooled = aim.reached(logits)
-        # A randomized model's verified success counts even when a later draw is lucky; others stand by the verdict.
-        verified = model.randomized and attempt.broken_at is not None and stop is Stop.FIRST_SUCCESS
-        broken_at = torch.full_like(rows, -1) if attempt.broken_at is None else attempt.broken_at
-        success = broken_at >= 0 if verified else fooled
-        outcome = Outcome(adversarial, success, logits, broken_at, counter.forwards, counter.backwards)
-        denied = (broken_at >= 0) & ~success
+        if not bool(logits.isfinite().all()):
+            raise NoAnswerError("the model answered what was submitted with NaN or infinity")
+        claimed = torch.full_like(rows, -1) if attempt.broken_at is None else attempt.broken_at
+        success = aim.reached(logits) | witness.verified
+        outcome = Outcome(
+            adversarial=adversarial,
+            success=success,
+            verified=witness.verified,
+            logits=logits,
+            broken_at=torch.where(witness.verified if model.randomized else witness.fallen, claimed, -1),
+            forwards=counter.forwards,
+            backwards=counter.backwards,
+        )
+        denied = (outcome.broken_at >= 0) & ~success
         if asked is not model and bool(denied.any()):
             doubtful = denied.nonzero().flatten()
             plainly = replace(composition, search=None)
             outcome.amend(doubtful, self(model, x[doubtful], aim[doubtful], noise[doubtful], plainly))
         return outcome
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """Copies of the images and the aim, for an attack that may write into them."""
+
+    x: Tensor
+    aim: Aim
+
+    @classmethod
+    def copies(cls, x: Tensor, aim: Aim) -> _Handed:
+        targets = None if aim.targets is None else aim.targets.clone()
+        assert aim.sample_ids is not None
+        return cls(x.detach().clone(), Aim(aim.labels.clone(), targets, aim.sample_ids.clone()))
+
+    def untouched(self, x: Tensor, aim: Aim) -> bool:
+        mine = (self.x, self.aim.labels, self.aim.targets, self.aim.sample_ids)
+        given = (x, aim.labels, aim.targets, aim.sample_ids)
+        return all(b is None if a is None else torch.equal(a, b) for a, b in zip(given, mine, strict=True))  # type: ignore[arg-type]
+
+
+def _stop(composition: Composition, model: DefendedModel, *, ignorant: bool) -> Stop:
+    if ignorant:
+        # An attacker who does not see the defense cannot tell when to stop, so all steps are taken.
+        return Stop.NEVER
+    if model.randomized and composition.stop is Stop.FIRST_SUCCESS:
+        return Stop.LAST_STEP
+    return composition.stop
 
 
 def _within_reach(x: Tensor, ball: Ball) -> Tensor:

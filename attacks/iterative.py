@@ -34,9 +34,9 @@ class IterativeAttack(Attack):
     """An attack in two short methods: where to start, and what one step does.
 
     `step` asks the victim about `state.x` (by `gradient` or `scores`) and returns the next state. The loop reads the
-    answer off the victim, so knowing whether the image has fallen costs no extra pass. A fallen image leaves the batch
-    at once; one that never falls is submitted at its best iterate (largest margin). With `Stop.NEVER` every image runs
-    to the last step, which is submitted.
+    answer off the victim, so knowing whether the image has fallen costs no extra pass. With `Stop.FIRST_SUCCESS` a
+    fallen image leaves the batch at once; one that never falls is submitted at its best iterate (largest margin).
+    Otherwise every image runs to the last step, which is submitted.
     """
 
     restarts: int = 1
@@ -122,11 +122,11 @@ class _Search:
             if not bool(seen.x.isfinite().all()):
                 # The clean image would be submitted in its place and pass for robust.
                 raise AttackError(f"{self.attack.name} made pixels that are not finite in step {step}")
-            fallen = victim.aim.reached(seen.logits)
-            if self.stop is Stop.FIRST_SUCCESS:
+            fallen = victim.aim.reached(seen.logits) & (self.broken_at[alive] < 0)
+            if self.stop is not Stop.NEVER:
                 # Verification asks the defense, which an attack that never stops may not know of.
                 fallen = victim.verify(seen.x, fallen, at)
-            self.broken_at[alive] = torch.where(fallen & (self.broken_at[alive] < 0), step, self.broken_at[alive])
+            self.broken_at[alive] = torch.where(fallen, step, self.broken_at[alive])
             if self.stop is Stop.FIRST_SUCCESS and bool(fallen.any()):
                 kept = torch.where(fallen.view(-1, 1, 1, 1), seen.x, kept)
                 self._put(alive, kept, best)

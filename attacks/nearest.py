@@ -76,7 +76,9 @@ class Nearest:
 
     def unfinished(self, stop: Stop) -> Tensor:
         """The images worth another search: indices [b]."""
-        return torch.arange(len(self.size), device=self.size.device)[(self.broken_at < 0) | (stop is Stop.NEVER)]
+        return torch.arange(len(self.size), device=self.size.device)[
+            (self.broken_at < 0) | (stop is not Stop.FIRST_SUCCESS)
+        ]
 
     def attempt(self) -> Attempt:
         """What `run` hands back."""
@@ -87,9 +89,9 @@ class NearestImageAttack(Attack):
     """A minimum-norm attack in two short methods: where to start, and what one step does.
 
     The search itself may go beyond ε; what counts is the nearest adversarial image that it meets on its way, and that
-    only within ε and, for a randomized model, after confirmation by fresh draws. An image broken within ε leaves the
-    batch at once, so a search under a generous bound is short; with `Stop.NEVER` every search runs to its end and the
-    nearest image is submitted. An image that is never broken is submitted clean.
+    only within ε and, for a randomized model, after confirmation by fresh draws. With `Stop.FIRST_SUCCESS` an image
+    broken within ε leaves the batch at once, so a search under a generous bound is short; otherwise every search runs
+    to its end and the nearest image is submitted. An image that is never broken is submitted clean.
 
     Class attributes:
         refines: Whether the search goes on from an adversarial image to nearer ones.

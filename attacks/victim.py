@@ -11,6 +11,8 @@ from attacks.aim import Aim
 from attacks.ball import Ball
 from attacks.gradients import Ascent, GradientEstimator
 from attacks.objectives import Objective
+from attacks.transcript import Claim, Question
+from attacks.witness import Witness
 from benchmark.features import Features, recording
 from benchmark.noise import Noise
 from defenses.base import DefendedModel, Passes
@@ -59,12 +61,21 @@ class Oracle(Blind):
         observed: The last question and its answer.
     """
 
-    def __init__(self, model: DefendedModel, aim: Aim, ball: Ball, counter: Counter, rows: Tensor) -> None:
+    def __init__(
+        self,
+        model: DefendedModel,
+        aim: Aim,
+        ball: Ball,
+        counter: Counter,
+        rows: Tensor,
+        witness: Witness | None = None,
+    ) -> None:
         super().__init__(aim, ball)
         self.observed: Observation | None = None
         self._counter = counter
         self._rows = rows
         self._model = model
+        self._witness = witness
 
     def scores(self, x: Tensor, noise: Noise) -> Tensor:
         """The defended model's decision logits [B, K], all votes taken; row i is charged to image i."""
@@ -73,6 +84,8 @@ class Oracle(Blind):
             # A clone, because some attacks write into the scores they are given.
             logits = self._model.decide(x, noise).clone()
         self._counter.charge(self._rows, self._model.decision_passes)
+        if self._witness is not None:
+            self._witness.answered(self._rows, Question(x, noise), logits)
         self.observed = Observation(x, logits)
         return logits
 
@@ -80,21 +93,27 @@ class Oracle(Blind):
         """Which candidates really fall: bool [B].
 
         A deterministic model's answer stands. A randomized one is asked again, with fresh draws and all its votes, for
-        the candidates alone, in one batch (the second stage of Hill et al. 2021, algorithm 1).
+        the candidates alone, in one batch (the second stage of Hill et al. 2021, algorithm 1). It is the deployed model
+        that confirms, also where the search asks a copy.
         """
         if not self._model.randomized or not bool(candidate.any()):
             return candidate
         rows = candidate.nonzero().flatten()
+        witness, fresh = self._witness, noise[rows].stream("verify")
         with torch.no_grad():
-            logits = self._model.decide(self.ball[rows].shown(x[rows]), noise[rows].stream("verify"))
+            shown = self.ball[rows].shown(x[rows])
+            logits = (self._model if witness is None else witness.model).decide(shown, fresh)
         self._counter.charge(self._rows[rows], self._model.decision_passes)
         confirmed = torch.zeros_like(candidate)
-        confirmed[rows] = self.aim[rows].reached(logits)
+        if witness is None:
+            confirmed[rows] = self.aim[rows].reached(logits)
+        else:
+            confirmed[rows] = witness.confirmed(self._rows[rows], Question(shown, fresh), logits)
         return confirmed
 
     def __getitem__(self, rows: Tensor) -> Oracle:
         """The oracle for some of the images."""
-        return Oracle(self._model, self.aim[rows], self.ball[rows], self._counter, self._rows[rows])
+        return Oracle(self._model, self.aim[rows], self.ball[rows], self._counter, self._rows[rows], self._witness)
 
 
 class Decisions(Oracle):
@@ -110,7 +129,7 @@ class Decisions(Oracle):
 
     def __getitem__(self, rows: Tensor) -> Decisions:
         whole = super().__getitem__(rows)
-        return Decisions(self._model, whole.aim, whole.ball, self._counter, self._rows[rows])
+        return Decisions(self._model, whole.aim, whole.ball, self._counter, self._rows[rows], self._witness)
 
 
 class Victim(Oracle):
@@ -129,9 +148,10 @@ class Victim(Oracle):
         ball: Ball,
         counter: Counter,
         rows: Tensor,
+        witness: Witness | None = None,
         pursued: Aim | None = None,
     ) -> None:
-        super().__init__(model, aim, ball, counter, rows)
+        super().__init__(model, aim, ball, counter, rows, witness)
         self.pursued = aim if pursued is None else pursued
         self.model = model
         self.objective = objective
@@ -146,8 +166,17 @@ class Victim(Oracle):
         x = self.ball.shown(x.detach())
         ascent = self.estimator(self.model, self.objective, x, self.pursued, noise)
         self._counter.charge(self._rows, self.estimator.passes(self.model))
+        if self._witness is not None and self.estimator.sees_defense:
+            question = Question(x, noise, self.estimator.draws)
+            self._witness.answered(self._rows, question, ascent.logits, self._claim(ascent))
         self.observed = Observation(x, ascent.logits)
         return ascent
+
+    def _claim(self, ascent: Ascent) -> Claim | None:
+        """What can be checked of a gradient: one that says it is true, of an objective that needs the logits alone."""
+        if not self.estimator.exact or self.objective.needs_features:
+            return None
+        return Claim(ascent.gradient, self.objective, self.pursued)
 
     def features(self, x: Tensor, noise: Noise) -> tuple[Features, Tensor]:
         """What a detector sees: hidden features of the classifier, and one draw's logits [B, K]; no gradient."""
@@ -171,11 +200,13 @@ class Victim(Oracle):
                 the other; the aim where None.
         """
         aim = self.aim if aim is None else aim
-        return Victim(self.model, objective, self.estimator, aim, self.ball, self._counter, self._rows, pursued)
+        return Victim(
+            self.model, objective, self.estimator, aim, self.ball, self._counter, self._rows, self._witness, pursued
+        )
 
     def queries_only(self) -> Oracle:
         """The same model without its gradient, for a black-box attack within an ensemble."""
-        return Oracle(self.model, self.aim, self.ball, self._counter, self._rows)
+        return Oracle(self.model, self.aim, self.ball, self._counter, self._rows, self._witness)
 
     def __getitem__(self, rows: Tensor) -> Victim:
         return Victim(
@@ -186,5 +217,6 @@ class Victim(Oracle):
             self.ball[rows],
             self._counter,
             self._rows[rows],
+            self._witness,
             self.pursued[rows],
         )

@@ -65,7 +65,7 @@ def _load_entry_point(entry: EntryPoint) -> None:
 def _load_reference(reference: str) -> None:
     before = _all_registered()
     try:
-        name = _import_file(Path(reference)) if _is_file(reference) else _import_module(reference)
+        name = import_plugin_file(Path(reference)) if _is_file(reference) else _import_module(reference)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
@@ -85,7 +85,7 @@ def _is_file(reference: str) -> bool:
     return reference.endswith(".py") or Path(reference).is_file() or any(s in reference for s in separators)
 
 
-def _import_file(path: Path) -> str:
+def import_plugin_file(path: Path) -> str:
     """Run the file as a module, unless it already is one, and give the module's name."""
     if not path.is_file():
         raise UserError("no such plug-in file", where=str(path), remedy="give a .py file or the name of a module")

@@ -56,6 +56,10 @@ class LabeledImages:
             index=self.index[rows],
         )
 
+    def copy(self) -> LabeledImages:
+        """The same images in memory of their own, for code that may write into what it is handed."""
+        return replace(self, pixels=self.pixels.clone(), labels=self.labels.clone(), index=self.index.clone())
+
     def floats(self, rows: Tensor | slice = slice(None), *, device: torch.device | str = "cpu") -> Tensor:
         """float32 images in [0, 1] on `device`."""
         return self.pixels[rows].to(device).to(torch.float32).div_(255)

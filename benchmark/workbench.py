@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import torch
+from torch import nn
 
 from benchmark.batching import BatchSize
 from benchmark.images import ImageData
@@ -13,6 +15,16 @@ from benchmark.progress import Progress
 from benchmark.store import Store
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
+
+
+def fingerprint(network: nn.Module) -> str:
+    """Hash of every parameter and buffer of a network, with their names."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 class Workbench:
@@ -35,6 +47,7 @@ class Workbench:
         self.batch_size = batch_size
         self.progress = progress
         self._kept: dict[str, Any] = {}
+        self._lent: dict[str, tuple[str, str]] = {}
 
     def keep(self, key: str, make: Callable[[], T]) -> T:
         """`make()`, or what it gave when last asked for `key`; a few results are kept in memory."""
@@ -43,3 +56,24 @@ class Workbench:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = make()
         return cast(T, self._kept[key])
+
+    def lend(self, key: str, label: str, make: Callable[[], M]) -> M:
+        """`keep` for a network that plug-ins are handed and must leave as it is; `label` is for messages."""
+
+        def made() -> M:
+            network = make()
+            self._lent[key] = (label, fingerprint(network))
+            return network
+
+        return self.keep(key, made)
+
+    def take_back(self) -> list[str]:
+        """Labels of the lent networks whose weights were changed; these are forgotten, so that nobody meets them."""
+        changed = [
+            key
+            for key, (_, before) in self._lent.items()
+            if key in self._kept and fingerprint(self._kept[key]) != before
+        ]
+        for key in changed:
+            del self._kept[key]
+        return [self._lent.pop(key)[0] for key in changed]

@@ -88,15 +88,13 @@ def _row(
         results.append(result)
         if samples is not None:
             done.append(cell)
-            evidence.append(AttackEvidence(cell["attack"], cell["facts"], samples))
+            replayed = store.record(cell["key"]).results["replayed"]
+            evidence.append(AttackEvidence(cell["attack"], cell["facts"], samples, replayed))
     failed = [r for r in results if r.status in ("error", "not run")]
     known = row_evidence(name, clean, evidence, manifest, store)
     flags = tuple(evaluate_flags(known))
     missing = list(facts["missing"])
-    diagnosis, unread = alone(
-        lambda: (diagnoses(name, manifest["cells"], store), ""), lambda reason: (None, f"a diagnosis: {reason}")
-    )
-    missing += [unread] if unread else []
+    diagnosis = diagnoses(name, manifest["cells"], store)
     if diagnosis is not None and diagnosis.contradicted and not known.by_values():
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)

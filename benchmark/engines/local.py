@@ -46,8 +46,16 @@ class LocalEngine:
         started = time.monotonic()
         try:
             result = step.run(bench)
+            changed = bench.take_back()
+            if changed:
+                raise UserError(
+                    f"it changed the weights of the model that it was handed ({', '.join(changed)})",
+                    where=step.label,
+                    remedy="let the plug-in work on a copy",
+                )
         except Exception as error:
             # Whatever a method raises is its own cell's failure: never "robust", and never the end of the others.
+            bench.take_back()
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             self._fail(step, reason, tally, bench)
             bench.progress.end(f"FAILED ({reason.splitlines()[0]})")

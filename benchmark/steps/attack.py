@@ -16,19 +16,31 @@ from attacks.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.gradients import GradientEstimator
+from attacks.transcript import Transcript
+from benchmark.evaluation.stored import stored
+from benchmark.evaluation.subset import evaluation_rows
 from benchmark.faster import search_model
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.steps.attack_cost import attack_passes
 from benchmark.steps.base import Result, Step
-from benchmark.steps.clean import CleanStep, replicate_logits
+from benchmark.steps.clean import CleanStep
 from benchmark.steps.detector_fitting import DetectorFitting
 from benchmark.steps.features import FeaturesStep
+from benchmark.steps.replay import VERSIONS
 from benchmark.steps.train import TrainStep
+from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge
 from benchmark.threat import Access, Epsilon, Norm
 from benchmark.workbench import Workbench
 from defenses.base import DefendedModel, Passes
+
+FOLLOWED = 64
+"""Attacked images whose questions are sampled, to be asked again in a fresh process; fewer of a dear model."""
+
+LEAST_FOLLOWED = 8
+REPLAYED_PASSES = 20_000
+"""Forward passes that asking an attack's questions again may take, unless that leaves too few."""
 
 
 @dataclass(frozen=True)
@@ -115,37 +127,50 @@ class AttackStep(Step):
     def run(self, bench: Workbench) -> Result:
         frame = bench.store.samples(self.clean.key)
         right = torch.from_numpy(np.array(frame["clean_right"], dtype=bool))
-        everything = self.clean.evaluation(bench)
-        images = everything[right]
+        images = self.clean.evaluation(bench)[right]
+        rows = right.nonzero().flatten()
+        if not len(images):
+            tensors = {"adversarial": images.floats(), "row": rows}
+            return Result({"replayed": None, "accuracy": [0.0]}, tensors, _untouched(frame))
         scores = torch.tensor(np.stack(frame["scores"].tolist()))[right]
         model = self.clean.fit.model(bench)
-        outcome = self._attack_through_each(model, images, scores, bench) if len(images) else None
-        adversarial = images.floats() if outcome is None else outcome.adversarial
-        fresh = self._fresh(model, images, adversarial, bench)
-        rows = right.nonzero().flatten()
+        outcome, transcripts = self._attack_through_each(model, images, scores, bench)
+        submission = Submission(
+            outcome.adversarial,
+            stored(outcome.adversarial, images.floats(), self.norm, self.epsilon.value),
+            Noise.of(self.seed, images.index).stream(f"verdict {self.attack.name}"),
+            transcripts,
+        )
+        verdict = judge(self.clean.fit, submission, bench)
+        fresh = self._fresh(model, images, submission.x, verdict, bench)
+        others = float(frame["fresh_right"][~right.numpy()].sum())
         return Result(
-            {"accuracy": (fresh.double().sum(1) / len(everything)).tolist()},
-            tensors={"adversarial": adversarial, "row": rows},
-            samples=_samples(frame, rows, images, outcome, fresh),
+            {
+                "replayed": verdict.replayed,
+                "accuracy": ((fresh.double().sum(1) + others) / len(frame)).tolist(),
+            },
+            tensors={"adversarial": outcome.adversarial, "row": rows},
+            samples=_samples(frame, rows, images, outcome, verdict, fresh),
         )
 
     def _attack_through_each(
         self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench
-    ) -> Outcome:
+    ) -> tuple[Outcome, list[Transcript]]:
         """The worst for each image of the attacks by every estimator, each on the images that still stand."""
         # What the model offers counts; a name that it only promised is refused when it is asked for.
         surrogates = dict.fromkeys((*self.clean.fit.defense.surrogates, *model.surrogates))
         first, *others = self.estimators(list(surrogates))
-        outcome = self._attack(first, model, images, scores, bench)
+        outcome, transcripts = self._attack(first, model, images, scores, torch.arange(len(images)), bench)
         for estimator in others:
             left = (~outcome.success).nonzero().flatten()
             if not len(left):
                 break
-            later = self._attack(estimator, model, images[left], scores[left], bench)
+            later, more = self._attack(estimator, model, images[left], scores[left], left, bench)
             aim = Aim(images.labels[left], self._targets(images[left], scores[left]))
             worse = later.success | (aim.margin(later.logits) > aim.margin(outcome.logits[left]))
             outcome.amend(left, later, worse)
-        return outcome
+            transcripts += more
+        return outcome, transcripts
 
     def _targets(self, images: LabeledImages, scores: Tensor) -> Tensor | None:
         return other_class(images.labels, scores) if self.stop is Stop.NEVER else None
@@ -156,13 +181,15 @@ class AttackStep(Step):
         model: DefendedModel,
         images: LabeledImages,
         scores: Tensor,
+        numbers: Tensor,
         bench: Workbench,
-    ) -> Outcome:
+    ) -> tuple[Outcome, list[Transcript]]:
+        """Attack `images`, which have these `numbers` among all that are attacked."""
         objective = self.objective.build(self.attack) if self.objective else self.attack.default_objective()
         if objective.needs_features:
             assert self.features is not None
             features, _ = self.features.features(bench)
-            objective.fit(features, bench.data.train.labels, len(bench.data.classes))
+            objective.fit(features, bench.data.train.labels.clone(), len(bench.data.classes))
         # Features must be those that the detector will see, to the last digit.
         exact = self.stop is Stop.NEVER or objective.needs_features
         composition = Composition(
@@ -182,63 +209,85 @@ class AttackStep(Step):
         bench.progress.expect(len(images))
         with frozen(model):
             self.attack.prepare(
-                Aids(informed, composition, bench.data.train, classes, proxies, self.seed, bench.device, watcher)
+                Aids(informed, composition, bench.data.train.copy(), classes, proxies, self.seed, bench.device, watcher)
             )
         targets = self._targets(images, scores)
+        each = VERSIONS * max(estimator.draws * (1 + model.purify_passes.forwards), model.decision_passes.forwards)
+        count = min(FOLLOWED, max(LEAST_FOLLOWED, REPLAYED_PASSES // each))
+        followed = torch.zeros(len(images), dtype=torch.bool)
+        followed[evaluation_rows(images, count, self.seed)] = True
 
-        def attack(rows: slice) -> Outcome:
+        def attack(rows: slice) -> tuple[Outcome, Transcript]:
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
             noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(f"attack {self.attack.name}")
             wanted = None if targets is None else targets[rows].to(bench.device)
             aim = Aim(images.labels[rows].to(bench.device), wanted, images.index[rows].to(bench.device))
-            outcome = self.attack(model, images.floats(rows, device=bench.device), aim, noise, composition)
+            transcript = Transcript(numbers[rows].tolist(), followed[rows].to(bench.device))
+            outcome = self.attack(model, images.floats(rows, device=bench.device), aim, noise, composition, transcript)
             bench.progress.advance(len(outcome.success))
-            return Outcome.concatenate([outcome])
+            return Outcome.concatenate([outcome]), transcript
 
         size = self.attack.batch_rows if self.attack.batch_coupled else None
-        return Outcome.concatenate(bench.batch_size.map(len(images), attack, size=size))
+        parts = bench.batch_size.map(len(images), attack, size=size)
+        return Outcome.concatenate([outcome for outcome, _ in parts]), [transcript for _, transcript in parts]
 
-    def _fresh(self, model: DefendedModel, images: LabeledImages, pixels: Tensor, bench: Workbench) -> Tensor:
+    def _fresh(
+        self, model: DefendedModel, images: LabeledImages, pixels: Tensor, verdict: Verdict, bench: Workbench
+    ) -> Tensor:
         """Whether each attacked image, as submitted, is decided rightly, per fresh draw: bool [draws, N]."""
-        draws = self.replicates if model.randomized else 1
-        if not len(images):
-            return torch.zeros(draws, 0, dtype=torch.bool)
-        logits = replicate_logits(model, images, pixels, draws, self.seed, "fresh", bench)
+        logits = verdict.submitted[None]
+        if model.randomized:
+            logits = fresh_decisions(self.clean.fit, images, pixels, self.replicates, self.seed, "fresh", bench)
         return logits.argmax(2) == images.labels[None]
 
 
-def _samples(
-    frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: Outcome | None, fresh: Tensor
-) -> pd.DataFrame:
-    """One record per evaluation image; images that were wrong from the start are not robust and were not attacked."""
+def _untouched(frame: pd.DataFrame) -> pd.DataFrame:
+    """One record per evaluation image as if none had been attacked; those wrong from the start stay so, not robust."""
     table = frame[["row", "sample_id", "group", "label", "clean_prediction", "clean_right"]].copy()
-    count = len(table)
-    columns: dict[str, list[Any]] = {
-        "adversarial_prediction": table["clean_prediction"].tolist(),
-        "attacked": table["clean_right"].tolist(),
-        "robust": [False] * count,
-        "linf": [0.0] * count,
-        "l2": [0.0] * count,
-        "forwards": [0] * count,
-        "backwards": [0] * count,
-        "broken_at": [-1] * count,
-        "scores": frame["scores"].tolist(),
-        "fresh_right": [0.0] * count,
+    return table.assign(
+        adversarial_prediction=table["clean_prediction"],
+        attacked=table["clean_right"],
+        robust=False,
+        verified=False,
+        linf=0.0,
+        l2=0.0,
+        forwards=0,
+        backwards=0,
+        broken_at=-1,
+        scores=frame["scores"],
+        fresh_right=frame["fresh_right"],
+        stored_prediction=table["clean_prediction"],
+        stored_right=False,
+    )
+
+
+def _samples(
+    frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: Outcome, verdict: Verdict, fresh: Tensor
+) -> pd.DataFrame:
+    """One record per evaluation image, with what became of the attacked ones, which are `rows`.
+
+    An image is robust where the verdict on what was submitted is right and no break was verified at any step.
+    """
+    table = _untouched(frame)
+    delta = outcome.adversarial - images.floats()
+    decided, kept = verdict.submitted.argmax(1), verdict.stored.argmax(1)
+    values = {
+        "adversarial_prediction": decided,
+        "robust": (decided == images.labels) & ~outcome.verified,
+        "verified": outcome.verified,
+        "linf": perturbation_size(delta, Norm.LINF),
+        "l2": perturbation_size(delta, Norm.L2),
+        "forwards": outcome.forwards,
+        "backwards": outcome.backwards,
+        "broken_at": outcome.broken_at,
+        "scores": verdict.submitted.softmax(1),
+        "fresh_right": fresh.double().mean(0),
+        "stored_prediction": kept,
+        "stored_right": kept == images.labels,
     }
-    if outcome is not None:
-        delta = outcome.adversarial - images.floats()
-        values = {
-            "adversarial_prediction": outcome.logits.argmax(1),
-            "robust": ~outcome.success,
-            "linf": perturbation_size(delta, Norm.LINF),
-            "l2": perturbation_size(delta, Norm.L2),
-            "forwards": outcome.forwards,
-            "backwards": outcome.backwards,
-            "broken_at": outcome.broken_at,
-            "scores": outcome.logits.softmax(1),
-            "fresh_right": fresh.float().mean(0),
-        }
-        for name, value in values.items():
-            for row, entry in zip(rows.tolist(), value.tolist(), strict=True):
-                columns[name][row] = entry
-    return table.assign(**columns)
+    for name, value in values.items():
+        column = table[name].tolist()
+        for row, entry in zip(rows.tolist(), value.tolist(), strict=True):
+            column[row] = entry
+        table[name] = column
+    return table

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmark.errors import UserError
 from benchmark.frozen import frozen
 from benchmark.models.deployed import DeployedClassifier
 from benchmark.steps.base import Result, Step
 from benchmark.steps.train import TrainStep
 from benchmark.threads import training_threads
-from benchmark.workbench import Workbench
+from benchmark.verdicts.defendant import Defendant
+from benchmark.workbench import Workbench, fingerprint
 from defenses.base import DefendedModel, Defense, FitData
 
 
@@ -65,17 +67,19 @@ class FitStep(Step):
 
     def run(self, bench: Workbench) -> Result:
         data = FitData(
-            train=bench.data.train,
-            validation=bench.data.validation,
+            train=bench.data.train.copy(),
+            validation=bench.data.validation.copy(),
             classes=len(bench.data.classes),
             seed=self.seed,
             device=bench.device,
             report=bench.progress.fraction,
         )
         classifier = self.train.model(bench)
+        before = fingerprint(classifier)
         with frozen(classifier), training_threads(bench.data.train.shape, bench.device):
             self.defense.fit(QueryOnly(classifier) if self.defense.query_only else classifier, data)
-        model = self.defense.defend(classifier)
+        self._check_untouched(classifier, before, "fitted")
+        model = self._defended(bench)
         return Result({"operating_threshold": _threshold(model)}, tensors=dict(self.defense.weights_))
 
     def model(self, bench: Workbench) -> DefendedModel:
@@ -83,9 +87,35 @@ class FitStep(Step):
 
         def load() -> DefendedModel:
             self.defense.weights_ = bench.store.tensors(self.key)
-            return self.defense.defend(self.train.model(bench)).to(bench.device)
+            return self._defended(bench).to(bench.device)
 
-        return bench.keep(self.key, load)
+        return bench.lend(self.key, self.label, load)
+
+    def defendant(self, bench: Workbench) -> Defendant:
+        """The defended classifier as another process can build it."""
+        return Defendant(
+            self.train.classifier,
+            bench.store.tensors(self.train.key),
+            self.defense,
+            bench.store.tensors(self.key),
+            bench.data.train.shape,
+            len(bench.data.classes),
+        )
+
+    def _defended(self, bench: Workbench) -> DefendedModel:
+        classifier = self.train.model(bench)
+        before = fingerprint(classifier)
+        model = self.defense.defend(classifier)
+        self._check_untouched(classifier, before, "put in front of it")
+        return model
+
+    def _check_untouched(self, classifier: nn.Module, before: str, doing: str) -> None:
+        if fingerprint(classifier) != before:
+            raise UserError(
+                f"it changes the classifier's own weights while it is {doing}",
+                where=f"defense {self.defense.name!r}",
+                remedy="work on a copy: copy.deepcopy(classifier)",
+            )
 
 
 def _threshold(model: DefendedModel) -> float | None:

@@ -51,12 +51,9 @@ class TrainStep(Step):
         return Result({"operating_threshold": model.operating_threshold}, tensors=dict(model.state_dict()))
 
     def model(self, bench: Workbench) -> DeployedClassifier:
-        """The trained classifier, on the bench's device, in eval mode."""
+        """A copy of the trained classifier, on the bench's device, in eval mode: no two callers share its weights."""
         from benchmark.models.training import assemble
 
-        def load() -> DeployedClassifier:
-            model = assemble(self.classifier, shape=bench.data.train.shape, classes=len(bench.data.classes))
-            model.load_state_dict(bench.store.tensors(self.key))
-            return model.to(bench.device).eval()
-
-        return bench.keep(self.key, load)
+        model = assemble(self.classifier, shape=bench.data.train.shape, classes=len(bench.data.classes))
+        model.load_state_dict(bench.store.tensors(self.key))
+        return model.to(bench.device).eval()

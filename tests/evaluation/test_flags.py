@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ RESEARCHED = """clean_reproduced in_threat_model one_step_beats_iterative black_
 random_noise_beats_gradient unbounded_fails eps_monotone zero_gradient unstable_landscape silent_success
 incomplete_optimisation not_converged randomised dynamic softmax_output batch_dependence train_mode
 transfer_beats_white_box bpda_component_alone detector_joint known_broken_control sample_size"""
-ADDED = "gradient_contradicted asker_dependence"
+ADDED = "gradient_contradicted asker_dependence replayed_answers replayed_gradients"
 
 
 def clean(n: int = N, wrong: int = 0) -> pd.DataFrame:
@@ -362,3 +363,24 @@ def test_bpda_component_alone(n: int, broken: int, expected: Verdict) -> None:
     flag = BY_ID["bpda_component_alone"].evaluate(row(measurements=measured))
     assert flag.verdict is NOT_APPLICABLE
     assert "does not apply" in flag.note
+
+
+def replay(**found: Any) -> dict[str, Any]:
+    return {"asked": 100, "differ": 0, "worst": 1e-6, "slopes": 20, "slope_error": 0.02, **found}
+
+
+@pytest.mark.parametrize(
+    ("found", "answers", "gradients"),
+    [
+        ({}, Verdict.PASS, Verdict.PASS),
+        ({"differ": 1, "worst": 0.1}, Verdict.WARN, Verdict.PASS),
+        ({"differ": 2, "worst": 0.1}, Verdict.FAIL, Verdict.PASS),
+        ({"slope_error": 0.9}, Verdict.PASS, Verdict.FAIL),
+        ({"slopes": 2, "slope_error": 0.9}, Verdict.PASS, Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_attackers_must_be_told_the_truth(found: dict[str, Any], answers: Verdict, gradients: Verdict) -> None:
+    evidence = row(replace(attack(range(0)), replayed=replay(**found)))
+    assert verdict("replayed_answers", evidence) is answers
+    assert verdict("replayed_gradients", evidence) is gradients
+    assert verdict("replayed_answers", row(attack(range(0)))) is Verdict.NOT_RUN

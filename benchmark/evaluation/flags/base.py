@@ -69,11 +69,13 @@ class AttackEvidence:
         label: Its label in the suite.
         facts: method, access, gradient, objective, steps, norm, epsilon, allowed (both in words), eot_samples.
         samples: Per-sample records, aligned over the attacks of a row.
+        replayed: What became of its questions when a fresh process was asked them again; None where it asked none.
     """
 
     label: str
     facts: dict[str, Any]
     samples: pd.DataFrame
+    replayed: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

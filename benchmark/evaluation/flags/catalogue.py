@@ -19,6 +19,8 @@ from benchmark.evaluation.flags.not_converged import NotConverged
 from benchmark.evaluation.flags.one_step_beats_iterative import OneStepBeatsIterative
 from benchmark.evaluation.flags.random_noise_beats_gradient import RandomNoiseBeatsGradient
 from benchmark.evaluation.flags.randomised import Randomised
+from benchmark.evaluation.flags.replayed_answers import ReplayedAnswers
+from benchmark.evaluation.flags.replayed_gradients import ReplayedGradients
 from benchmark.evaluation.flags.sample_size import SampleSize
 from benchmark.evaluation.flags.silent_success import SilentSuccess
 from benchmark.evaluation.flags.softmax_output import SoftmaxOutput
@@ -47,6 +49,8 @@ CHECKS: tuple[FlagCheck, ...] = (
     SoftmaxOutput(),
     BatchDependence(),
     AskerDependence(),
+    ReplayedAnswers(),
+    ReplayedGradients(),
     TrainMode(),
     TransferBeatsWhiteBox(),
     BPDAComponentAlone(),

@@ -1,0 +1,90 @@
+"""The process that forks a fresh one for every docket. It imports torch, and never runs a model itself.
+
+Started as `python -m benchmark.verdicts.server`; reads one folder a line and answers with one exit status a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmark.batching import BatchSize
+from benchmark.frozen import frozen
+from benchmark.verdicts.defendant import build
+from benchmark.verdicts.docket import Questions, questions_of
+from defenses.base import DefendedModel
+
+DOCKET, IMAGES, ANSWER, REASON = "docket.json", "images.safetensors", "answer.safetensors", "reason.txt"
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    # What a plug-in prints must not be taken for an answer.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    for line in requests:
+        child = os.fork()
+        if not child:
+            os.close(requests.fileno())
+            os.close(replies.fileno())
+            _end(Path(line.rstrip("\n")))
+        replies.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+        replies.flush()
+
+
+def _end(folder: Path) -> None:
+    """Answer one docket and leave the process, whatever the plug-in raised."""
+    status = 1
+    try:
+        answer(folder)
+        status = 0
+    except BaseException as error:
+        (folder / REASON).write_text(_reason(error), encoding="utf-8", errors="replace")
+    finally:
+        os._exit(status)
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def answer(folder: Path) -> None:
+    """Build the model that `folder` describes, ask it the questions there, and write its logits beside them."""
+    docket = json.loads((folder / DOCKET).read_text(encoding="utf-8"))
+    sys.path[:] = docket["path"]
+    torch.set_num_threads(docket["threads"])
+    device = torch.device(docket["device"])
+    model = build(docket["model"], folder, device)
+    size = BatchSize(docket["batch"])
+    with frozen(model), torch.no_grad():
+        asked = questions_of(docket["groups"], load_file(folder / IMAGES), device)
+        logits = [ask(model, questions, size) for questions in asked]
+    save_file({"logits": torch.cat(logits).contiguous()}, folder / ANSWER)
+
+
+def ask(model: DefendedModel, questions: Questions, size: BatchSize) -> Tensor:
+    """The model's logits [N, K] on the CPU, a batch at a time."""
+
+    def part(rows: slice) -> Tensor:
+        x, noise = questions.x[rows], questions.noise[rows]
+        if questions.draws is None:
+            return model.decide(x, noise).float().cpu()
+        votes = model.classify(model.purify(x.repeat_interleave(questions.draws, 0), noise.repeat(questions.draws)))
+        return votes.unflatten(0, (len(x), questions.draws)).mean(1).float().cpu()
+
+    return torch.cat(size.map(len(questions), part))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The process whose answers count."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmark.errors import UserError
+from benchmark.frozen import frozen
+from benchmark.models.small_cnn import SmallCNN
+from benchmark.models.training import assemble
+from benchmark.noise import Noise
+from benchmark.verdicts.defendant import Defendant
+from benchmark.verdicts.docket import Docket, Questions
+from benchmark.verdicts.fresh import VerdictError, answers
+from defenses.base import DefendedModel, Defense
+from defenses.none import NoDefense
+from tests.verdicts.lying_defenses import Leaving, Noisy, Remembering, Silent, Talking
+
+CPU = torch.device("cpu")
+SHAPE = (1, 16, 16)
+
+
+def defendant(defense: Defense) -> Defendant:
+    classifier = assemble(SmallCNN(), shape=SHAPE, classes=2)
+    return Defendant(SmallCNN(), dict(classifier.state_dict()), defense, {}, SHAPE, 2)
+
+
+def here(defense: Defense) -> DefendedModel:
+    return defense.defend(assemble(SmallCNN(), shape=SHAPE, classes=2).eval())
+
+
+def images(count: int = 20, seed: int = 3) -> Tensor:
+    return Noise.of(seed, range(count)).uniform(SHAPE)
+
+
+def asked(defense: Defense, *entries: Questions, batch: int = 64) -> list[Tensor]:
+    return answers(defendant(defense), Docket(list(entries)), device=CPU, batch=batch)
+
+
+@pytest.mark.parametrize("defense", [NoDefense(), Noisy()])
+def test_a_model_that_keeps_its_word_answers_the_same_in_any_process_and_batch(defense: Defense) -> None:
+    x, noise = images(), Noise.of(1, range(20)).stream("verdict").at(4)
+    model = here(defense)
+    with frozen(model), torch.no_grad():
+        decided = model.decide(x, noise)
+        drawn = model.classify(model.purify(x.repeat_interleave(5, 0), noise.repeat(5))).unflatten(0, (20, 5)).mean(1)
+    for batch in (64, 3):
+        whole, single = asked(defense, Questions(x, noise), Questions(x, noise, draws=5), batch=batch)
+        torch.testing.assert_close(whole, decided, rtol=0, atol=1e-5)
+        torch.testing.assert_close(single, drawn, rtol=0, atol=1e-5)
+
+
+def test_every_docket_meets_a_model_that_has_seen_nothing() -> None:
+    x, noise = images(), Noise.of(1, range(20))
+    near = (x + 0.03).clamp(0, 1)
+    model = here(Remembering())
+    with frozen(model), torch.no_grad():
+        model.decide(x, noise)
+        remembered = model.decide(near, noise)
+        truth = here(NoDefense()).decide(near, noise)
+    assert float((remembered - truth).abs().max()) > 1e-5
+    asked(Remembering(), Questions(x, noise))
+    (fresh,) = asked(Remembering(), Questions(near, noise))
+    torch.testing.assert_close(fresh, truth, rtol=0, atol=1e-6)
+
+
+def test_the_order_of_asking_says_nothing_about_the_order_of_the_images() -> None:
+    x, noise = images(), Noise.of(1, range(20))
+    docket = Docket([Questions(x, noise), Questions(x.flip(2), noise)])
+    orders = [order.tolist() for _, order in docket.shuffled()]
+    assert all(sorted(order) == list(range(20)) and order != list(range(20)) for order in orders)
+    _, tensors = docket.packed()
+    numbers = torch.arange(40.0)[:, None]
+    asked_in = {tuple(row.flatten().tolist()): number for number, row in enumerate(tensors["pixels"])}
+    for entry, told in zip(docket.entries, docket.unpacked(numbers), strict=True):
+        assert [asked_in[tuple(row.flatten().tolist())] for row in entry.x] == told.flatten().tolist()
+
+
+@pytest.mark.parametrize(
+    ("defense", "message"),
+    [(Silent(), r"\d+ of 20 images with NaN or infinity"), (Leaving(), "ended with status 7")],
+)
+def test_no_answer_is_an_error(defense: Defense, message: str) -> None:
+    with pytest.raises(VerdictError, match=message):
+        asked(defense, Questions(images(), Noise.of(1, range(20))))
+    assert len(asked(NoDefense(), Questions(images(), Noise.of(1, range(20))))[0]) == 20
+
+
+def test_what_a_plug_in_prints_is_no_answer() -> None:
+    for _ in range(3):
+        assert len(asked(Talking(), Questions(images(), Noise.of(1, range(20))))[0]) == 20
+
+
+def test_a_plug_in_that_no_other_process_can_import_is_refused() -> None:
+    class Local(NoDefense):
+        pass
+
+    with pytest.raises(UserError, match="inside a function"):
+        asked(Local(), Questions(images(), Noise.of(1, range(20))))
