@@ -161,13 +161,16 @@ class AttackStep(Step):
         surrogates = dict.fromkeys((*self.clean.fit.defense.surrogates, *model.surrogates))
         first, *others = self.estimators(list(surrogates))
         outcome, transcripts = self._attack(first, model, images, scores, torch.arange(len(images)), bench)
-        for estimator in others:
+        # As with restarts, the steps of a later run count on from those before it.
+        length = (getattr(self.attack, "steps", 0) + 1) * getattr(self.attack, "restarts", 1)
+        for number, estimator in enumerate(others, start=1):
             left = (~outcome.success).nonzero().flatten()
             if not len(left):
                 break
             later, more = self._attack(estimator, model, images[left], scores[left], left, bench)
             aim = Aim(images.labels[left], self._targets(images[left], scores[left]))
             worse = later.success | (aim.margin(later.logits) > aim.margin(outcome.logits[left]))
+            later.broken_at[later.broken_at >= 0] += number * length
             outcome.amend(left, later, worse)
             transcripts += more
         return outcome, transcripts

@@ -38,6 +38,9 @@ def test_what_one_surrogate_breaks_counts_and_the_passes_add_up(
     assert (each["robust"] == (identity["robust"] & soft["robust"])).all()
     assert identity["robust"].sum() > each["robust"].sum()
     again = identity["robust"]
+    fallen = again & ~each["robust"]
+    # A run of 3 steps looks at 4 images, and the second run counts on.
+    assert (each["broken_at"][fallen] == soft["broken_at"][fallen] + 4).all()
     assert (each["forwards"] == identity["forwards"] + soft["forwards"].where(again, 0)).all()
     assert (each["backwards"] == identity["backwards"] + soft["backwards"].where(again, 0)).all()
 
