@@ -94,7 +94,10 @@ def _row(
     known = row_evidence(name, clean, evidence, manifest, store)
     flags = tuple(evaluate_flags(known))
     missing = list(facts["missing"])
-    diagnosis = diagnoses(name, manifest["cells"], store)
+    diagnosis, unread = alone(
+        lambda: (diagnoses(name, manifest["cells"], store), ""), lambda reason: (None, f"a diagnosis: {reason}")
+    )
+    missing += [unread] if unread else []
     if diagnosis is not None and diagnosis.contradicted and not known.by_values():
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)
