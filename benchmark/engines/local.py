@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, in_words
 from benchmark.plan import Plan
 from benchmark.steps.base import Step
 from benchmark.store import StepFailure, StepRecord
@@ -56,7 +56,7 @@ class LocalEngine:
         except Exception as error:
             # Whatever a method raises is its own cell's failure: never "robust", and never the end of the others.
             bench.take_back()
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            reason = in_words(error)
             self._fail(step, reason, tally, bench)
             bench.progress.end(f"FAILED ({reason.splitlines()[0]})")
             return
