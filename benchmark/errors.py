@@ -24,7 +24,7 @@ class UserError(Exception):
         return f"{prefix}{self.problem}{suffix}"
 
 
-def in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """An exception as text that any file can hold, also one whose own text cannot be had."""
     try:
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
