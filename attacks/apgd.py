@@ -12,11 +12,13 @@ from attacks.aim import Aim
 from attacks.base import Aids, Stop
 from attacks.boundary import likely_rivals
 from attacks.composing import OBJECTIVES
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
 from attacks.objectives import Objective
 from attacks.victim import Victim
 from benchmark.errors import UserError, did_you_mean
 from benchmark.noise import Noise
+from benchmark.settings import Count, Whole
 from benchmark.threat import Norm
 
 MOMENTUM = 0.75
@@ -69,7 +71,9 @@ class APGD(IterativeAttack):
     source = "Croce and Hein 2020, Reliable evaluation of adversarial robustness, algorithm 1, conditions 1 and 2"
     norms = frozenset({Norm.LINF, Norm.L2})
 
-    def __init__(self, *, steps: int = 100, restarts: int = 1, loss: str = "cross-entropy", targets: int = 0) -> None:
+    def __init__(
+        self, *, steps: Count = 100, restarts: Count = 1, loss: str = "cross-entropy", targets: Whole = 0
+    ) -> None:
         self.steps = steps
         self.restarts = restarts
         self.loss = loss
@@ -97,6 +101,11 @@ class APGD(IterativeAttack):
 
     def budget(self) -> str:
         return super().budget() + (f" × {self.targets} target classes" if self.targets else "")
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """The first step alone is 2ε long; every target is a search of its own."""
+        searches = max(1, self.targets)
+        return Effort(steps=self.steps, gradients=self.steps * self.restarts * searches, reach=2.0)
 
     def copies(self, victim: Victim, noise: Noise) -> tuple[Victim, int]:
         if not self.targets or victim.aim.targets is not None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from attacks.aim import Aim
 from attacks.ball import TOLERANCE, Ball, perturbation_size
+from attacks.effort import LEAST, Effort
 from attacks.gradients import Autograd, GradientEstimator
 from attacks.grid_ball import GridBall
 from attacks.objectives import CrossEntropy, Objective
@@ -165,6 +166,7 @@ class Attack(Plugin):
             access never sees one, whatever it says here.
         proxies: How many classifiers of the attacker's own it needs; a transfer attack may make this a setting.
         needs_detector: It deceives one given detector, so it is run once for each, and `prepare` is handed it fitted.
+        control: Why it completes no row, whatever its settings; empty for an attack that can.
     """
 
     kind = "attack"
@@ -175,6 +177,7 @@ class Attack(Plugin):
     minimal: ClassVar[bool] = False
     takes_objective: ClassVar[bool] = True
     needs_detector: ClassVar[bool] = False
+    control: ClassVar[str] = ""
     proxies: int = 0
 
     def prepare(self, aids: Aids) -> None:
@@ -203,6 +206,22 @@ class Attack(Plugin):
     def budget(self) -> str:
         """The attacker's effort in words, for the threat model."""
         return "one run"
+
+    def parts(self) -> tuple[Attack, ...]:
+        """The attacks that it is composed of: itself alone, but for an ensemble."""
+        return (self,)
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """What it spends on an image that never falls; by default it does not say, and completes no row."""
+        return Effort()
+
+    def least(self) -> Effort:
+        """The least effort that makes it an attack; never less than `LEAST` for its access."""
+        return LEAST[self.access]
+
+    def shortfall(self, norm: Norm, epsilon: float) -> str:
+        """What its settings lack of that, in words; empty where they are a fair effort."""
+        return self.control or self.effort(norm, epsilon).short_of(self.least())
 
     def bound(self, norm: Norm, epsilon: Epsilon) -> str:
         """The allowed perturbation in words, for the threat model."""

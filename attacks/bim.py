@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
-from attacks.step_size import resolve_step_size
+from attacks.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, Length
 from benchmark.threat import Norm
 
 
@@ -26,9 +29,13 @@ class BIM(IterativeAttack):
     norms = frozenset({Norm.LINF, Norm.L2, Norm.L1})
     reach: ClassVar[float] = 2.0
 
-    def __init__(self, *, steps: int = 20, step_size: str | float | None = None) -> None:
+    def __init__(self, *, steps: Count = 20, step_size: Length | None = None) -> None:
         self.steps = steps
         self.step_size = step_size
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        reach = reach_of_steps(self.step_size, epsilon=epsilon, steps=self.steps, reach=self.reach)
+        return replace(super().effort(norm, epsilon), reach=reach)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> State:
         return State(x)

@@ -11,6 +11,7 @@ from torch import Tensor
 from attacks.aim import Aim
 from attacks.objectives import Objective
 from benchmark.features import Features
+from benchmark.settings import NotNegative
 
 
 class Camouflage(Objective):
@@ -31,7 +32,7 @@ class Camouflage(Objective):
     detector_aware = True
     once_reached: ClassVar[bool] = False
 
-    def __init__(self, *, base: Objective | None, weight: float = 1.0) -> None:
+    def __init__(self, *, base: Objective | None, weight: NotNegative = 1.0) -> None:
         self.base = base
         self.weight = weight
 

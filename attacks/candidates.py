@@ -10,9 +10,10 @@ from torch import Tensor
 
 from attacks.ball import Ball
 from attacks.base import Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.victim import Oracle
 from benchmark.noise import Noise
-from benchmark.threat import Access
+from benchmark.threat import Access, Norm
 
 
 class CandidateSearch(Attack):
@@ -28,6 +29,7 @@ class CandidateSearch(Attack):
     """
 
     access = Access.SCORES
+    control = "no image follows from the answer about another"
     chunk: ClassVar[int] = 16
 
     @abstractmethod
@@ -42,6 +44,9 @@ class CandidateSearch(Attack):
         `noise` has a row per image and stands at the step of the first number.
         """
         raise NotImplementedError
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(queries=self.count())
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         submitted = x.clone()

@@ -16,7 +16,7 @@ from attacks.local_dimension import LocalDimension
 from attacks.objectives import CrossEntropy, DifferenceOfLogitsRatio, Margin, Objective
 from attacks.zeroth_order_gradient import ZerothOrder
 from benchmark.errors import UserError, did_you_mean
-from benchmark.settings import mistyped
+from benchmark.settings import check_setting
 
 OBJECTIVES: dict[str, type[Objective]] = {
     o.name: o
@@ -50,17 +50,19 @@ class ObjectiveChoice:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def kind(self, *, where: str) -> type[Objective]:
-        """The class; raises UserError for an unknown name or setting."""
+        """The class; raises UserError for an unknown name or setting, or a value out of range."""
         if self.name not in OBJECTIVES:
             raise UserError(
                 f"unknown objective {self.name!r}", where=where, remedy=did_you_mean(self.name, list(OBJECTIVES))
             )
-        known = [p for p in inspect.signature(OBJECTIVES[self.name].__init__).parameters if p not in ("self", "base")]
-        for key in self.settings:
+        constructor = OBJECTIVES[self.name].__init__
+        known = [p for p in inspect.signature(constructor).parameters if p not in ("self", "base")]
+        for key, value in self.settings.items():
             if key not in known:
                 raise UserError(
                     f"objective {self.name!r} has no setting {key!r}", where=where, remedy=did_you_mean(key, known)
                 )
+            check_setting(constructor, key, value, of=f"objective {self.name!r}", where=where)
         return OBJECTIVES[self.name]
 
     def build(self, attack: Attack) -> Objective:
@@ -85,7 +87,7 @@ class GradientChoice:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def check(self, *, where: str) -> None:
-        """Raise UserError for an unknown name or setting."""
+        """Raise UserError for an unknown name or setting, or a value out of range."""
         if self.name not in ESTIMATORS:
             raise UserError(
                 f"unknown gradient {self.name!r}", where=where, remedy=did_you_mean(self.name, ["auto", *ESTIMATORS])
@@ -96,8 +98,7 @@ class GradientChoice:
             if key not in known:
                 remedy = did_you_mean(key, known) if known else "remove it"
                 raise UserError(f"gradient {self.name!r} has no setting {key!r}", where=where, remedy=remedy)
-            if mistyped(constructor, key, value) or (not isinstance(value, str) and value <= 0):
-                raise UserError(f"{key} = {value!r} makes no sense", where=where, remedy="give a number above 0")
+            check_setting(constructor, key, value, of=f"gradient {self.name!r}", where=where)
 
     @property
     def surrogate(self) -> str:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import State
 from attacks.nearest import NearestImageAttack
 from attacks.objectives import Margin, Objective
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
+from benchmark.settings import Confidence, Count, Positive
 from benchmark.threat import Norm
 
 _MARGIN = 0.02
 """Pixels at exactly 0 or 1 would lie at infinity in tanh space and never move: its box is this much wider, and cut."""
+
+_FARTHEST_PIXEL = 0.1
+"""Changes are spread over many pixels, so that none need go as far as ε."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,11 @@ class CWL2(NearestImageAttack):
     def __init__(
         self,
         *,
-        steps: int = 500,
-        searches: int = 5,
-        constant: float = 0.1,
-        learning_rate: float = 0.02,
-        confidence: float = 0.0,
+        steps: Count = 500,
+        searches: Count = 5,
+        constant: Positive = 0.1,
+        learning_rate: Positive = 0.02,
+        confidence: Confidence = 0.0,
     ) -> None:
         self.steps = steps
         self.searches = searches
@@ -76,6 +81,11 @@ class CWL2(NearestImageAttack):
 
     def default_objective(self) -> Objective:
         return Margin(confidence=self.confidence)
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """Adam moves a pixel by half the learning rate in a step, and has to get somewhere for each constant."""
+        each = self.steps // self.searches
+        return Effort(each, gradients=self.steps, reach=each * self.learning_rate / 2 / min(epsilon, _FARTHEST_PIXEL))
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> TradeOffState:
         rows = torch.zeros(x.shape[0], device=x.device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attacks.bim import BIM
 from attacks.objectives import Margin, Objective
+from benchmark.settings import Confidence, Count, Length
 from benchmark.threat import Norm
 
 
@@ -23,7 +24,7 @@ class CWLinf(BIM):
     norms = frozenset({Norm.LINF})
 
     def __init__(
-        self, *, steps: int = 20, step_size: str | float | None = None, confidence: float = float("inf")
+        self, *, steps: Count = 20, step_size: Length | None = None, confidence: Confidence = float("inf")
     ) -> None:
         super().__init__(steps=steps, step_size=step_size)
         self.confidence = confidence

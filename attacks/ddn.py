@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import State
 from attacks.nearest import NearestImageAttack, unit_length
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, Positive
 from benchmark.threat import Norm
 
 
@@ -42,10 +46,17 @@ class DDN(NearestImageAttack):
     source = "Rony et al. 2019, Decoupling direction and norm for efficient gradient-based L2 attacks, algorithm 1"
     norms = frozenset({Norm.L2})
 
-    def __init__(self, *, steps: int = 100, radius: float = 1.0, change: float = 0.05) -> None:
+    def __init__(
+        self, *, steps: Count = 100, radius: Positive = 1.0, change: Annotated[float, Interval(gt=0, lt=1)] = 0.05
+    ) -> None:
         self.steps = steps
         self.radius = radius
         self.change = change
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """The sphere grows with every step that finds nothing."""
+        reach = self.radius * (1 + self.change) ** self.steps / epsilon
+        return replace(super().effort(norm, epsilon), reach=reach)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> SphereState:
         return SphereState(x, torch.full((x.shape[0],), self.radius, device=x.device))

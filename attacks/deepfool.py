@@ -9,8 +9,10 @@ from torch import Tensor
 
 from attacks.boundary import RivalState, dual_norm, likely_rivals, linearize, movable
 from attacks.nearest import NearestImageAttack
+from attacks.objectives import Margin, Objective
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, NotNegative
 from benchmark.threat import Norm
 
 
@@ -43,11 +45,16 @@ class DeepFool(NearestImageAttack):
     norms = frozenset({Norm.L2, Norm.LINF})
     takes_objective = False
     refines = False
+    control = "it ends at its first adversarial image, however far"
 
-    def __init__(self, *, steps: int = 50, overshoot: float = 0.02, rivals: int = 9) -> None:
+    def __init__(self, *, steps: Count = 50, overshoot: NotNegative = 0.02, rivals: Count = 9) -> None:
         self.steps = steps
         self.overshoot = overshoot
         self.rivals = rivals
+
+    def default_objective(self) -> Objective:
+        """What its steps follow, whatever a suite says."""
+        return Margin()
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> StrideState:
         return StrideState(x, likely_rivals(victim, noise, self.rivals), torch.zeros_like(x))

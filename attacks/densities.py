@@ -13,6 +13,7 @@ from attacks.camouflage import Camouflage, wanted_class
 from attacks.objectives import Objective
 from benchmark.errors import UserError
 from benchmark.features import Features
+from benchmark.settings import Count, NotNegative, Positive
 
 _RELATIVE_NOISE = 1e-6
 """A channel or direction that varies by less than this share holds only float32 rounding."""
@@ -39,7 +40,12 @@ class TargetDensity(Camouflage):
     once_reached = True
 
     def __init__(
-        self, *, base: Objective | None, weight: float = 1.0, components: int = 64, bandwidth: float | None = None
+        self,
+        *,
+        base: Objective | None,
+        weight: NotNegative = 1.0,
+        components: Count = 64,
+        bandwidth: Positive | None = None,
     ) -> None:
         super().__init__(base=base, weight=weight)
         self.components = components

@@ -13,6 +13,7 @@ from attacks.antithetic import antithetic_gradient
 from attacks.base import Aids, AttackError, Attempt, Stop
 from attacks.bim import BIM
 from attacks.camouflage import Camouflage
+from attacks.effort import Effort
 from attacks.iterative import State
 from attacks.objectives import CrossEntropy, Objective
 from attacks.step_size import resolve_step_size
@@ -21,7 +22,8 @@ from attacks.watcher import Watcher
 from benchmark.errors import UserError
 from benchmark.features import Features
 from benchmark.noise import Noise
-from benchmark.threat import Epsilon
+from benchmark.settings import Count, Length, Memory, NotNegative, PixelLength
+from benchmark.threat import Epsilon, Norm
 
 _ROUNDING = 1e-6
 
@@ -41,7 +43,7 @@ class DetectorScore(Camouflage):
     name = "detector-score"
     once_reached = True
 
-    def __init__(self, *, base: Objective | None, weight: float, watcher: Watcher | None) -> None:
+    def __init__(self, *, base: Objective | None, weight: NotNegative, watcher: Watcher | None) -> None:
         super().__init__(base=base, weight=weight)
         self.watcher = watcher
 
@@ -97,12 +99,12 @@ class DetectorMin(BIM):
     def __init__(
         self,
         *,
-        steps: int = 40,
-        step_size: str | float | None = None,
-        weight: float = 0.3,
-        pairs: int = 16,
-        radius: str | float = "1/255",
-        memory: float = 0.8,
+        steps: Count = 40,
+        step_size: Length | None = None,
+        weight: NotNegative = 0.3,
+        pairs: Count = 16,
+        radius: PixelLength = "1/255",
+        memory: Memory = 0.8,
     ) -> None:
         super().__init__(steps=steps, step_size=step_size)
         self.weight = weight
@@ -115,6 +117,9 @@ class DetectorMin(BIM):
 
     def budget(self) -> str:
         return f"{super().budget()}, the detector's gradient or {self.pairs} pairs of queries a step where it has none"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return replace(super().effort(norm, epsilon), watched=2 * self.pairs * self.steps)
 
     def prepare(self, aids: Aids) -> None:
         radius = Epsilon.parse(self.radius, where=f"attack {self.name}: radius").value

@@ -7,9 +7,12 @@ from contextlib import suppress
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.library import Differentiated, LibraryFinishedError
+from attacks.objectives import Margin, Objective
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Confidence, Count, NotNegative, Positive
 from benchmark.threat import Norm
 
 
@@ -40,12 +43,12 @@ class EAD(Attack):
     def __init__(
         self,
         *,
-        steps: int = 500,
-        searches: int = 5,
-        constant: float = 1.0,
-        learning_rate: float = 0.01,
-        regularization: float = 0.01,
-        confidence: float = 0.0,
+        steps: Count = 500,
+        searches: Count = 5,
+        constant: Positive = 1.0,
+        learning_rate: Positive = 0.01,
+        regularization: NotNegative = 0.01,
+        confidence: Confidence = 0.0,
     ) -> None:
         self.steps = steps
         self.searches = searches
@@ -54,8 +57,15 @@ class EAD(Attack):
         self.regularization = regularization
         self.confidence = confidence
 
+    def default_objective(self) -> Objective:
+        """What its steps follow, whatever a suite says."""
+        return Margin()
+
     def budget(self) -> str:
         return f"{self.steps} steps in {self.searches} searches"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(steps=self.steps // self.searches, gradients=self.steps)
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         import foolbox

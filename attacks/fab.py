@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from attacks.ball import perturbation_size
 from attacks.boundary import RivalState, likely_rivals, linearize
 from attacks.nearest import NearestImageAttack, look
+from attacks.objectives import Margin, Objective
 from attacks.projection import onto_plane
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, Share
 from benchmark.threat import Norm
 
 
@@ -41,12 +46,12 @@ class FAB(NearestImageAttack):
     def __init__(
         self,
         *,
-        steps: int = 100,
-        restarts: int = 1,
-        overshoot: float = 1.05,
-        bias: float = 0.1,
-        backward: float = 0.9,
-        rivals: int = 9,
+        steps: Count = 100,
+        restarts: Count = 1,
+        overshoot: Annotated[float, Ge(1)] = 1.05,
+        bias: Share = 0.1,
+        backward: Share = 0.9,
+        rivals: Count = 9,
     ) -> None:
         self.steps = steps
         self.restarts = restarts
@@ -54,6 +59,10 @@ class FAB(NearestImageAttack):
         self.bias = bias
         self.backward = backward
         self.rivals = rivals
+
+    def default_objective(self) -> Objective:
+        """What its steps follow, whatever a suite says."""
+        return Margin()
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> RivalState:
         first = x if noise.step == 0 else x + 0.5 * (victim.ball.random(noise.stream("point")) - x)

@@ -13,6 +13,7 @@ from attacks.objectives import Objective
 from benchmark.errors import UserError
 from benchmark.features import Features
 from benchmark.noise import Noise
+from benchmark.settings import NotNegative, Seed
 
 
 class FeatureGuide(Camouflage):
@@ -71,7 +72,7 @@ class RandomGuide(FeatureGuide):
 
     name = "random-guide"
 
-    def __init__(self, *, base: Objective | None, weight: float = 1.0, seed: int = 0) -> None:
+    def __init__(self, *, base: Objective | None, weight: NotNegative = 1.0, seed: Seed = 0) -> None:
         super().__init__(base=base, weight=weight)
         self.seed = seed
 

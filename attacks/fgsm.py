@@ -11,6 +11,7 @@ class FGSM(BIM):
     name = "fgsm"
     source = "Goodfellow et al. 2015, Explaining and harnessing adversarial examples, section 4"
     reach = 1.0
+    control = "one step, which nothing follows up"
 
     def __init__(self) -> None:
         super().__init__(steps=1, step_size=None)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from attacks.ball import _onto_l1_ball, perturbation_size
 from attacks.boundary import dual_norm, movable
+from attacks.effort import Effort
 from attacks.iterative import State
 from attacks.nearest import NearestImageAttack, unit_length
 from attacks.objectives import Margin, Objective
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, Positive
 from benchmark.threat import Norm
 
 
@@ -50,13 +54,22 @@ class FMN(NearestImageAttack):
     source = "Pintor et al. 2021, Fast minimum-norm adversarial attacks through adaptive norm constraints, algorithm 1"
     norms = frozenset({Norm.L2, Norm.LINF, Norm.L1, Norm.L0})
 
-    def __init__(self, *, steps: int = 100, step_size: float = 1.0, change: float = 0.05) -> None:
+    def __init__(
+        self, *, steps: Count = 100, step_size: Positive = 1.0, change: Annotated[float, Interval(gt=0, lt=1)] = 0.05
+    ) -> None:
         self.steps = steps
         self.step_size = step_size
         self.change = change
 
     def default_objective(self) -> Objective:
         return Margin()
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """Steps have a length in L2, half the first on average; as far as that in L1 at least, and no less in L∞."""
+        asked = super().effort(norm, epsilon)
+        if norm is Norm.L0:
+            return asked
+        return replace(asked, reach=self.steps * self.step_size / 2 / epsilon)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> RadiusState:
         nothing = torch.full((x.shape[0],), float("inf"), device=x.device)

@@ -13,6 +13,7 @@ from attacks.aim import Aim
 from attacks.objectives import Objective, finite_or_zero
 from benchmark.features import Features, recording
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from defenses.base import DefendedModel, Passes
 
 _CPU_ROWS = 256
@@ -53,7 +54,7 @@ class GradientEstimator(ABC):
     exact: ClassVar[bool] = False
     sees_defense: ClassVar[bool] = True
 
-    def __init__(self, *, draws: int = 1) -> None:
+    def __init__(self, *, draws: Count = 1) -> None:
         self.draws = draws
 
     @abstractmethod
@@ -68,8 +69,8 @@ class GradientEstimator(ABC):
             UnavailableGradientError: No gradient reaches the image.
         """
         with torch.enable_grad():
-            # Memory of their own, because a defense may write into what it is shown.
-            copies = x.detach().repeat_interleave(self.draws, 0)
+            # `detach` makes a new tensor that shares memory, so that one draw costs no copy.
+            copies = x.detach() if self.draws == 1 else x.detach().repeat_interleave(self.draws, 0)
             leaf, purified = self.link(model, copies, noise.repeat(self.draws))
             logits, value = self.evaluate(model, objective, purified, aim)
             if not value.requires_grad:
@@ -93,6 +94,11 @@ class GradientEstimator(ABC):
             votes = _classify(model, purified)
         logits = votes if self.draws == 1 else votes.unflatten(0, (rows, self.draws)).mean(1)
         return logits, objective(logits, features, aim)
+
+    @property
+    def values(self) -> int:
+        """Values asked in the place of one gradient; 0 where there is a gradient."""
+        return 0
 
     def budget(self) -> str:
         """What it adds to the attacker's effort in words, for the threat model."""
@@ -152,7 +158,7 @@ class BPDA(GradientEstimator):
 
     name = "bpda"
 
-    def __init__(self, *, draws: int = 1, surrogate: str = "") -> None:
+    def __init__(self, *, draws: Count = 1, surrogate: str = "") -> None:
         super().__init__(draws=draws)
         self.surrogate = surrogate
 

@@ -10,6 +10,7 @@ from attacks.aim import Aim
 from attacks.objectives import Objective
 from benchmark.errors import UserError
 from benchmark.features import Features
+from benchmark.settings import Count, NotNegative, Whole
 
 
 class HierarchicalFeatureConstraint(Objective):
@@ -32,7 +33,9 @@ class HierarchicalFeatureConstraint(Objective):
     needs_features = True
     detector_aware = True
 
-    def __init__(self, *, base: Objective, weight: float = 1.0, components: int = 1, maximum_width: int = 0) -> None:
+    def __init__(
+        self, *, base: Objective, weight: NotNegative = 1.0, components: Count = 1, maximum_width: Whole = 0
+    ) -> None:
         self.base = base
         self.weight = weight
         self.components = components

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from attacks.ball import perturbation_size
 from attacks.base import Aids
+from attacks.effort import Effort
 from attacks.first_point import TRIES, Pool, decides, first_point
 from attacks.iterative import State
 from attacks.nearest import NearestImageAttack, look, unit_length
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Access, Norm
 
 _BISECTIONS, _HALVINGS = 16, 10
@@ -54,7 +56,7 @@ class HopSkipJump(NearestImageAttack):
     access = Access.DECISIONS
     pool_: Pool | None = None
 
-    def __init__(self, *, queries: int = 2000, evaluations: int = 50) -> None:
+    def __init__(self, *, queries: Count = 2000, evaluations: Count = 50) -> None:
         self.queries = queries
         self.evaluations = evaluations
 
@@ -69,6 +71,9 @@ class HopSkipJump(NearestImageAttack):
 
     def budget(self) -> str:
         return f"{self.queries} queries"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(steps=self.length(), queries=self.queries)
 
     def start(self, victim: Oracle, x: Tensor, noise: Noise) -> BoundaryState:
         return BoundaryState(x, torch.zeros(x.shape[0], dtype=torch.bool, device=x.device))

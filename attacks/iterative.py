@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from attacks.base import Attack, AttackError, Attempt, Stop
+from attacks.effort import Effort
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
+from benchmark.threat import Access, Norm
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ class IterativeAttack(Attack):
     def budget(self) -> str:
         text = f"{self.steps} step{'s' * (self.steps != 1)}"
         return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """A gradient or an answer a step; a search whose steps have a length of their own says how far they reach."""
+        asked = self.steps * self.restarts
+        if self.access is Access.GRADIENT:
+            return Effort(steps=self.steps, gradients=asked)
+        return Effort(steps=self.steps, queries=asked)
 
     def copies(self, victim: Any, noise: Noise) -> tuple[Any, int]:
         """The victim that the searches face, and how many searches each image has: by default itself, and one.

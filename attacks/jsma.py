@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Norm
 
 
@@ -41,15 +45,19 @@ class JSMA(IterativeAttack):
     def __init__(
         self,
         *,
-        steps: int = 100,
-        pixels_per_step: int = 2,
-        theta: float = 0.2,
+        steps: Count = 100,
+        pixels_per_step: Count = 2,
+        theta: Annotated[float, Interval(gt=0, le=1)] = 0.2,
         direction: Literal["either", "brighter", "darker"] = "either",
     ) -> None:
         self.steps = steps
         self.pixels_per_step = pixels_per_step
         self.theta = theta
         self.direction = direction
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """In pixels driven from one end of their range to the other, of the ε that may be."""
+        return replace(super().effort(norm, epsilon), reach=self.steps * self.pixels_per_step * self.theta / epsilon)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> State:
         return State(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attacks.bim import BIM
 from attacks.densities import TargetDensity
 from attacks.objectives import CrossEntropy, Objective
+from benchmark.settings import Count, Length, NotNegative, Positive
 
 
 class KDEMin(BIM):
@@ -30,11 +31,11 @@ class KDEMin(BIM):
     def __init__(
         self,
         *,
-        steps: int = 40,
-        step_size: str | float | None = None,
-        weight: float = 0.1,
-        components: int = 64,
-        bandwidth: float | None = None,
+        steps: Count = 40,
+        step_size: Length | None = None,
+        weight: NotNegative = 0.1,
+        components: Count = 64,
+        bandwidth: Positive | None = None,
     ) -> None:
         super().__init__(steps=steps, step_size=step_size)
         self.weight = weight

@@ -10,10 +10,12 @@ from torch import Tensor
 from attacks.aim import Aim
 from attacks.base import Attack, Attempt, Stop
 from attacks.boundary import likely_rivals
+from attacks.effort import Effort
 from attacks.nearest import Nearest, look
 from attacks.quasi_newton import minimize_in_box
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Norm
 
 _LARGEST, _SMALLEST = 4.0, -4.0
@@ -39,12 +41,15 @@ class LBFGS(Attack):
     norms = frozenset({Norm.L2})
     minimal = True
 
-    def __init__(self, *, searches: int = 12, evaluations: int = 30) -> None:
+    def __init__(self, *, searches: Count = 12, evaluations: Count = 30) -> None:
         self.searches = searches
         self.evaluations = evaluations
 
     def budget(self) -> str:
         return f"{self.searches} searches of at most {self.evaluations} gradients"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(steps=self.evaluations, gradients=self.searches * self.evaluations)
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest = Nearest(victim.ball)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attacks.bim import BIM
 from attacks.local_dimension import LocalDimension
 from attacks.objectives import CrossEntropy, Objective
+from benchmark.settings import Count, Length, Neighbours, NotNegative
 
 
 class LIDMin(BIM):
@@ -30,11 +31,11 @@ class LIDMin(BIM):
     def __init__(
         self,
         *,
-        steps: int = 40,
-        step_size: str | float | None = None,
-        weight: float = 1.0,
-        neighbours: int = 20,
-        reference_size: int = 1000,
+        steps: Count = 40,
+        step_size: Length | None = None,
+        weight: NotNegative = 1.0,
+        neighbours: Neighbours = 20,
+        reference_size: Count = 1000,
     ) -> None:
         super().__init__(steps=steps, step_size=step_size)
         self.weight = weight

@@ -11,6 +11,7 @@ from attacks.objectives import Objective
 from benchmark.errors import UserError
 from benchmark.features import Features
 from benchmark.local_dimension import local_dimension
+from benchmark.settings import Count, Neighbours, NotNegative
 
 _ROWS = 64
 
@@ -32,7 +33,12 @@ class LocalDimension(Camouflage):
     once_reached = True
 
     def __init__(
-        self, *, base: Objective | None, weight: float = 1.0, neighbours: int = 20, reference_size: int = 1000
+        self,
+        *,
+        base: Objective | None,
+        weight: NotNegative = 1.0,
+        neighbours: Neighbours = 20,
+        reference_size: Count = 1000,
     ) -> None:
         super().__init__(base=base, weight=weight)
         self.neighbours = neighbours

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
-from attacks.step_size import resolve_step_size
+from attacks.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, Length, NotNegative
 from benchmark.threat import Norm
 
 
@@ -42,10 +44,14 @@ class MIFGSM(IterativeAttack):
     source = "Dong et al. 2018, Boosting adversarial attacks with momentum, algorithm 1, eqs. 6, 7 and 10"
     norms = frozenset({Norm.LINF, Norm.L2})
 
-    def __init__(self, *, steps: int = 20, step_size: str | float | None = None, decay: float = 1.0) -> None:
+    def __init__(self, *, steps: Count = 20, step_size: Length | None = None, decay: NotNegative = 1.0) -> None:
         self.steps = steps
         self.step_size = step_size
         self.decay = decay
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        reach = reach_of_steps(self.step_size, epsilon=epsilon, steps=self.steps, reach=1.0)
+        return replace(super().effort(norm, epsilon), reach=reach)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> MomentumState:
         return MomentumState(x, torch.zeros_like(x))

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from attacks.ball import TOLERANCE, Ball
 from attacks.base import Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.iterative import State
 from attacks.victim import Observation, Oracle, Victim
 from benchmark.noise import Noise
+from benchmark.threat import Norm
 
 
 def look(victim: Oracle, x: Tensor, noise: Noise) -> Observation:
@@ -120,6 +122,10 @@ class NearestImageAttack(Attack):
     def budget(self) -> str:
         text = f"{self.steps} step{'s' * (self.steps != 1)}"
         return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """A gradient a step; a search for the nearest image goes as far as it must."""
+        return Effort(steps=self.length(), gradients=self.length() * self.restarts)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest = Nearest(victim.ball)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from attacks.antithetic import antithetic_gradient
 from attacks.base import Aids
+from attacks.effort import LEAST_VALUES, Effort
 from attacks.iterative import IterativeAttack, State
 from attacks.objectives import Margin, Objective
-from attacks.step_size import resolve_step_size
+from attacks.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Oracle
 from benchmark.errors import UserError, did_you_mean
 from benchmark.noise import Noise
+from benchmark.settings import Count, Length, Memory, Positive
 from benchmark.threat import Access, Norm
 
 DIRECTIONS = ("gaussian", "signs")
@@ -57,13 +59,13 @@ class NES(IterativeAttack):
     def __init__(
         self,
         *,
-        steps: int = 50,
-        pairs: int = 50,
-        sigma: float = 0.01,
-        step_size: str | float | None = None,
+        steps: Count = 50,
+        pairs: Count = 50,
+        sigma: Positive = 0.01,
+        step_size: Length | None = None,
         directions: str = "gaussian",
-        momentum: float = 0.9,
-        restarts: int = 1,
+        momentum: Memory = 0.9,
+        restarts: Count = 1,
     ) -> None:
         self.steps = steps
         self.pairs = pairs
@@ -93,6 +95,14 @@ class NES(IterativeAttack):
 
     def budget(self) -> str:
         return f"{super().budget()} × {2 * self.pairs + 1} queries"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        reach = reach_of_steps(self.step_size, epsilon=epsilon, steps=self.steps, reach=2.5)
+        return Effort(self.steps, queries=self.steps * self.restarts * (2 * self.pairs + 1), reach=reach)
+
+    def least(self) -> Effort:
+        """More than a search that tries one image a query: most of them go into knowing where to step."""
+        return replace(super().least(), queries=LEAST_VALUES)
 
     def start(self, victim: Oracle, x: Tensor, noise: Noise) -> EstimatedState:
         return EstimatedState(victim.ball.random(noise), torch.zeros_like(x))

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from attacks.aim import Aim
 from benchmark.features import Features
+from benchmark.settings import Confidence
 
 
 class Objective(ABC):
@@ -60,7 +61,7 @@ class Margin(Objective):
 
     name = "margin"
 
-    def __init__(self, *, confidence: float = float("inf")) -> None:
+    def __init__(self, *, confidence: Confidence = float("inf")) -> None:
         self.confidence = confidence
 
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:

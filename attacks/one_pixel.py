@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.nearest import Nearest
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
+from benchmark.settings import Count, Positive
 from benchmark.threat import Access, Norm
 
 _STACKED = 20
@@ -34,13 +39,17 @@ class OnePixel(Attack):
     norms = frozenset({Norm.L0})
     access = Access.SCORES
 
-    def __init__(self, *, queries: int = 2000, population: int = 40, scale: float = 0.5) -> None:
+    def __init__(self, *, queries: Count = 2000, population: Annotated[int, Ge(4)] = 40, scale: Positive = 0.5) -> None:
         self.queries = queries
         self.population = population
         self.scale = scale
 
     def budget(self) -> str:
         return f"{self.queries} queries"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        generations = self.queries // max(4, min(self.population, self.queries))
+        return Effort(steps=generations, queries=self.queries)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest = Nearest(victim.ball)

@@ -8,6 +8,7 @@ from attacks.bim import BIM
 from attacks.iterative import State
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count, Length
 
 
 class PGD(BIM):
@@ -23,7 +24,7 @@ class PGD(BIM):
     source = "Madry et al. 2018, Towards deep learning models resistant to adversarial attacks, section 2.1"
     reach = 2.5
 
-    def __init__(self, *, steps: int = 50, step_size: str | float | None = None, restarts: int = 1) -> None:
+    def __init__(self, *, steps: Count = 50, step_size: Length | None = None, restarts: Count = 1) -> None:
         super().__init__(steps=steps, step_size=step_size)
         self.restarts = restarts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attacks import feature_guides
 from attacks.bim import BIM
 from attacks.objectives import CrossEntropy, Objective
+from benchmark.settings import Count, Length, NotNegative, Seed
 
 
 class RandomGuide(BIM):
@@ -31,11 +32,11 @@ class RandomGuide(BIM):
     def __init__(
         self,
         *,
-        steps: int = 40,
-        step_size: str | float | None = None,
-        weight: float = 1.0,
+        steps: Count = 40,
+        step_size: Length | None = None,
+        weight: NotNegative = 1.0,
         cross_entropy: bool = True,
-        seed: int = 0,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(steps=steps, step_size=step_size)
         self.weight = weight

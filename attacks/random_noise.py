@@ -8,6 +8,7 @@ from torch import Tensor
 from attacks.ball import Ball
 from attacks.candidates import CandidateSearch
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Norm
 
 
@@ -25,7 +26,7 @@ class RandomNoise(CandidateSearch):
     source = "Carlini et al. 2019, On evaluating adversarial robustness, section 4.10 (random-noise baseline)"
     norms = frozenset({Norm.LINF, Norm.L2})
 
-    def __init__(self, *, draws: int = 10_000) -> None:
+    def __init__(self, *, draws: Count = 10_000) -> None:
         self.draws = draws
 
     def count(self) -> int:

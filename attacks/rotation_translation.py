@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from attacks.ball import Ball
@@ -13,6 +15,7 @@ from attacks.candidates import CandidateSearch
 from attacks.victim import Oracle
 from attacks.warp import pixel_positions, read_at
 from benchmark.noise import Noise
+from benchmark.settings import Count, NotNegative, Whole
 from benchmark.threat import Epsilon, Norm
 
 
@@ -35,7 +38,13 @@ class RotationTranslation(CandidateSearch):
     norms = frozenset({Norm.SPATIAL})
 
     def __init__(
-        self, *, degrees: float = 30.0, pixels: float = 3.0, angles: int = 31, shifts: int = 5, draws: int = 0
+        self,
+        *,
+        degrees: Annotated[float, Interval(ge=0, le=180)] = 30.0,
+        pixels: NotNegative = 3.0,
+        angles: Count = 31,
+        shifts: Count = 5,
+        draws: Whole = 0,
     ) -> None:
         self.degrees = degrees
         self.pixels = pixels

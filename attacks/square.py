@@ -5,10 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from attacks.aim import Aim
 from attacks.base import Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.nearest import Nearest
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Access, Norm
 
 
@@ -31,12 +34,15 @@ class Square(Attack):
     access = Access.SCORES
     batch_coupled = True
 
-    def __init__(self, *, queries: int = 1000, restarts: int = 1) -> None:
+    def __init__(self, *, queries: Count = 1000, restarts: Count = 1) -> None:
         self.queries = queries
         self.restarts = restarts
 
     def budget(self) -> str:
         return f"{self.queries} queries" + (f" × {self.restarts} restarts" if self.restarts > 1 else "")
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(steps=self.queries, queries=self.queries * self.restarts)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest, submitted = Nearest(victim.ball), x.clone()
@@ -72,7 +78,8 @@ class _Queried(nn.Module):
     """The oracle as the module that torchattacks expects; each call uses new random draws.
 
     The library leaves images out of its batch without saying which: those that its first look finds wrong, and then
-    those whose margin has ever been met. Both follow from the answers given.
+    those whose margin has ever been met. Both follow from the answers given. A lucky draw of a randomized model that
+    fresh ones do not confirm is answered as all but wrong, so that the search goes on from there.
     """
 
     def __init__(self, victim: Oracle, noise: Noise, rows: Tensor, nearest: Nearest, asked_before: int) -> None:
@@ -96,7 +103,10 @@ class _Queried(nn.Module):
         # Corners of the ball may lie outside it by float32 rounding.
         x = victim.ball.project(x)
         logits = victim.scores(x, noise)
-        self.nearest.record(victim, self.rows[some], Observation(x, logits), noise, step=self.asked_before + self.calls)
+        broken = self.nearest.record(
+            victim, self.rows[some], Observation(x, logits), noise, step=self.asked_before + self.calls
+        )
+        logits = _still_standing(victim.aim, logits, ~broken)
         if self.calls == 0:
             self.tried = self.standing = ~victim.aim.reached(logits)
         else:
@@ -104,3 +114,14 @@ class _Queried(nn.Module):
             self.standing[some] = victim.aim.margin(logits) < 0
         self.calls += 1
         return logits
+
+
+def _still_standing(aim: Aim, logits: Tensor, standing: Tensor) -> Tensor:
+    """`logits` [B, K], the margins of images that stand [B] brought just below zero where they are not."""
+    wanted = aim.labels if aim.targets is None else aim.targets
+    column = wanted[:, None]
+    rival = logits.scatter(1, column, float("-inf")).amax(1, keepdim=True)
+    least = 1e-5 * rival.abs().clamp_min(1)
+    corrected = logits.scatter(1, column, rival + least if aim.targets is None else rival - least)
+    denied = standing & (aim.reached(logits) | (aim.margin(logits) >= 0))
+    return torch.where(denied[:, None], corrected, logits)

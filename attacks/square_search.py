@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from attacks.ball import Ball
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
 from attacks.victim import Oracle
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Access, Norm
 
 FIRST_SHARE = 0.8
@@ -50,13 +52,16 @@ class SquareSearch(IterativeAttack):
     norms = frozenset({Norm.LINF})
     access = Access.SCORES
 
-    def __init__(self, *, queries: int = 5000) -> None:
+    def __init__(self, *, queries: Count = 5000) -> None:
         self.queries = queries
         # The loop looks once more after the last step.
         self.steps = queries - 1
 
     def budget(self) -> str:
         return f"{self.queries} queries"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(steps=self.queries, queries=self.queries)
 
     def start(self, victim: Oracle, x: Tensor, noise: Noise) -> SquareState:
         channels, _, width = x.shape[1:]

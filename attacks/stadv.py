@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
 from attacks.objectives import Margin, Objective
-from attacks.step_size import resolve_step_size
+from attacks.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Victim
 from attacks.warp import pixel_positions, read_at
 from benchmark.noise import Noise
+from benchmark.settings import Count, Length, NotNegative
 from benchmark.threat import Epsilon, Norm
 
 _MEAN_DECAY, _SQUARE_DECAY = 0.9, 0.999
@@ -51,13 +53,17 @@ class StAdv(IterativeAttack):
     source = "Xiao et al. 2018, Spatially transformed adversarial examples, eqs. 1 to 4"
     norms = frozenset({Norm.SPATIAL})
 
-    def __init__(self, *, steps: int = 50, step_size: str | float | None = None, smoothness: float = 0.005) -> None:
+    def __init__(self, *, steps: Count = 50, step_size: Length | None = None, smoothness: NotNegative = 0.005) -> None:
         self.steps = steps
         self.step_size = step_size
         self.smoothness = smoothness
 
     def default_objective(self) -> Objective:
         return Margin()
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        reach = reach_of_steps(self.step_size, epsilon=epsilon, steps=self.steps, reach=2.5)
+        return replace(super().effort(norm, epsilon), reach=reach)
 
     def bound(self, norm: Norm, epsilon: Epsilon) -> str:
         return f"each pixel read at most {epsilon} pixels from its place, along a smooth flow"

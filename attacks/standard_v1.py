@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import torch
 from torch import Tensor
 
 from attacks.apgd import APGD
 from attacks.base import Aids, Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.fab import FAB
 from attacks.square_search import SquareSearch
 from attacks.victim import Oracle, Victim
 from benchmark.errors import UserError
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Access, Norm
 
 
@@ -54,7 +58,7 @@ class StandardV1(Attack):
     norms = frozenset({Norm.LINF})
     takes_objective = False
 
-    def __init__(self, *, steps: int = 100, queries: int = 5000, restarts: int = 1) -> None:
+    def __init__(self, *, steps: Count = 100, queries: Count = 5000, restarts: Count = 1) -> None:
         self.steps = steps
         self.queries = queries
         self.restarts = restarts
@@ -71,6 +75,20 @@ class StandardV1(Attack):
                 where=f"attack {self.name!r}",
                 remedy='use another attack with gradient = "undefended"',
             )
+
+    def parts(self) -> tuple[Attack, ...]:
+        """The members for two classes; with more there are others, of the same effort and more targets."""
+        return tuple(member.attack for member in self.members(2))
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return reduce(add, (part.effort(norm, epsilon) for part in self.parts()))
+
+    def least(self) -> Effort:
+        return reduce(add, (part.least() for part in self.parts()))
+
+    def shortfall(self, norm: Norm, epsilon: float) -> str:
+        lacks = {m.label: m.attack.shortfall(norm, epsilon) for m in self.members(2)}
+        return "; ".join(f"{label}: {words}" for label, words in lacks.items() if words)
 
     def members(self, classes: int, *, targeted: bool = False) -> list[Member]:
         """The attacks for this number of classes and this goal, in the order in which they are run."""

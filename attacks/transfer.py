@@ -6,13 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
+from attacks.effort import Effort
 from attacks.gradients import Autograd
 from attacks.mi_fgsm import MIFGSM
 from attacks.objectives import CrossEntropy
+from attacks.step_size import reach_of_steps
 from attacks.victim import Blind, Counter, Victim
 from benchmark.errors import UserError
 from benchmark.frozen import frozen
 from benchmark.noise import Noise
+from benchmark.settings import Count, Length, NotNegative
 from benchmark.threat import Access, Norm
 from defenses.base import DefendedModel
 
@@ -33,17 +36,22 @@ class Transfer(Attack):
     source = "Papernot et al. 2017, Practical black-box attacks; crafted by Dong et al. 2018, algorithm 1"
     norms = frozenset({Norm.LINF, Norm.L2})
     access = Access.SURROGATE
+    control = "the model is asked nothing"
     proxies = 1
 
     proxies_: tuple[nn.Module, ...] = ()
 
-    def __init__(self, *, steps: int = 20, step_size: str | float | None = None, decay: float = 1.0) -> None:
+    def __init__(self, *, steps: Count = 20, step_size: Length | None = None, decay: NotNegative = 1.0) -> None:
         self.steps = steps
         self.step_size = step_size
         self.decay = decay
 
     def budget(self) -> str:
         return f"{self.steps} steps on {self.proxies} of the attacker's own classifiers, no query"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        reach = reach_of_steps(self.step_size, epsilon=epsilon, steps=self.steps, reach=1.0)
+        return Effort(self.steps, proxies=self.steps * self.proxies, reach=reach)
 
     def prepare(self, aids: Aids) -> None:
         """Keep the proxies; raises UserError when there are fewer than the attack asks for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attacks.transfer import Transfer
+from benchmark.settings import Count, Length, NotNegative
 
 
 class TransferEnsemble(Transfer):
@@ -22,7 +23,7 @@ class TransferEnsemble(Transfer):
     source = "Liu et al. 2017, Delving into transferable adversarial examples; fused by Dong et al. 2018, eq. 9"
 
     def __init__(
-        self, *, proxies: int = 3, steps: int = 20, step_size: str | float | None = None, decay: float = 1.0
+        self, *, proxies: Count = 3, steps: Count = 20, step_size: Length | None = None, decay: NotNegative = 1.0
     ) -> None:
         super().__init__(steps=steps, step_size=step_size, decay=decay)
         self.proxies = proxies

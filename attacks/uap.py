@@ -8,12 +8,14 @@ from torch import Tensor
 from attacks.aim import Aim
 from attacks.ball import Ball
 from attacks.base import Aids, Attack, Attempt, Stop
+from attacks.effort import Effort
 from attacks.objectives import Margin, Objective
 from attacks.step_size import resolve_step_size
 from attacks.victim import Counter, Victim
 from benchmark.errors import UserError
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
+from benchmark.settings import Confidence, Count, Length
 from benchmark.threat import Norm
 
 
@@ -36,17 +38,18 @@ class UniversalPerturbation(Attack):
     name = "uap"
     source = "Moosavi-Dezfooli et al. 2017, Universal adversarial perturbations; Shafahi et al. 2020, algorithm 2"
     norms = frozenset({Norm.LINF, Norm.L2})
+    control = "no image has a search of its own"
 
     delta_: Tensor | None = None
 
     def __init__(
         self,
         *,
-        epochs: int = 5,
-        images: int = 1000,
-        batch_size: int = 64,
-        step_size: str | float | None = None,
-        confidence: float = 1.0,
+        epochs: Count = 5,
+        images: Count = 1000,
+        batch_size: Count = 64,
+        step_size: Length | None = None,
+        confidence: Confidence = 1.0,
     ) -> None:
         self.epochs = epochs
         self.images = images
@@ -59,6 +62,9 @@ class UniversalPerturbation(Attack):
 
     def budget(self) -> str:
         return f"one perturbation for all, {self.epochs} epochs over at most {self.images} training images"
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        return Effort(queries=1)
 
     def prepare(self, aids: Aids) -> None:
         """Craft `delta_` [C, H, W] on training images, against the defended model."""
@@ -92,7 +98,7 @@ class UniversalPerturbation(Attack):
 class _Pool:
     """The training images that a perturbation is crafted on, and the model it is crafted against."""
 
-    def __init__(self, aids: Aids, train: LabeledImages, objective: Objective, batch_size: int) -> None:
+    def __init__(self, aids: Aids, train: LabeledImages, objective: Objective, batch_size: Count) -> None:
         assert aids.model is not None
         self.model = aids.model
         self.composition = aids.composition

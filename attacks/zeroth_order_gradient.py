@@ -10,6 +10,7 @@ from attacks.antithetic import antithetic_gradient
 from attacks.gradients import Ascent, GradientEstimator
 from attacks.objectives import Objective
 from benchmark.noise import Noise
+from benchmark.settings import Count, Positive
 from defenses.base import DefendedModel, Passes
 
 
@@ -29,7 +30,7 @@ class ZerothOrder(GradientEstimator):
 
     name = "zeroth-order"
 
-    def __init__(self, *, draws: int = 1, pairs: int = 32, sigma: float = 0.01) -> None:
+    def __init__(self, *, draws: Count = 1, pairs: Count = 32, sigma: Positive = 0.01) -> None:
         super().__init__(draws=draws)
         self.pairs = pairs
         self.sigma = sigma
@@ -51,6 +52,10 @@ class ZerothOrder(GradientEstimator):
     def passes(self, model: DefendedModel) -> Passes:
         each = self.draws * (1 + 2 * self.pairs)
         return Passes(each * (1 + model.purify_passes.forwards), each * model.purify_passes.backwards)
+
+    @property
+    def values(self) -> int:
+        return 2 * self.pairs
 
     def budget(self) -> str:
         return f", each gradient estimated from {2 * self.pairs} values"

@@ -15,6 +15,7 @@ import torch
 from benchmark import __version__
 from benchmark.engines.local import Tally
 from benchmark.evaluation.required import missing_attacks
+from benchmark.evaluation.spent import effort_facts
 from benchmark.images import ImageData
 from benchmark.plan import Cell, Plan
 from benchmark.steps.attack import AttackStep
@@ -122,6 +123,7 @@ def _facts(cell: Cell) -> dict[str, Any] | None:
         "eot_samples": step.eot_samples,
         "steps": getattr(step.attack, "steps", None),
         "queries": getattr(step.attack, "queries", None),
+        "effort": effort_facts(step, step.clean.fit.defense),
         "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from benchmark.errors import UserError, did_you_mean
-from benchmark.settings import mistyped
+from benchmark.settings import check_setting, hints, range_in_words, type_in_words
 from benchmark.source import code_digest
 
 KINDS = ("attack", "defense", "detector", "dataset", "classifier")
@@ -21,12 +21,13 @@ _registry: dict[str, dict[str, type[Plugin]]] = {kind: {} for kind in KINDS}
 
 @dataclass(frozen=True)
 class Parameter:
-    """One constructor argument of a plug-in, as `describe` prints it."""
+    """One constructor argument of a plug-in, as `describe` prints it; `allowed` is its range in words."""
 
     name: str
     annotation: str
     default: Any
     required: bool
+    allowed: str = ""
 
 
 class Plugin:
@@ -58,12 +59,14 @@ class Plugin:
         """The keyword-only constructor arguments, in order of definition."""
         if cls.__init__ is object.__init__:
             return []
+        known = hints(cls.__init__)
         return [
             Parameter(
                 name=p.name,
-                annotation="Any" if p.annotation is p.empty else _written(p.annotation),
+                annotation=type_in_words(known[p.name]) if p.name in known else _written(p.annotation),
                 default=None if p.default is p.empty else p.default,
                 required=p.default is p.empty,
+                allowed=range_in_words(known.get(p.name)),
             )
             for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
         ]
@@ -99,7 +102,12 @@ class Plugin:
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any], *, where: str) -> Self:
-        """Build from a table of settings; raises UserError for an unknown or missing key or a value of another type."""
+        """Build from a table of settings.
+
+        Raises:
+            UserError: A key is unknown or missing, or a value is of another type or outside the range that the
+                constructor's annotation states.
+        """
         known = {p.name: p for p in cls.parameters()}
         for key in settings:
             if key not in known:
@@ -112,12 +120,7 @@ class Plugin:
         if missing:
             raise UserError(f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it")
         for key, value in settings.items():
-            if mistyped(cls.__init__, key, value):
-                raise UserError(
-                    f"{key} = {value!r} of {cls.kind} {cls.name!r} is not {known[key].annotation}",
-                    where=where,
-                    remedy="correct the value",
-                )
+            check_setting(cls.__init__, key, value, of=f"{cls.kind} {cls.name!r}", where=where)
         return cls(**settings)
 
     def settings(self) -> dict[str, Any]:
@@ -144,6 +147,8 @@ def is_name(text: object) -> bool:
 
 
 def _written(annotation: Any) -> str:
+    if annotation is inspect.Parameter.empty:
+        return "Any"
     return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 

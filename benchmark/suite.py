@@ -6,13 +6,21 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
 from benchmark.errors import UserError, did_you_mean
+from benchmark.settings import Count, Seed, Share, Whole
 from benchmark.threat import Norm
 
 PROFILES = ("quick", "standard", "paper")
 _SUITES = Path(__file__).parent / "suites"
+
+
+# TOML tells 1 from true, and a text from a number.
+_Count = Annotated[Count, Strict()]
+_Whole = Annotated[Whole, Strict()]
+_Seed = Annotated[Seed, Strict()]
+_Epsilon = str | Annotated[float, Strict()]
 
 
 class _Table(BaseModel):
@@ -44,8 +52,8 @@ class ClassifierTable(_PluginTable):
 class EvaluationTable(_Table):
     """`[evaluation]`: how many images and how many repetitions."""
 
-    samples: Annotated[int, Field(ge=1)] | Literal["all"] = "all"
-    replicates: Annotated[int, Field(ge=1)] = 10
+    samples: _Count | Literal["all"] = "all"
+    replicates: _Count = 10
 
 
 class DefenseTable(_PluginTable):
@@ -56,8 +64,8 @@ class DefenseTable(_PluginTable):
 
     method: str | None = None
     enabled: bool = True
-    claimed_accuracy: Annotated[float, Field(ge=0, le=1)] | None = None
-    probes: Annotated[int, Field(ge=0)] | None = None
+    claimed_accuracy: Annotated[Share, Strict()] | None = None
+    probes: _Whole | None = None
 
 
 class DetectorTable(_PluginTable):
@@ -88,10 +96,10 @@ class AttackTable(_PluginTable):
     method: str | None = None
     enabled: bool = True
     norm: Norm | None = None
-    epsilon: str | float | None = None
+    epsilon: _Epsilon | None = None
     objective: str | ObjectiveTable | None = None
     gradient: str | GradientTable = "auto"
-    eot_samples: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    eot_samples: _Count | Literal["auto"] = "auto"
     defenses: tuple[str, ...] = ("*",)
     on_grid: bool = False
     trained_on: str | None = None
@@ -105,10 +113,10 @@ class RobustnessTable(_Table):
     """
 
     norm: Norm = Norm.LINF
-    epsilon: str | float
-    eot_samples: Annotated[int, Field(ge=1)] = 20
-    probes: Annotated[int, Field(ge=0)] = 64
-    diagnoses: Annotated[int, Field(ge=0)] = 64
+    epsilon: _Epsilon
+    eot_samples: _Count = 20
+    probes: _Whole = 64
+    diagnoses: _Whole = 64
     attack: dict[str, AttackTable] = {}
 
 
@@ -116,8 +124,8 @@ class DetectionTable(_Table):
     """`[detection]`: the detection table of the leaderboard; `samples` where it uses more images than the other."""
 
     norm: Norm = Norm.LINF
-    epsilon: str | float
-    samples: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+    epsilon: _Epsilon
+    samples: _Count | Literal["all"] | None = None
     defenses: tuple[str, ...] = ("none",)
     attack: dict[str, AttackTable] = {}
 
@@ -126,7 +134,7 @@ class TransferClassifierTable(_PluginTable):
     """`[transfer.classifier.LABEL]`: a classifier of the matrix; `seed` is added to the suite's."""
 
     name: str
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: _Seed = 0
 
 
 class TransferAttackTable(_PluginTable):
@@ -137,7 +145,7 @@ class TransferTable(_Table):
     """`[transfer]`: which classifier's adversarial images fool which model; `defenses` are targets too."""
 
     norm: Norm = Norm.LINF
-    epsilon: str | float
+    epsilon: _Epsilon
     defenses: tuple[str, ...] = ("*",)
     attack: TransferAttackTable = TransferAttackTable()
     classifier: dict[str, TransferClassifierTable] = {}
@@ -148,9 +156,9 @@ class Suite(_Table):
 
     name: str
     title: str
-    protocol: int = 1
+    protocol: _Count = 1
     profile: str = "quick"
-    seed: int = 0
+    seed: _Seed = 0
     data: DataTable
     classifier: ClassifierTable
     evaluation: EvaluationTable = EvaluationTable()

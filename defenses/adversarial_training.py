@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from benchmark.models.operating_point import youden_logit
 from benchmark.models.recipe import Recipe
 from benchmark.models.weights import fill
 from benchmark.noise import Noise
+from benchmark.settings import BatchRows, Count, NotNegative, PixelLength, Positive, Share, Whole
 from benchmark.threat import Epsilon
 from defenses.base import DefendedModel, Defense, FitData
 
@@ -46,18 +48,18 @@ class AdversarialTraining(Defense):
     def __init__(
         self,
         *,
-        epsilon: str | float = "8/255",
-        steps: int = 5,
-        step_size: str | float | None = None,
-        warm_up: float = 0.3,
-        validation_steps: int = 10,
-        epochs: int = 10,
-        batch_size: int = 128,
-        optimizer: str = "adam",
-        learning_rate: float = 3e-3,
-        weight_decay: float = 1e-3,
-        schedule: str = "cosine",
-        shift: int = 1,
+        epsilon: PixelLength = "8/255",
+        steps: Count = 5,
+        step_size: PixelLength | None = None,
+        warm_up: Share = 0.3,
+        validation_steps: Count = 10,
+        epochs: Count = 10,
+        batch_size: BatchRows = 128,
+        optimizer: Literal["adam", "sgd"] = "adam",
+        learning_rate: Positive = 3e-3,
+        weight_decay: NotNegative = 1e-3,
+        schedule: Literal["constant", "cosine", "steps"] = "cosine",
+        shift: Whole = 1,
     ) -> None:
         self.epsilon = epsilon
         self.steps = steps

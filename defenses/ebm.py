@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.noise import Noise
+from benchmark.settings import Count, LayerWidth, Positive, Share, Whole
 from defenses.base import DefendedModel, Defense, FitData, Passes
 from defenses.energy.convergence import Convergence
 from defenses.energy.exact import Chain, differentiable_chain
@@ -63,23 +65,23 @@ class EBMPurification(Defense):
     def __init__(
         self,
         *,
-        architecture: str = "lite",
-        features: int = 16,
-        activation: str = "soft-leaky-relu",
-        steps: int = 40,
-        langevin_epsilon: float = 0.03,
-        temperature: float | None = None,
-        training_steps: int = 20,
-        data_noise: float | None = None,
-        bank_size: int = 2000,
-        rejuvenation: float = 0.05,
-        batch_size: int = 32,
-        iterations: int = 600,
-        learning_rate: float = 2e-3,
-        decay: float = 0.5,
-        sgd_iterations: int = 0,
-        sgd_learning_rate: float = 1e-4,
-        votes: int = 8,
+        architecture: Literal["vanilla", "lite"] = "lite",
+        features: LayerWidth = 16,
+        activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
+        steps: Whole = 40,
+        langevin_epsilon: Positive = 0.03,
+        temperature: Positive | None = None,
+        training_steps: Count = 20,
+        data_noise: Positive | None = None,
+        bank_size: Count = 2000,
+        rejuvenation: Share = 0.05,
+        batch_size: Count = 32,
+        iterations: Count = 600,
+        learning_rate: Positive = 2e-3,
+        decay: Share = 0.5,
+        sgd_iterations: Whole = 0,
+        sgd_learning_rate: Positive = 1e-4,
+        votes: Count = 8,
     ) -> None:
         self.architecture = architecture
         self.features = features

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
@@ -31,7 +33,7 @@ class JPEG(Defense):
     purifier = True
     surrogates = (IDENTITY, "differentiable JPEG")
 
-    def __init__(self, *, quality: int = 75) -> None:
+    def __init__(self, *, quality: Annotated[int, Interval(ge=1, le=95)] = 75) -> None:
         self.quality = quality
 
     def defend(self, classifier: nn.Module) -> DefendedModel:

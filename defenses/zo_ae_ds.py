@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.noise import Noise
+from benchmark.settings import Count, NotNegative, Positive, Whole
 from defenses.base import DecisionRule, DefendedModel, Defense, FitData, Passes
 from defenses.zeroth_order.black_box import BlackBox
 from defenses.zeroth_order.bounds import check_choice, check_number, check_whole
@@ -79,21 +83,21 @@ class ZOAEDS(Defense):
     def __init__(
         self,
         *,
-        sigma: float = 0.25,
-        gamma: float = 1.0,
-        denoising: float = 1.0,
-        estimator: str = "rge",
-        directions: int = 20,
-        mu: float = 0.005,
-        latent: int = 192,
-        width: int = 32,
-        depth: int = 4,
-        denoiser_epochs: int = 2,
-        autoencoder_epochs: int = 6,
-        steps: int = 150,
-        learning_rate: float = 1e-3,
-        votes: int = 8,
-        decision_rule: str = DecisionRule.MEAN_LOGITS.value,
+        sigma: NotNegative = 0.25,
+        gamma: NotNegative = 1.0,
+        denoising: NotNegative = 1.0,
+        estimator: Literal["rge", "cge"] = "rge",
+        directions: Count = 20,
+        mu: Positive = 0.005,
+        latent: Count = 192,
+        width: Annotated[int, Interval(ge=2, le=4096)] = 32,
+        depth: Annotated[int, Interval(ge=2, le=100)] = 4,
+        denoiser_epochs: Whole = 2,
+        autoencoder_epochs: Whole = 6,
+        steps: Whole = 150,
+        learning_rate: Positive = 1e-3,
+        votes: Count = 8,
+        decision_rule: Literal["mean-logits", "majority-vote"] = "mean-logits",
     ) -> None:
         self.sigma = sigma
         self.gamma = gamma

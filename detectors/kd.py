@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmark.errors import UserError
+from benchmark.settings import Count, Positive
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.kernel_density import choose_bandwidth, log_density, squared_distances
 from detectors.preconditions import finite, require_classes
@@ -34,7 +35,7 @@ class KernelDensity(Detector):
     name = "kd"
     source = "Feinman, Curtin, Shintre, Gardner, Detecting adversarial samples from artifacts, 2017, section 4.1"
 
-    def __init__(self, *, components: int = 64, bandwidth: float | None = None) -> None:
+    def __init__(self, *, components: Count = 64, bandwidth: Positive | None = None) -> None:
         self.components = components
         self.bandwidth = bandwidth
 

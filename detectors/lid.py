@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.errors import UserError
 from benchmark.local_dimension import local_dimension
+from benchmark.settings import Count, Neighbours
 from detectors.adversarial_regression import (
     adversarial_labels,
     decision,
@@ -37,7 +38,7 @@ class LocalIntrinsicDimension(Detector):
     supervised = True
     minimum_reference = 21
 
-    def __init__(self, *, neighbours: int = 20, reference_size: int = 1000) -> None:
+    def __init__(self, *, neighbours: Neighbours = 20, reference_size: Count = 1000) -> None:
         self.neighbours = neighbours
         self.reference_size = reference_size
 

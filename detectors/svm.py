@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.errors import UserError
+from benchmark.settings import Positive
 from detectors.adversarial_regression import adversarial_labels, decision
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.kernel_density import squared_distances
@@ -30,7 +31,7 @@ class SupportVectorMachine(Detector):
     )
     supervised = True
 
-    def __init__(self, *, penalty: float = 1.0) -> None:
+    def __init__(self, *, penalty: Positive = 1.0) -> None:
         self.penalty = penalty
 
     def fit(self, data: DetectorData) -> None:

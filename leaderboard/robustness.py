@@ -13,6 +13,7 @@ from benchmark.evaluation.clinical import balanced_accuracy
 from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import share_of
+from benchmark.evaluation.spent import unspent
 from benchmark.store import Store
 from leaderboard.attack_results import attack_result, row_threat, spread, without_result
 from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
@@ -84,19 +85,17 @@ def _row(
     for cell in cells:
         if cell["attack"] == "clean":
             continue
-        result, found = _attack(cell, clean, store)
+        result, samples = _attack(cell, clean, store)
         results.append(result)
-        if found is not None:
+        if samples is not None:
             done.append(cell)
-            evidence.append(found)
+            replayed = store.record(cell["key"]).results["replayed"]
+            evidence.append(AttackEvidence(cell["attack"], cell["facts"], samples, replayed))
     failed = [r for r in results if r.status in ("error", "not run")]
     known = row_evidence(name, clean, evidence, manifest, store)
     flags = tuple(evaluate_flags(known))
-    missing = list(facts["missing"])
-    diagnosis, unread = alone(
-        lambda: (diagnoses(name, manifest["cells"], store), ""), lambda reason: (None, f"a diagnosis: {reason}")
-    )
-    missing += [unread] if unread else []
+    missing = [*facts["missing"], *unspent(evidence)]
+    diagnosis = diagnoses(name, manifest["cells"], store)
     if diagnosis is not None and diagnosis.contradicted and not known.by_values():
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)
@@ -136,15 +135,14 @@ def _row(
     return row, worst
 
 
-def _attack(cell: dict[str, Any], clean: pd.DataFrame, store: Store) -> tuple[AttackResult, AttackEvidence | None]:
-    """(result, evidence), the latter None where the cell is not done or its records cannot be read."""
+def _attack(cell: dict[str, Any], clean: pd.DataFrame, store: Store) -> tuple[AttackResult, pd.DataFrame | None]:
+    """(result, records), the latter None where the cell is not done or its records cannot be read."""
     if cell["status"] != "done":
         return without_result(cell, cell["status"], cell["reason"]), None
 
-    def read() -> tuple[AttackResult, AttackEvidence | None]:
+    def read() -> tuple[AttackResult, pd.DataFrame | None]:
         samples = attack_samples(store, cell["key"], clean)
-        replayed = store.record(cell["key"]).results["replayed"]
-        return attack_result(cell, samples, store), AttackEvidence(cell["attack"], cell["facts"], samples, replayed)
+        return attack_result(cell, samples, store), samples
 
     return alone(read, lambda reason: (without_result(cell, "error", reason), None))
 

@@ -227,7 +227,7 @@ def test_parameters_read_alike_with_and_without_postponed_annotations(run_file):
 
 def test_traits_are_what_the_kind_declares_as_the_class_sets_it():
     assert set(JPEG.traits()) == set(Defense.traits()) >= {"randomized", "differentiable", "purifier", "query_only"}
-    assert {trait for trait, true in JPEG.traits().items() if true} == {"purifier"}
+    assert {trait for trait, true in JPEG.traits().items() if true is True} == {"purifier"}
     assert not JPEG.traits()["differentiable"]
     assert Defense.traits()["differentiable"]
     assert "reach" not in PGD.traits()

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from attacks.base import Attack
     from benchmark.evaluation.flags.base import FlagCheck
-    from benchmark.plugin import Plugin
+    from benchmark.plugin import Parameter, Plugin
     from defenses.base import Defense
 
 Field = tuple[str, object]
@@ -61,7 +61,7 @@ def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:
         yield "a fair row needs", _required(cast("type[Defense]", plugin))
     for name, value in plugin.traits().items():
         yield name, _shown(value)
-    settings = [_setting(p.name, p.annotation, p.required, p.default) for p in plugin.parameters()]
+    settings = [_setting(p) for p in plugin.parameters()]
     yield "settings", "\n".join(settings) or "none"
     yield "version", plugin.version
     yield "defined in", plugin.origin()
@@ -105,5 +105,7 @@ def _shown(value: Any) -> str:
     return str(value) or "(empty)"
 
 
-def _setting(name: str, annotation: str, required: bool, default: object) -> str:
-    return f"{name}: {annotation}" + (" (required)" if required else f" = {default!r}")
+def _setting(parameter: Parameter) -> str:
+    text = f"{parameter.name}: {parameter.annotation}"
+    text += " (required)" if parameter.required else f" = {parameter.default!r}"
+    return f"{text}, {parameter.allowed}" if parameter.allowed else text

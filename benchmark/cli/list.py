@@ -51,7 +51,13 @@ def _entry(plugin: type[Plugin]) -> dict[str, Any]:
         "origin": plugin.origin(),
         "traits": {name: _plain(value) for name, value in plugin.traits().items()},
         "parameters": [
-            {"name": p.name, "type": p.annotation, "required": p.required, "default": _plain(p.default)}
+            {
+                "name": p.name,
+                "type": p.annotation,
+                "range": p.allowed,
+                "required": p.required,
+                "default": _plain(p.default),
+            }
             for p in plugin.parameters()
         ],
     }

@@ -24,7 +24,7 @@ def run(
     detector: Annotated[list[str] | None, typer.Option(help="Only detectors whose label matches this glob.")] = None,
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many evaluation images.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed; by default the suite's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Seed; by default the suite's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
     batch_size: Annotated[str, typer.Option(help="Images at a time, or auto.")] = "auto",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,

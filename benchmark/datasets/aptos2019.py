@@ -15,6 +15,7 @@ from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.errors import UserError
 from benchmark.images import ImageData, LabeledImages
+from benchmark.settings import ImageSide
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,7 +42,7 @@ class APTOS2019(Dataset):
     folder = "aptos2019"
     positive_class = "diabetic retinopathy"
 
-    def __init__(self, *, size: int = 64) -> None:
+    def __init__(self, *, size: ImageSide = 64) -> None:
         self.size = size
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:

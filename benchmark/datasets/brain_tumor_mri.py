@@ -10,6 +10,7 @@ from benchmark.datasets.folders import list_images, read_images
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.images import ImageData
+from benchmark.settings import ImageSide
 
 _CLASSES = ("notumor", "glioma", "meningioma", "pituitary")
 
@@ -29,7 +30,7 @@ class BrainTumorMRI(Dataset):
     source = "Nickparvar 2021, Brain Tumor MRI Dataset, Kaggle masoudnickparvar/brain-tumor-mri-dataset"
     folder = "brain_tumor_mri"
 
-    def __init__(self, *, size: int = 64) -> None:
+    def __init__(self, *, size: ImageSide = 64) -> None:
         self.size = size
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from benchmark.datasets.assemble import assemble
@@ -35,7 +37,12 @@ class ChestPhantom(Dataset):
     phantom = True
     positive_class = "opacity"
 
-    def __init__(self, *, size: int = 28, count: int = 5000) -> None:
+    def __init__(
+        self,
+        *,
+        size: Annotated[int, Interval(ge=16, le=512)] = 28,
+        count: Annotated[int, Interval(ge=100, le=1_000_000)] = 5000,
+    ) -> None:
         self.size = size
         self.count = count
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from benchmark.datasets.assemble import assemble
 from benchmark.datasets.base import DataMissingError, Dataset, exists, whole_number
@@ -12,6 +13,7 @@ from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.errors import UserError, did_you_mean
 from benchmark.images import ImageData, LabeledImages
+from benchmark.settings import ImageSide
 
 _EVALUATION_SHARE = 0.2
 
@@ -34,7 +36,7 @@ class ImageFolder(Dataset):
     name = "image-folder"
     source = "a folder of the user"
 
-    def __init__(self, *, path: str, size: int = 64, channels: int = 1, disease: str = "") -> None:
+    def __init__(self, *, path: str, size: ImageSide = 64, channels: Literal[1, 3] = 1, disease: str = "") -> None:
         self.path = path
         self.size = size
         self.channels = channels

@@ -12,6 +12,7 @@ from benchmark.datasets.folders import ImageFile, list_images, read_images
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.images import ImageData
+from benchmark.settings import ImageSide
 
 _CLASSES = ("NORMAL", "PNEUMONIA")
 _PATIENT = re.compile(r"(person\d+)_|(?:NORMAL\d*-)?(IM-\d+)-|(?:BACTERIA|VIRUS|NORMAL)-(\d+)-")
@@ -38,7 +39,7 @@ class KaggleChestXray(Dataset):
     folder = "chest_xray"
     positive_class = "PNEUMONIA"
 
-    def __init__(self, *, size: int = 64) -> None:
+    def __init__(self, *, size: ImageSide = 64) -> None:
         self.size = size
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:

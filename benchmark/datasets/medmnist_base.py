@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -36,8 +36,8 @@ class MedMNIST(Dataset):
     source = "Yang et al. 2023, MedMNIST v2, Scientific Data 10:41"
     flag: ClassVar[str] = ""
 
-    def __init__(self, *, size: int = 28) -> None:
-        self.size = size
+    def __init__(self, *, size: Literal[28, 64, 128, 224] = 28) -> None:
+        self.size: int = size
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:
         """The published splits: uint8 [N, 1 or 3, size, size]; see `Dataset.load`."""

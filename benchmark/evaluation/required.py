@@ -1,69 +1,100 @@
-"""Which attacks a fair row needs, from what the defense says of itself."""
+"""Which attacks a fair row needs, from what the defense says of itself, and which of them an attack is."""
 
 from __future__ import annotations
 
+from attacks.base import Attack
 from attacks.composing import ESTIMATORS
-from attacks.standard_v1 import StandardV1
+from attacks.effort import LEAST, LEAST_VALUES
 from benchmark.steps.attack import AttackStep
 from benchmark.threat import Access, Norm
 from defenses.base import Defense
 
-MINIMUM_STEPS = 10
 MINIMUM_EOT_SAMPLES = 20
+BLACK_BOX = "a black-box attack"
+EXACT = "the exact gradient through purification"
 
 
-def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
-    """What the row lacks, in words; empty when it is complete.
+def required(defense: Defense) -> list[str]:
+    """What a fair row of `defense` needs, in words.
 
     Every row: an iterative white-box attack on cross-entropy and one on the margin or DLR (cross-entropy saturates),
     and a black-box attack (it shows masked gradients). A randomized defense: those gradients averaged over at least 20
     draws. A purifier with a gradient, also one that takes gradients itself: the exact one, because BPDA overestimates
-    robustness. All of them at one norm and ε, since attacks on different sets of images do not complete each other;
-    where several sets are attacked, the one that lacks least counts.
+    robustness.
+    """
+    needs = [_white_box(kind, defense) for kind in ("cross-entropy", "the margin")] + [BLACK_BOX]
+    if defense.purifier and (defense.differentiable or defense.gradient_at_inference):
+        needs.append(EXACT)
+    return needs
+
+
+def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
+    """What the row lacks, in words, with the attacks that would do but for their effort; empty when it is complete.
+
+    All attacks at one norm and ε, since attacks on different sets of images do not complete each other; where several
+    sets are attacked, the one that lacks least counts.
     """
     groups: dict[tuple[str, float], list[AttackStep]] = {}
     for attack in attacks:
-        # A rotation is no smooth flow, though both are spatial.
-        spatial = attack.norm is Norm.SPATIAL
-        family = attack.attack.bound(attack.norm, attack.epsilon) if spatial else attack.norm.value
-        # What stays on the 8-bit grid looks at fewer images.
-        groups.setdefault((family + " on the grid" * attack.on_grid, attack.epsilon.value), []).append(attack)
+        groups.setdefault(perturbation_set(attack), []).append(attack)
     return min((_missing(defense, group) for group in groups.values() or [[]]), key=len)
 
 
+def perturbation_set(step: AttackStep) -> tuple[str, float]:
+    """The images that an attack may submit; a rotation is no smooth flow, though both are spatial."""
+    spatial = step.norm is Norm.SPATIAL
+    family = step.attack.bound(step.norm, step.epsilon) if spatial else step.norm.value
+    # What stays on the 8-bit grid looks at fewer images.
+    return family + " on the grid" * step.on_grid, step.epsilon.value
+
+
+def served(step: AttackStep, defense: Defense) -> dict[str, str]:
+    """The needs of a row that an attack is made for, each with what its settings lack of it: "" where nothing."""
+    found: dict[str, str] = {}
+    for part in step.attack.parts():
+        for need, lack in _served_by(part, step, defense):
+            if found.get(need, "-"):
+                found[need] = lack
+    needs = required(defense)
+    return {need: lack for need, lack in found.items() if need in needs}
+
+
 def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
-    blind = ("undefended", "zeroth-order")
-    informed = [a for a in attacks if a.attack.access is Access.GRADIENT and a.gradient.name not in blind]
-    # One surrogate of several is not the attack that ranks.
-    informed = [a for a in informed if not a.gradient.surrogate or len(defense.surrogates) == 1]
-    strong = [a for a in informed if getattr(a.attack, "steps", 0) >= MINIMUM_STEPS]
-    if defense.randomized:
-        strong = [a for a in strong if a.eot_samples >= MINIMUM_EOT_SAMPLES]
-    kinds = {kind for a in strong for kind in _objectives(a)}
-    effort = f"of at least {MINIMUM_STEPS} steps"
-    if defense.randomized:
-        effort += f" and {MINIMUM_EOT_SAMPLES} EOT samples"
-    if len(defense.surrogates) > 1:
-        effort += " through every surrogate"
     missing = []
-    if "cross-entropy" not in kinds:
-        missing.append(f"a white-box attack on cross-entropy {effort}")
-    if not kinds & {"margin", "dlr"}:
-        missing.append(f"a white-box attack on the margin {effort}")
-    if not any(_queries(a) for a in attacks):
-        missing.append("a black-box attack")
-    gradient = defense.differentiable or defense.gradient_at_inference
-    if defense.purifier and gradient and not any(ESTIMATORS[a.gradient.name].exact for a in strong):
-        missing.append("the exact gradient through purification")
+    for need in required(defense):
+        lacks = [(a.name, served(a, defense)[need]) for a in attacks if need in served(a, defense)]
+        if all(lack for _, lack in lacks):
+            close = "; ".join(f"{name}: {lack}" for name, lack in lacks)
+            missing.append(f"{need} ({close})" if close else need)
     return missing
 
 
-def _objectives(step: AttackStep) -> tuple[str, ...]:
-    if isinstance(step.attack, StandardV1):
-        return "cross-entropy", "margin"
-    return ((step.objective or step.attack.default_objective()).name,)
+def _served_by(part: Attack, step: AttackStep, defense: Defense) -> list[tuple[str, str]]:
+    epsilon = step.epsilon.value
+    lack = part.shortfall(step.norm, epsilon)
+    # What the attack asks of itself may be more than this, never less.
+    lack = lack or part.effort(step.norm, epsilon).short_of(LEAST[part.access])
+    if part.access in (Access.SCORES, Access.DECISIONS):
+        return [(BLACK_BOX, lack)]
+    if part.access is not Access.GRADIENT or step.gradient.name == "undefended":
+        return []
+    if step.gradient.name == "zeroth-order":
+        values = step.gradient.build(step.eot_samples).values * part.effort(step.norm, epsilon).gradients
+        return [(BLACK_BOX, lack or f"{LEAST_VALUES} values at least" * (values < LEAST_VALUES))]
+    if step.gradient.surrogate and len(defense.surrogates) > 1:
+        # One surrogate of several is not the attack that ranks.
+        return []
+    if defense.randomized and step.eot_samples < MINIMUM_EOT_SAMPLES:
+        lack = lack or f"{MINIMUM_EOT_SAMPLES} EOT samples at least"
+    objective = (step.objective or part.default_objective()).name
+    kind = {"cross-entropy": "cross-entropy", "margin": "the margin", "dlr": "the margin"}.get(objective)
+    serves = [(_white_box(kind, defense), lack)] if kind else []
+    if ESTIMATORS[step.gradient.name].exact:
+        serves.append((EXACT, lack))
+    return serves
 
 
-def _queries(step: AttackStep) -> bool:
-    asks = step.attack.access in (Access.SCORES, Access.DECISIONS) or step.gradient.name == "zeroth-order"
-    return asks or isinstance(step.attack, StandardV1)
+def _white_box(kind: str, defense: Defense) -> str:
+    draws = f" and {MINIMUM_EOT_SAMPLES} EOT samples" * bool(defense.randomized)
+    through = " through every surrogate" * (len(defense.surrogates) > 1)
+    return f"a white-box attack on {kind} of at least {LEAST[Access.GRADIENT].steps} steps{draws}{through}"

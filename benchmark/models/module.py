@@ -7,7 +7,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from benchmark.errors import UserError, did_you_mean
 from benchmark.images import LabeledImages
 from benchmark.models.base import Classifier
 from benchmark.models.weights import load_into
+from benchmark.settings import BatchRows, Count, NotNegative, Positive, Whole
 
 
 class Module(Classifier):
@@ -44,13 +45,13 @@ class Module(Classifier):
         weights: str | None = None,
         rgb: bool = False,
         mean: list[float] | None = None,
-        std: list[float] | None = None,
-        epochs: int = 10,
-        batch_size: int = 64,
-        optimizer: str = "adam",
-        learning_rate: float = 1e-3,
-        weight_decay: float = 1e-4,
-        shift: int = 1,
+        std: list[Positive] | None = None,
+        epochs: Count = 10,
+        batch_size: BatchRows = 64,
+        optimizer: Literal["adam", "sgd"] = "adam",
+        learning_rate: Positive = 1e-3,
+        weight_decay: NotNegative = 1e-4,
+        shift: Whole = 1,
     ) -> None:
         self.factory = factory
         self.weights = weights

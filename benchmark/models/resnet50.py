@@ -6,6 +6,7 @@ from torch import nn
 
 from benchmark.models.base import Classifier
 from benchmark.models.pretrained import load_imagenet
+from benchmark.settings import BatchRows, Count, NotNegative, Positive, Whole
 
 
 class ResNet50(Classifier):
@@ -20,11 +21,11 @@ class ResNet50(Classifier):
         self,
         *,
         pretrained: bool = True,
-        epochs: int = 10,
-        batch_size: int = 32,
-        learning_rate: float = 1e-4,
-        weight_decay: float = 1e-4,
-        shift: int = 4,
+        epochs: Count = 10,
+        batch_size: BatchRows = 32,
+        learning_rate: Positive = 1e-4,
+        weight_decay: NotNegative = 1e-4,
+        shift: Whole = 4,
     ) -> None:
         self.pretrained = pretrained
         self.epochs = epochs

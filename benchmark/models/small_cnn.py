@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from benchmark.models.base import Classifier
+from benchmark.settings import BatchRows, Count, LayerWidth, NotNegative, Positive
 
 
 class SmallCNN(Classifier):
@@ -17,11 +18,11 @@ class SmallCNN(Classifier):
     def __init__(
         self,
         *,
-        width: int = 16,
-        epochs: int = 10,
-        batch_size: int = 64,
-        learning_rate: float = 3e-3,
-        weight_decay: float = 1e-3,
+        width: LayerWidth = 16,
+        epochs: Count = 10,
+        batch_size: BatchRows = 64,
+        learning_rate: Positive = 3e-3,
+        weight_decay: NotNegative = 1e-3,
     ) -> None:
         self.width = width
         self.epochs = epochs

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.models.base import Classifier
 from benchmark.models.recipe import Recipe
+from benchmark.settings import BatchRows, Count, LayerWidth, Positive
 
 
 class WideResNet(Classifier):
@@ -20,11 +24,11 @@ class WideResNet(Classifier):
     def __init__(
         self,
         *,
-        depth: int = 16,
-        width: int = 4,
-        epochs: int = 30,
-        batch_size: int = 128,
-        learning_rate: float = 0.1,
+        depth: Annotated[int, Interval(ge=10, le=1000)] = 16,
+        width: LayerWidth = 4,
+        epochs: Count = 30,
+        batch_size: BatchRows = 128,
+        learning_rate: Positive = 0.1,
     ) -> None:
         self.depth = depth
         self.width = width

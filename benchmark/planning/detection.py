@@ -7,6 +7,7 @@ from dataclasses import replace
 from attacks.base import Stop
 from benchmark.errors import UserError, did_you_mean
 from benchmark.plan import Cell
+from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, detector_aware, threat_model
 from benchmark.steps.attack import AttackStep
@@ -21,7 +22,8 @@ def detection_cells(context: Context, table: DetectionTable, defense: Defense, c
     """A cell for every attack and detector on a defended model.
 
     Raises:
-        UserError: There is no detector, or the attack that detectors should learn from is missing or unfit.
+        UserError: There is no detector, the bound makes no sense, or the attack that detectors should learn from is
+            missing or unfit.
     """
     suite, selection = context.suite, context.selection
     detectors = {
@@ -35,6 +37,8 @@ def detection_cells(context: Context, table: DetectionTable, defense: Defense, c
             where=f"{context.where}: detection",
             remedy="add a [detector.NAME] table, or remove [detection]",
         )
+    where = f"{context.where}: detection.epsilon"
+    perturbation_bound(table.epsilon, table.norm, context.data.train.shape, where=where)
     steps: dict[str, AttackStep] = {}
     cells = []
     features = context.features(clean)

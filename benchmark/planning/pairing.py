@@ -8,11 +8,12 @@ from attacks.base import Attack, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.zeroth_order_gradient import ZerothOrder
 from benchmark.errors import UserError, did_you_mean
+from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.suite import AttackTable, DetectionTable, RobustnessTable
-from benchmark.threat import Access, Epsilon, Goal, Norm, ThreatModel
+from benchmark.threat import Access, Goal, Norm, ThreatModel
 from defenses.base import Defense
 
 
@@ -50,7 +51,9 @@ def attack_step(
         )
     if table.on_grid:
         _check_grid(norm, table, f"{where}.on_grid")
-    epsilon = Epsilon.parse(section.epsilon if table.epsilon is None else table.epsilon, where=f"{where}.epsilon")
+    written, key = (section.epsilon, name) if table.epsilon is None else (table.epsilon, f"{name}.attack.{label}")
+    shape = context.data.train.shape
+    epsilon = perturbation_bound(written, norm, shape, where=f"{context.where}: {key}.epsilon")
     objective = _objective(table)
     if objective is not None:
         _check_objective(context, attack, objective, f"{where}.objective")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from attacks.base import Stop
 from attacks.iterative import IterativeAttack
 from attacks.pgd import PGD
+from benchmark.errors import UserError
 from benchmark.plan import Cell
+from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.steps.clean import CleanStep
@@ -21,11 +23,26 @@ PROBE = "probe"
 DIAGNOSIS = "diagnosis"
 """Label of the cell that measures what a row must be read with."""
 
+RESERVED = ("clean", "worst case")
+"""What a board says in the place of an attack's label."""
+
 _PROBE_STEPS = 100
 
 
 def robustness_cells(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep) -> list[Cell]:
-    """A cell for every attack on a defended model."""
+    """A cell for every attack on a defended model.
+
+    Raises:
+        UserError: The bound makes no sense, or an attack has a label that stands for something else.
+    """
+    _bound(context, table)
+    for label in table.attack:
+        if label in RESERVED or not label.strip() or set(label) & set("*?["):
+            raise UserError(
+                f"no attack can be called {label!r}",
+                where=f"{context.where}: robustness.attack",
+                remedy="give it another label, and its name as `method`",
+            )
     cells = []
     for label, attack in context.attacks(table.attack):
         step, reason = attack_step(context, "robustness", label, attack, table, defense, clean, Stop.FIRST_SUCCESS)
@@ -57,7 +74,7 @@ def _measuring(
     return kind(
         clean=clean,
         norm=table.norm,
-        epsilon=Epsilon.parse(table.epsilon, where=f"{context.where}: robustness.epsilon"),
+        epsilon=_bound(context, table),
         gradient="autograd" if defense.differentiable else "bpda",
         eot_samples=table.eot_samples if defense.randomized else 1,
         steps=_longest_search(context, table, clean.fit.name),
@@ -75,3 +92,8 @@ def _longest_search(context: Context, table: RobustnessTable, defense: str) -> i
             if isinstance(plugin, IterativeAttack) and plugin.access is Access.GRADIENT and not plugin.minimal:
                 found.append(min(plugin.steps, _PROBE_STEPS))
     return max(found, default=PGD().steps)
+
+
+def _bound(context: Context, table: RobustnessTable) -> Epsilon:
+    where = f"{context.where}: robustness.epsilon"
+    return perturbation_bound(table.epsilon, table.norm, context.data.train.shape, where=where)

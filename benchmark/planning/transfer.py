@@ -10,6 +10,7 @@ from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from benchmark.errors import UserError
 from benchmark.plan import Cell
+from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import threat_model
 from benchmark.steps.attack import AttackStep
@@ -81,7 +82,7 @@ class TransferMatrix:
                 where=f"{where}.norm",
                 remedy=f"use {' or '.join(sorted(Transfer.norms))}",
             )
-        Epsilon.parse(table.epsilon, where=f"{where}.epsilon")
+        perturbation_bound(table.epsilon, table.norm, context.data.train.shape, where=f"{where}.epsilon")
         return matrix
 
     @property

@@ -1,52 +1,70 @@
-"""What attacking one image may cost, from the settings alone: for estimates before a run."""
+"""What attacking one image may cost, from what the attack says it spends: for estimates, and the least that counts."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import nn
 
 from attacks.base import Attack
-from attacks.candidates import CandidateSearch
+from attacks.effort import Effort
 from attacks.gradients import GradientEstimator
-from benchmark.threat import Access
+from benchmark.threat import Epsilon, Norm
 from defenses.base import DefendedModel, Defense, Passes
 
 
-def attack_passes(attack: Attack, estimator: GradientEstimator, defense: Defense, *, watched_pairs: bool) -> Passes:
+def attack_passes(
+    attack: Attack,
+    estimator: GradientEstimator,
+    defense: Defense,
+    *,
+    norm: Norm,
+    epsilon: Epsilon,
+    watched_pairs: bool,
+) -> Passes:
     """Passes that an image costs which never falls: the purifier, all votes, EOT and restarts included.
 
     What is left out depends on the model's answers or on the number of classes: looks between steps, verification of
-    what falls, gradients towards wrong classes beyond the first, and all but one white-box member of an ensemble.
+    what falls, and gradients towards wrong classes beyond the first.
 
     Args:
         attack: The attack.
         estimator: How it differentiates through the defense.
         defense: Need not be fitted.
-        watched_pairs: Whether the `pairs` of a white-box attack are asked about a detector without a gradient.
+        norm, epsilon: The allowed perturbation.
+        watched_pairs: Whether questions about a detector without a gradient are asked.
     """
-    settings = attack.settings()
-    model = DefendedModel(
-        nn.Identity(),
-        purify_passes=defense.purify_passes,
-        votes=getattr(defense, "votes", 1),
-        randomized=defense.randomized,
-    )
-    if isinstance(attack, CandidateSearch):
-        steps = attack.count()
-    elif "steps" not in settings and "searches" in settings:
-        steps = settings["searches"] * settings["evaluations"]
-    else:
-        steps = settings.get("steps") or settings.get("queries") or 1
-    steps *= settings.get("restarts", 1)
-    pairs = 2 * settings.get("pairs", 0)
-    if attack.access is Access.SURROGATE:
-        # It asks its own classifiers for gradients: no passes of the victim, but time all the same.
-        return Passes(steps * attack.proxies, steps * attack.proxies)
-    if attack.access is not Access.GRADIENT:
-        asked = model.decision_passes
-        return Passes(steps * (1 + pairs) * asked.forwards, steps * (1 + pairs) * asked.backwards)
-    gradient, once = estimator.passes(model), model.purify_passes
-    pairs *= watched_pairs
+    effort = attack.effort(norm, epsilon.value)
+    model = _unfitted(defense, votes=getattr(defense, "votes", 1))
+    asked, once = _passes(effort, estimator, model), model.purify_passes
+    watched = effort.watched * watched_pairs
+    # The attacker's own classifiers are no passes of the victim, but time all the same.
     return Passes(
-        steps * (gradient.forwards + pairs * (1 + once.forwards)),
-        steps * (gradient.backwards + pairs * once.backwards),
+        asked.forwards + effort.proxies + watched * (1 + once.forwards),
+        asked.backwards + effort.proxies + watched * once.backwards,
     )
+
+
+def least_passes(attack: Attack, estimators: Sequence[GradientEstimator], defense: Defense) -> Passes:
+    """Passes that the least effort of an attack amounts to, for an image that never falls; a decision has one vote.
+
+    Args:
+        attack: The attack.
+        estimators: How it differentiates through the defense, one after the other.
+        defense: Need not be fitted.
+    """
+    model = _unfitted(defense, votes=1)
+    parts = [_passes(part.least(), estimator, model) for part in attack.parts() for estimator in estimators]
+    return Passes(sum(p.forwards for p in parts), sum(p.backwards for p in parts))
+
+
+def _passes(effort: Effort, estimator: GradientEstimator, model: DefendedModel) -> Passes:
+    gradient, asked = estimator.passes(model), model.decision_passes
+    return Passes(
+        effort.gradients * gradient.forwards + effort.queries * asked.forwards,
+        effort.gradients * gradient.backwards + effort.queries * asked.backwards,
+    )
+
+
+def _unfitted(defense: Defense, *, votes: int) -> DefendedModel:
+    return DefendedModel(nn.Identity(), purify_passes=defense.purify_passes, votes=votes, randomized=defense.randomized)

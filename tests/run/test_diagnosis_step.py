@@ -30,7 +30,7 @@ ZEROTH_ORDER = """
 method = "pgd"
 steps = 10
 eot_samples = 2
-gradient = { name = "zeroth-order", pairs = 2 }
+gradient = { name = "zeroth-order", pairs = 25 }
 """
 
 
@@ -68,7 +68,7 @@ def test_an_energy_without_curvature_lacks_an_attack_on_its_values(
     assert not any(CONTRADICTED in remark for remark in answered.remarks)
     (attack,) = [a for a in answered.attacks if a.attack == "pgd-zeroth-order"]
     assert attack.status == "done"
-    assert "each gradient estimated from 4 values" in attack.threat
+    assert "each gradient estimated from 50 values" in attack.threat
     assert attack.fresh is not None
     assert attack.robust is not None
     # What is right in every draw is right in the average one.

@@ -39,7 +39,7 @@ WRONG = [
     (
         "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'zeroth-order', pairs = 0 }\n",
         "robustness.attack.x.gradient",
-        "above 0",
+        "1 or more",
     ),
     (
         "[robustness.attack.x]\nmethod = 'pgd'\ngradient = { name = 'auto', pairs = 4 }\n",
@@ -72,6 +72,33 @@ WRONG = [
         "detection.attack.y.trained_on",
         "did you mean 'bim'",
     ),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nrestarts = 0\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nrestarts = -5\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nsteps = 0\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nstep_size = 0\n", "robustness.attack.x", "above 0"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nstep_size = '8/0'\n", "robustness.attack.x", "above 0"),
+    ("[robustness.attack.x]\nmethod = 'nes'\nsteps = 0\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'square'\nqueries = 0\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'square'\nqueries = -1\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'transfer'\nsteps = -1\n", "robustness.attack.x", "1 or more"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nepsilon = 0\n", "robustness.attack.x.epsilon", "more than 0"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nepsilon = 1.5\n", "robustness.attack.x.epsilon", "1 or less"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nnorm = 'l2'\nepsilon = 29\n", "robustness.attack.x.epsilon", "28 or less"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nepsilon = true\n", "robustness.attack.x.epsilon", "correct"),
+    ("[robustness.attack.x]\nmethod = 'pgd'\nsteps = true\n", "robustness.attack.x", "correct"),
+    ("[robustness.attack.clean]\nmethod = 'pgd'\n", "robustness.attack", "another label"),
+    ("[robustness.attack.'*']\nmethod = 'pgd'\n", "robustness.attack", "another label"),
+    (
+        "[detection.attack.y]\nmethod = 'bim'\nobjective = { name = 'hfc', weight = -1.0 }\n",
+        "detection.attack.y.objective",
+        "0 or more",
+    ),
+    ("[defense.q]\nmethod = 'jpeg'\nquality = -1\n", "defense.q", "from 1 to 95"),
+    ("[defense.z]\nmethod = 'zo-ae-ds'\nsigma = nan\n", "defense.z", "0 or more"),
+    ("[defense.a]\nmethod = 'adversarial-training'\nlearning_rate = -1\n", "defense.a", "above 0"),
+    ("[defense.a]\nmethod = 'adversarial-training'\nepsilon = 'x'\n", "defense.a", "at most 1"),
+    ("[defense.a]\nmethod = 'adversarial-training'\nepsilon = 1e12\n", "defense.a", "at most 1"),
+    ("[detector.k]\nmethod = 'lid'\nneighbours = 2\n", "detector.k", "3 or more"),
     ("[evaluatoin]\n", "evaluatoin", "did you mean 'evaluation'"),
     ("[profile.fast]\n", "profile", "quick"),
 ]
@@ -86,6 +113,29 @@ def test_wrong_suites_name_the_file_the_key_and_the_remedy(
     assert "tiny.toml" in caught.value.where
     assert where in caught.value.where
     assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ('title = "A tiny grid"', 'title = "x"\nseed = -1', "seed"),
+        ('title = "A tiny grid"', 'title = "x"\nseed = true', "seed"),
+        ('title = "A tiny grid"', 'title = "x"\nprotocol = -1', "protocol"),
+        ("samples = 40", "samples = true", "evaluation.samples"),
+        ("epochs = 2", "width = 1000000000000", "classifier"),
+        ("epochs = 2", "width = 0", "classifier"),
+        ('[robustness]\nepsilon = "8/255"', "[robustness]\nepsilon = 0", "robustness.epsilon"),
+        ('[robustness]\nepsilon = "8/255"', "[robustness]\nepsilon = 1e308", "robustness.epsilon"),
+        ('[robustness]\nepsilon = "8/255"', "[robustness]\nepsilon = true", "robustness.epsilon"),
+        ('[detection]\nepsilon = "8/255"', "[detection]\nepsilon = 0", "detection.epsilon"),
+    ],
+)
+def test_wrong_values_outside_the_plug_ins(old: str, new: str, where: str, suite_file: Callable[..., Path]) -> None:
+    path = suite_file()
+    path.write_text(path.read_text().replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        prepare(RunRequest(str(path)))
+    assert caught.value.where.startswith(f"tiny.toml: {where}")
 
 
 def test_a_detection_table_needs_a_detector(suite_file: Callable[..., Path]) -> None:

@@ -12,16 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.errors import UserError, in_words
+from benchmark.errors import UserError
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
 
 WITH_QUERIES = frozenset({"standard-v1"})
 """White-box attacks with black-box members, whose success may be owed to those."""
-
-VALUE_STEPS = 10
-"""Fewest steps of a zeroth-order search that stands in for a gradient attack."""
 
 FAILED = "failed"
 """Key under which a measurement that raised keeps its reason."""
@@ -67,7 +64,7 @@ class AttackEvidence:
 
     Attributes:
         label: Its label in the suite.
-        facts: method, access, gradient, objective, steps, norm, epsilon, allowed (both in words), eot_samples.
+        facts: method, access, gradient, objective, steps, norm, epsilon, allowed (both in words), eot_samples, effort.
         samples: Per-sample records, aligned over the attacks of a row.
         replayed: What became of its questions when a fresh process was asked them again; None where it asked none.
     """
@@ -134,7 +131,7 @@ class RowEvidence:
 
     def by_values(self) -> list[AttackEvidence]:
         """Searches that follow values where others follow a gradient, for long enough to get somewhere."""
-        return [a for a in self.where(gradient="zeroth-order") if (a.facts["steps"] or 0) >= VALUE_STEPS]
+        return [a for a in self.where(gradient="zeroth-order") if a.facts["effort"]["serves"]]
 
 
 class FlagCheck(ABC):
@@ -203,7 +200,7 @@ class MeasuredCheck(FlagCheck):
 
 def reason_of(error: Exception) -> str:
     """An exception in one line."""
-    return error.problem if isinstance(error, UserError) else in_words(error)
+    return error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
 
 
 def _finite(measured: Any) -> bool:
