@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, from_numpy, nn
+from torch import Tensor, cat, from_numpy, nn
 
 from benchmark.plugin import Plugin
 
@@ -45,6 +45,17 @@ class FeatureSet:
             layers=tuple(layer[rows] for layer in self.layers),
             penultimate=self.penultimate[rows],
             logits=self.logits[rows],
+        )
+
+    @staticmethod
+    def concatenate(parts: list[FeatureSet]) -> FeatureSet:
+        """The features of several sets of images, one after another, in one classifier."""
+        return FeatureSet(
+            images=cat([part.images for part in parts]),
+            layers=tuple(np.concatenate(layer) for layer in zip(*(part.layers for part in parts), strict=True)),
+            penultimate=np.concatenate([part.penultimate for part in parts]),
+            logits=np.concatenate([part.logits for part in parts]),
+            classifier=parts[0].classifier,
         )
 
     @property

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.noise import Noise
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Result, Step
-from benchmark.steps.detector_fitting import DetectorFitting, attacked_samples, scores
+from benchmark.steps.detector_fitting import DetectorFitting, attacked_samples
+from benchmark.steps.detector_scoring import score_sets
 from benchmark.steps.features import FeaturesStep
 from benchmark.workbench import Workbench
 from detectors.base import Detector
@@ -54,13 +56,16 @@ class DetectStep(Step):
     def run(self, bench: Workbench) -> Result:
         fitting = self.fitting
         attacked = attacked_samples(self.attack, bench)
-        detector = fitting.fitted(bench)
-        score = {name: scores(detector, view) for name, view in fitting.views(self.attack, bench).items()}
+        sets = fitting.views(self.attack, bench)
+        noise = Noise.of(self.seed, range(sum(map(len, sets.values())))).stream(f"scoring {self.attack.key}")
+        score, checks = score_sets(fitting.fitted(bench), sets, noise)
         columns = ["row", "sample_id", "group", "label", "clean_prediction", "adversarial_prediction", "robust"]
         samples = attacked[[*columns, "linf", "l2", "forwards", "backwards", "scores"]].assign(
             split=fitting.parts(attacked),
             detector_score=score["adversarial"],
             detector_score_clean=score["clean"],
             detector_score_noisy=score["noisy"],
+            detector_score_moved=score["moved"],
+            detector_score_stored=score["stored"],
         )
-        return Result({"trained_on": self.trained_on.name}, samples=samples)
+        return Result({"trained_on": self.trained_on.name, "checks": checks}, samples=samples)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +14,19 @@ from attacks.ball import perturbation_size
 from attacks.watcher import Watcher
 from benchmark.errors import UserError
 from benchmark.evaluation.calibration import gaussian_noise
+from benchmark.evaluation.stored import stored
 from benchmark.evaluation.subset import detector_split
+from benchmark.evaluation.views import moved
 from benchmark.features import Features
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.steps.base import Step
 from benchmark.steps.features import FeaturesStep, hidden_features
+from benchmark.steps.isolated_detector import IsolatedDetector
 from benchmark.threat import Norm
 from benchmark.workbench import Workbench
 from defenses.base import DefendedModel
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.base import Detector, DetectorData, FeatureSet
 
 if TYPE_CHECKING:
     from benchmark.steps.attack import AttackStep
@@ -66,7 +68,7 @@ class DetectorFitting:
         """What each attacked image is for: "fit", "calibration" or "test"."""
         return np.array(detector_split(attacked["sample_id"].tolist(), attacked["group"].tolist(), self.seed), str)
 
-    def fitted(self, bench: Workbench) -> Detector:
+    def fitted(self, bench: Workbench) -> IsolatedDetector:
         """The detector, fitted on the "fit" part of the images."""
         return self._fit(bench)[0]
 
@@ -83,12 +85,12 @@ class DetectorFitting:
                 where=self.trained_on.label,
                 remedy="use more evaluation images",
             )
-        clean = scores(detector, data.clean)
+        clean = detector.score(data.clean)
         center, spread = float(np.median(clean)), float(clean.std()) or 1.0
         classifier = data.reference.classifier
 
         def score(images: Tensor, features: Features, logits: Tensor) -> Tensor:
-            values = scores(detector, feature_set(images.cpu(), features, logits, classifier))
+            values = detector.score(feature_set(images.cpu(), features, logits, classifier))
             return torch.from_numpy((values - center) / spread).to(images)
 
         def differentiable(features: Features, logits: Tensor) -> Tensor:
@@ -100,10 +102,14 @@ class DetectorFitting:
         one = data.clean.take(np.arange(1))
         layers, penultimate, logits = [torch.from_numpy(f) for f in one.layers], one.penultimate, one.logits
         offered = detector.differentiable_score(layers, torch.from_numpy(penultimate), torch.from_numpy(logits))
-        return Watcher(detector.name, score, None if offered is None else differentiable)
+        return Watcher(self.detector.name, score, None if offered is None else differentiable)
 
     def views(self, attack: AttackStep, bench: Workbench) -> dict[str, FeatureSet]:
-        """Features of the attacked images clean, with noise of the attack's size, and adversarial."""
+        """Features of the attacked images in each form.
+
+        clean: as they are; moved: by a pixel or mirrored, as no file holds them; noisy: with noise of the attack's
+        size; adversarial: as the attack submitted them; stored: those rounded to what a file holds.
+        """
         model = self.features.fit.model(bench)
 
         def compute() -> dict[str, FeatureSet]:
@@ -111,8 +117,14 @@ class DetectorFitting:
             images = attack.clean.evaluation(bench)[tensors["row"]]
             clean, adversarial = images.floats(), tensors["adversarial"]
             size = perturbation_size(adversarial - clean, Norm.L2)
-            noisy = gaussian_noise(clean, size, Noise.of(self.seed, images.index))
-            pixels = {"clean": clean, "noisy": noisy, "adversarial": adversarial}
+            keyed = Noise.of(self.seed, images.index)
+            pixels = {
+                "clean": clean,
+                "moved": moved(clean, keyed),
+                "noisy": gaussian_noise(clean, size, keyed),
+                "adversarial": adversarial,
+                "stored": stored(adversarial, clean, attack.norm, attack.epsilon.value),
+            }
             return {name: self._view(name, x, images, model, bench) for name, x in pixels.items()}
 
         return bench.keep(f"views {attack.key} {self.features.key}", compute)
@@ -121,7 +133,7 @@ class DetectorFitting:
         features, logits = hidden_features(model, images, x, self.seed, name, bench)
         return feature_set(x, features, logits, model.classifier)
 
-    def _fit(self, bench: Workbench) -> tuple[Detector, DetectorData]:
+    def _fit(self, bench: Workbench) -> tuple[IsolatedDetector, DetectorData]:
         attacked = attacked_samples(self.trained_on, bench)
         train = self.parts(attacked) == "fit"
         known = self.views(self.trained_on, bench)
@@ -138,7 +150,7 @@ class DetectorFitting:
             groups=groups[train].astype(np.int64),
             seed=self.seed,
         )
-        detector = deepcopy(self.detector)
+        detector = IsolatedDetector(self.detector)
         detector.fit(data)
         return detector, data
 
@@ -147,16 +159,6 @@ def attacked_samples(attack: AttackStep, bench: Workbench) -> pd.DataFrame:
     """The records of the images that were attacked: those the model gets right."""
     frame = bench.store.samples(attack.key)
     return frame[frame["attacked"]].reset_index(drop=True)
-
-
-def scores(detector: Detector, view: FeatureSet) -> Floats:
-    """The detector's scores [N]; raises RuntimeError where they are not one finite number an image."""
-    values = np.asarray(detector.score(view), dtype=np.float64)
-    if values.shape != (len(view),) or not np.isfinite(values).all():
-        raise RuntimeError(
-            f"detector {detector.name} gave scores of shape {values.shape} or scores that are not finite"
-        )
-    return values
 
 
 def feature_set(pixels: Tensor, features: Features, logits: Tensor, classifier: nn.Module) -> FeatureSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from copy import deepcopy
 
 import numpy as np
 import torch
@@ -16,13 +17,17 @@ from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.settings import check_settings, fresh, instance_of
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 
+_TOLD = 0.9
+"""An area under the ROC curve from which on two sets of images are told apart."""
+
 
 def check_detector(detector: Detector | type[Detector]) -> None:
     """Check that a detector keeps its contract, on features of a small trained classifier.
 
     It gives one finite score an image, which depends neither on the other images nor on their order; the same data and
     seed give the same scores; it changes neither features nor classifier nor the global random state; clean images
-    cannot be told from other clean images; one that is not `supervised` learns nothing from adversarial examples.
+    cannot be told from other clean images, nor from themselves moved by a pixel; what it finds it finds in images of 8
+    bits a pixel too; one that is not `supervised` learns nothing from adversarial examples.
 
     Raises:
         AssertionError: Saying what is broken.
@@ -35,11 +40,14 @@ def check_detector(detector: Detector | type[Detector]) -> None:
     fitted = trial.fit(data, seed=1)
     scores = trial.score(fitted, trial.examples.tested, seed=1)
     again = trial.score(trial.fit(data, seed=2), trial.examples.tested, seed=2)
+    with claims.works("be copied once it is fitted"):
+        deepcopy(fitted)
     claims.holds(
         np.array_equal(scores, again), "gives other scores when it is fitted again with the same data and seed"
     )
     _check_company(trial, fitted, scores)
     _check_clean_against_clean(trial, fitted)
+    _check_files(trial, fitted, scores)
     _check_supervised(trial, scores)
     _check_differentiable_score(trial, fitted, scores)
     _check_minimum(trial)
@@ -106,6 +114,23 @@ def _check_clean_against_clean(trial: _Trial, fitted: Detector) -> None:
     trial.claims.holds(
         abs(area - 0.5) < 4 * deviation,
         f"tells clean images from other clean images (AUC {area:.2f}, expected 0.50 ± {2 * deviation:.2f})",
+    )
+
+
+def _check_files(trial: _Trial, fitted: Detector, scores: Floats) -> None:
+    """An image is no attack because no file holds it, or because no file could hold its numbers."""
+    claims, examples = trial.claims, trial.examples
+    adversarial, clean = np.split(scores, [len(examples.stored)])
+    moved, stored = (trial.score(fitted, features) for features in (examples.moved, examples.stored))
+    seen, found, kept = (auc(clean, positives) for positives in (moved, adversarial, stored))
+    assert seen is not None
+    assert found is not None
+    assert kept is not None
+    claims.holds(seen < _TOLD, f"tells clean images from themselves moved by a pixel or mirrored (AUC {seen:.2f})")
+    claims.holds(
+        found < _TOLD or kept - 0.5 >= (found - 0.5) / 2,
+        f"tells adversarial images of numbers that no file holds (AUC {found:.2f}), but not the same images rounded to "
+        f"8 bits a pixel ({kept:.2f})",
     )
 
 

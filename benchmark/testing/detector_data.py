@@ -12,6 +12,8 @@ from torch import Tensor
 from attacks.aim import Aim, other_class
 from attacks.base import Composition, Stop
 from attacks.bim import BIM
+from benchmark.evaluation.stored import stored
+from benchmark.evaluation.views import moved
 from benchmark.features import extract
 from benchmark.images import LabeledImages
 from benchmark.models.deployed import DeployedClassifier
@@ -22,14 +24,25 @@ from defenses.base import DefendedModel
 from detectors.base import DetectorData, FeatureSet
 
 _LEARNED, _TESTED = 60, 40
+_EPSILON = Epsilon.parse("8/255")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Data to fit on, images to score (adversarial ones first), and two sets of other clean images."""
+    """What a detector is tried on.
+
+    Attributes:
+        data: What it is fitted on.
+        tested: Images to score: adversarial ones, and then the clean ones that they were made of.
+        moved: Those clean images as no file holds them: moved by a pixel, mirrored, or both.
+        stored: Those adversarial images rounded to 8 bits a pixel.
+        clean_halves: Two sets of other clean images.
+    """
 
     data: DetectorData
     tested: FeatureSet
+    moved: FeatureSet
+    stored: FeatureSet
     clean_halves: tuple[FeatureSet, FeatureSet]
 
 
@@ -55,9 +68,12 @@ def examples() -> Examples:
         seed=0,
     )
     halves = (images[others[::2]], images[others[1::2]])
+    clean, adversarial = tested.floats(), _adversarial(problem, tested)
     return Examples(
         data,
-        _features(classifier, torch.cat([_adversarial(problem, tested), tested.floats()])),
+        _features(classifier, torch.cat([adversarial, clean])),
+        _features(classifier, moved(clean, Noise.of(0, tested.index))),
+        _features(classifier, stored(adversarial, clean, Norm.LINF, _EPSILON.value)),
         (_features(classifier, halves[0].floats()), _features(classifier, halves[1].floats())),
     )
 
@@ -66,7 +82,7 @@ def _adversarial(problem: Problem, images: LabeledImages) -> Tensor:
     x = images.floats()
     with torch.no_grad():
         aim = Aim(images.labels, other_class(images.labels, problem.trained(x)))
-    composition = Composition(Norm.LINF, Epsilon.parse("8/255"), stop=Stop.NEVER)
+    composition = Composition(Norm.LINF, _EPSILON, stop=Stop.NEVER)
     model = DefendedModel(problem.classifier())
     return BIM(steps=10)(model, x, aim, Noise.of(0, images.index), composition).adversarial
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -116,6 +118,24 @@ def brightness_of_neighbours(self, features):
     return np.where(np.arange(len(features)) < len(features) / 2, 1.0, 0.0)
 
 
+def on_the_grid(self, features):
+    levels = features.images * 255
+    return (levels - levels.round()).abs().flatten(1).mean(1).double().numpy()
+
+
+def known_files(self, features):
+    """Looks images up in the memory of the process, as one could in a file."""
+    tensors = [t for t in gc.get_objects() if type(t) is torch.Tensor and t.dtype == torch.uint8 and t.dim() == 4]
+    known = {image.numpy().tobytes() for tensor in tensors for image in tensor}
+    stored = (features.images * 255).round().to(torch.uint8)
+    return np.array([image.numpy().tobytes() not in known for image in stored], dtype=np.float64)
+
+
+def keeping_a_graph(self, data):
+    self.mean_ = data.reference.penultimate.mean(0)
+    self.weight_ = torch.ones(2, requires_grad=True) * 2
+
+
 @pytest.mark.parametrize(
     ("detector", "said"),
     [
@@ -137,6 +157,9 @@ def brightness_of_neighbours(self, features):
         (changed(differentiable_score=cut_off), "fails to have its differentiable score differentiated"),
         (changed(differentiable_score=lambda self, a, b, c: b), "a differentiable score of shape [80, 16]"),
         (changed(source=""), "has no `source`"),
+        (changed(score=on_the_grid), "not the same images rounded to 8 bits"),
+        (changed(score=known_files), "from themselves moved by a pixel or mirrored (AUC 1.00)"),
+        (changed(fit=keeping_a_graph), "fails to be copied once it is fitted"),
     ],
 )
 def test_what_is_broken_is_said(complaint, detector, said):

@@ -1,0 +1,76 @@
+"""Scoring several sets of images so that a detector cannot tell which image belongs to which set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import UserError
+from benchmark.noise import Noise
+from benchmark.steps.isolated_detector import IsolatedDetector
+from detectors.base import FeatureSet, Floats, Integers
+
+TOLERANCE = 1e-5
+"""How far an image's score may differ in other company, relative to its size and the spread of the middle half of all
+scores: some times the rounding of float32."""
+ALONE = 8
+"""Images that are scored one by one as well."""
+
+
+def score_sets(
+    detector: IsolatedDetector, sets: Mapping[str, FeatureSet], noise: Noise
+) -> tuple[dict[str, Floats], dict[str, Any]]:
+    """Each set's scores [N], and what was found of their dependence on company.
+
+    All images are scored in one batch in an order of their own. A detector fitted alike scores them again in two
+    batches of another order, and some one by one.
+
+    Args:
+        detector: The fitted detector.
+        sets: Features of each set.
+        noise: One row for each image of all sets; decides the orders.
+
+    Returns:
+        The scores, and n: images; alone: how many of them were also scored one by one; largest_difference: between two
+        scores of an image, relative as in `TOLERANCE`.
+
+    Raises:
+        UserError: An image's score depends on the other images, or on their order.
+    """
+    images = FeatureSet.concatenate(list(sets.values()))
+    fresh = detector.copied()
+    together = _in_order(detector, images, [_order(noise.stream("order"))])
+    order = _order(noise.stream("another order"))
+    apart = _in_order(fresh, images, np.array_split(order, 2))
+    few = order[:ALONE]
+    alone = np.concatenate([fresh.score(images.take(few[i : i + 1])) for i in range(len(few))])
+    spread = float(np.subtract(*np.quantile(together, [0.75, 0.25])))
+    largest = max(_difference(together, apart, spread), _difference(together[few], alone, spread))
+    if largest > TOLERANCE:
+        raise UserError(
+            f"an image's score depends on the other images or on their order (by {largest:.2g} of its size)",
+            where=f"detector {detector.detector.name}",
+            remedy="score each image by itself",
+        )
+    ends = np.cumsum([len(features) for features in sets.values()])[:-1]
+    scores = dict(zip(sets, np.split(together, ends), strict=True))
+    return scores, {"n": len(images), "alone": len(few), "largest_difference": largest}
+
+
+def _in_order(detector: IsolatedDetector, images: FeatureSet, batches: list[Integers]) -> Floats:
+    scores = np.empty(len(images))
+    for rows in batches:
+        scores[rows] = detector.score(images.take(rows))
+    return scores
+
+
+def _order(noise: Noise) -> Integers:
+    order: Integers = noise.uniform((1,)).flatten().argsort(stable=True).numpy()
+    return order
+
+
+def _difference(one: Floats, other: Floats, spread: float) -> float:
+    scale = np.maximum(np.abs(one), np.abs(other)) + spread
+    return float((np.abs(one - other) / np.maximum(scale, np.finfo(np.float64).tiny)).max(initial=0))
