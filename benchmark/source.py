@@ -5,47 +5,65 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import site
 import sys
+import sysconfig
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
-_PROJECT = ("benchmark", "attacks", "defenses", "detectors")
+_PROJECT = frozenset({"benchmark", "attacks", "defenses", "detectors"})
+_IMPORTERS = frozenset({"import_module", "__import__"})
 
 
 def code_digest(cls: type) -> str:
-    """Hash of the source of every module in the class's ancestry and of all project modules these import.
+    """Hash of the source of every module in the class's ancestry and of all that these import of the same owner.
 
-    Imports are followed wherever they stand, also inside functions. Modules of other distributions are left out (the
-    manifest records their versions), except those in the class's own top-level package.
+    Imports are followed wherever they stand, also inside functions. Of the project's modules those in the project are
+    followed; of others, which are a user's, every file that is neither Python's own nor an installed library's, but
+    those of the class's own top-level package wherever they are. Of a user's module also the files beside it that it
+    names in a string, and the modules that it has loaded by a name made up as it ran.
     """
     names = sorted({c.__module__ for c in cls.__mro__ if c.__module__ != "builtins"})
-    return _digest(tuple(names), frozenset({*_PROJECT, cls.__module__.partition(".")[0]}))
+    return _digest(tuple(names), cls.__module__.partition(".")[0])
+
+
+def module_digest(name: str) -> str:
+    """The same of one module; of a library's, that module alone."""
+    top = name.partition(".")[0]
+    return _digest((name,), "" if _of_a_library(top) else top)
 
 
 @cache
-def _digest(names: tuple[str, ...], packages: frozenset[str]) -> str:
+def _digest(names: tuple[str, ...], package: str) -> str:
     files: set[Path] = set()
     for name in names:
-        files |= _closure(name, packages)
+        files |= _closure(name, package)
     digest = hashlib.sha256()
     for content in sorted(file.read_bytes() for file in files):
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()[:16]
 
 
-def _closure(name: str, packages: frozenset[str]) -> set[Path]:
+def _closure(name: str, package: str) -> set[Path]:
     seen: set[str] = set()
     files: set[Path] = set()
     waiting = [name]
     while waiting:
         module = waiting.pop()
-        if module in seen:
-            continue
+        file = None if module in seen else _file(module)
         seen.add(module)
-        file = _file(module)
-        if file is not None:
-            files.add(file)
-            waiting += [m for m in _imports(module, file) if m.partition(".")[0] in packages]
+        if file is None:
+            continue
+        files.add(file)
+        top = module.partition(".")[0]
+        if top in _PROJECT:
+            waiting += [m for m in _imports(module, file) if m.partition(".")[0] in _PROJECT | {package}]
+            continue
+        files |= _named_files(file)
+        found = [*_imports(module, file), *_loaded(module)]
+        waiting += [m for m in found if (t := m.partition(".")[0]) in _PROJECT | {package} or not _of_a_library(t)]
     return files
 
 
@@ -61,15 +79,73 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(module: str, file: Path) -> tuple[str, ...]:
-    """Names that may be modules: `a.b` of `import a.b`, and `a` and `a.b` of `from a import b`."""
+    """Names that may be modules: `a.b` of `import a.b`, and `a` and `a.b` of `from a import b`, with their packages."""
     found: list[str] = []
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = importlib.util.resolve_name("." * node.level + base, package)
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return tuple(found)
+            base = _absolute("." * node.level + (node.module or ""), package)
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)] if base else []
+        elif isinstance(node, ast.Call) and _called(node) in _IMPORTERS:
+            texts = [a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            found += [_absolute(text, package) for text in texts]
+    names = {name.rsplit(".", up)[0] for name in found for up in range(name.count(".") + 1)}
+    return tuple(sorted(names - {""}))
+
+
+def _called(node: ast.Call) -> str:
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def _absolute(name: str, package: str) -> str:
+    """The full name of a module as written in `package`; empty where there is none."""
+    try:
+        return importlib.util.resolve_name(name, package)
+    except (ImportError, ValueError):
+        return ""
+
+
+def _loaded(name: str) -> list[str]:
+    """The modules that a module holds, or that what it holds comes from."""
+    values = list(vars(sys.modules[name]).values()) if name in sys.modules else []
+    modules = [v.__name__ for v in values if isinstance(v, ModuleType)]
+    return modules + [m for v in values if isinstance(m := getattr(v, "__module__", None), str)]
+
+
+@cache
+def _named_files(file: Path) -> set[Path]:
+    """The files beside a source file, or below, that one of its strings names."""
+    texts = {n.value for n in ast.walk(ast.parse(file.read_bytes())) if isinstance(n, ast.Constant)}
+    return {found for text in texts if isinstance(text, str) for found in _beside(file, text)}
+
+
+def _beside(file: Path, text: str) -> Iterator[Path]:
+    # A file's name; anything longer is prose.
+    if not 0 < len(text) <= 255 or not text.isprintable() or Path(text).is_absolute():
+        return
+    found = file.parent / text
+    if found.is_file():
+        yield found
+
+
+@cache
+def _of_a_library(package: str) -> bool:
+    """Whether a top-level package is Python's own, or of an installed distribution."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return True
+    if spec is None:
+        return True
+    places = [spec.origin] if spec.has_location and spec.origin else [*(spec.submodule_search_locations or ())]
+    resolved = [Path(place).resolve() for place in places]
+    return all(any(place.is_relative_to(folder) for folder in _library_folders()) for place in resolved)
+
+
+@cache
+def _library_folders() -> tuple[Path, ...]:
+    paths = sysconfig.get_paths()
+    named = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return tuple(Path(path).resolve() for path in (*named, *site.getsitepackages(), site.getusersitepackages()))

@@ -86,22 +86,30 @@ class Detection:
         """Why what the detector finds is no attack; empty where nothing says so.
 
         A detector has something to answer for where it flags more adversarial images than it may flag clean ones.
-        Clean images that were only moved are no attack: where it flags more than twice as many of them as it may, and
-        at least half as many beyond that share as of adversarial images, it knows the files. And an attack is one
+        Clean images that were only moved are no attack: where it flags clearly more of them than of the same images
+        in place, by at least half of what adversarial images add, it knows the files. And an attack is one
         still when its image is stored: where rounding to a file's steps takes away more than half of what it finds, it
         sees the numbers between the steps.
         """
         for point in (self.at_10, self.at_5):
-            found, moved, stored = point.adversarial, point.moved, point.stored
+            found, clean, moved, stored = point.adversarial, point.clean, point.moved, point.stored
             if found is None or found.interval.low <= point.nominal:
                 continue
             excess = (found.value - point.nominal) / 2
-            far = moved is not None and moved.interval.low > 2 * point.nominal
-            if moved is not None and far and moved.value - point.nominal >= excess:
+            if (
+                moved is not None
+                and clean is not None
+                and _clearly_above(moved, clean, (found.value - clean.value) / 2)
+            ):
                 return "recognises files, not attacks"
             if stored is not None and stored.value - point.nominal < excess and stored.interval.high < found.value:
                 return "sees what no file can hold, not attacks"
         return ""
+
+
+def _clearly_above(one: Estimate, other: Estimate, least: float) -> bool:
+    """Whether two shares are told apart by their intervals, and differ by `least` or more."""
+    return one.interval.low > other.interval.high and one.value - other.value >= least
 
 
 def auc(negatives: ArrayLike, positives: ArrayLike) -> float | None:

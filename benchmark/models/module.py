@@ -17,6 +17,7 @@ from benchmark.images import LabeledImages
 from benchmark.models.base import Classifier
 from benchmark.models.weights import load_into
 from benchmark.settings import BatchRows, Count, NotNegative, Positive, Whole
+from benchmark.source import module_digest
 
 
 class Module(Classifier):
@@ -105,11 +106,11 @@ class Module(Classifier):
         return torch.tensor(self.mean, dtype=torch.float32), torch.tensor(self.std, dtype=torch.float32)
 
     def identity(self) -> dict[str, Any]:
-        """Also what is in the weights file and in the function's source file."""
-        files = {"weights": self.weights, "factory": inspect.getsourcefile(self._function())}
+        """Also what is in the weights file, and in the source that the function rests on."""
+        found = self.weights is not None and Path(self.weights).is_file()
         contents = {
-            key: hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16] if name and Path(name).is_file() else None
-            for key, name in files.items()
+            "weights": hashlib.sha256(Path(str(self.weights)).read_bytes()).hexdigest()[:16] if found else None,
+            "factory": module_digest(self._function().__module__),
         }
         return {**super().identity(), "contents": contents}
 

@@ -15,8 +15,8 @@ from detectors.base import FeatureSet, Floats, Integers
 TOLERANCE = 1e-5
 """How far an image's score may differ in other company, relative to its size and the spread of the middle half of all
 scores: some times the rounding of float32."""
-ALONE = 8
-"""Images that are scored one by one as well."""
+AGAIN, ALONE = 256, 8
+"""Images that are scored again in other company, and one by one."""
 
 
 def score_sets(
@@ -24,8 +24,8 @@ def score_sets(
 ) -> tuple[dict[str, Floats], dict[str, Any]]:
     """Each set's scores [N], and what was found of their dependence on company.
 
-    All images are scored in one batch in an order of their own. A detector fitted alike scores them again in two
-    batches of another order, and some one by one.
+    All images are scored in one batch in an order of their own. A copy of the fitted detector scores some of them
+    again, in two batches and in another order, and a few one by one.
 
     Args:
         detector: The fitted detector.
@@ -33,21 +33,22 @@ def score_sets(
         noise: One row for each image of all sets; decides the orders.
 
     Returns:
-        The scores, and n: images; alone: how many of them were also scored one by one; largest_difference: between two
-        scores of an image, relative as in `TOLERANCE`.
+        The scores, and n: images; again, alone: how many of them were scored again, and one by one; largest_difference:
+        between two scores of an image, relative as in `TOLERANCE`.
 
     Raises:
         UserError: An image's score depends on the other images, or on their order.
     """
     images = FeatureSet.concatenate(list(sets.values()))
     fresh = detector.copied()
-    together = _in_order(detector, images, [_order(noise.stream("order"))])
-    order = _order(noise.stream("another order"))
-    apart = _in_order(fresh, images, np.array_split(order, 2))
-    few = order[:ALONE]
-    alone = np.concatenate([fresh.score(images.take(few[i : i + 1])) for i in range(len(few))])
+    order = _order(noise.stream("order"))
+    together = np.empty(len(images))
+    together[order] = detector.score(images.take(order))
+    some = _order(noise.stream("another order"))[:AGAIN]
+    batches = [*np.array_split(some, 2), *some[:ALONE, None]]
+    again = np.concatenate([fresh.score(images.take(rows)) for rows in batches])
     spread = float(np.subtract(*np.quantile(together, [0.75, 0.25])))
-    largest = max(_difference(together, apart, spread), _difference(together[few], alone, spread))
+    largest = _difference(together[np.concatenate(batches)], again, spread)
     if largest > TOLERANCE:
         raise UserError(
             f"an image's score depends on the other images or on their order (by {largest:.2g} of its size)",
@@ -56,14 +57,8 @@ def score_sets(
         )
     ends = np.cumsum([len(features) for features in sets.values()])[:-1]
     scores = dict(zip(sets, np.split(together, ends), strict=True))
-    return scores, {"n": len(images), "alone": len(few), "largest_difference": largest}
-
-
-def _in_order(detector: IsolatedDetector, images: FeatureSet, batches: list[Integers]) -> Floats:
-    scores = np.empty(len(images))
-    for rows in batches:
-        scores[rows] = detector.score(images.take(rows))
-    return scores
+    checks = {"n": len(images), "again": len(some), "alone": len(some[:ALONE]), "largest_difference": largest}
+    return scores, checks
 
 
 def _order(noise: Noise) -> Integers:
