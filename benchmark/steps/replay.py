@@ -23,6 +23,9 @@ STEP = 0.02
 VISIBLE = 1e-3
 """A promised difference below this share of the objective (at least 1) drowns in float32 rounding."""
 
+OFF = 0.5
+"""Relative error beyond which a slope is another's; curvature along the step explains less."""
+
 VERSIONS = SLOTS + 2
 """Each kept question as it was, and the first of an image a step up and a step down its gradient."""
 
@@ -85,6 +88,7 @@ class Replay:
             "differ": int((difference > AGREEMENT).sum()),
             "worst": float(difference.max()),
             "slopes": len(errors),
+            "slopes_off": sum(error > OFF for error in errors),
             "slope_error": float(torch.tensor(errors).median()) if errors else None,
         }
 

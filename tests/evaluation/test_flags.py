@@ -366,7 +366,7 @@ def test_bpda_component_alone(n: int, broken: int, expected: Verdict) -> None:
 
 
 def replay(**found: Any) -> dict[str, Any]:
-    return {"asked": 100, "differ": 0, "worst": 1e-6, "slopes": 20, "slope_error": 0.02, **found}
+    return {"asked": 100, "differ": 0, "worst": 1e-6, "slopes": 20, "slopes_off": 0, "slope_error": 0.02, **found}
 
 
 @pytest.mark.parametrize(
@@ -375,8 +375,8 @@ def replay(**found: Any) -> dict[str, Any]:
         ({}, Verdict.PASS, Verdict.PASS),
         ({"differ": 1, "worst": 0.1}, Verdict.WARN, Verdict.PASS),
         ({"differ": 2, "worst": 0.1}, Verdict.FAIL, Verdict.PASS),
-        ({"slope_error": 0.9}, Verdict.PASS, Verdict.FAIL),
-        ({"slopes": 2, "slope_error": 0.9}, Verdict.PASS, Verdict.NOT_APPLICABLE),
+        ({"slopes_off": 3}, Verdict.PASS, Verdict.FAIL),
+        ({"slopes": 2, "slopes_off": 2}, Verdict.PASS, Verdict.NOT_APPLICABLE),
     ],
 )
 def test_attackers_must_be_told_the_truth(found: dict[str, Any], answers: Verdict, gradients: Verdict) -> None:

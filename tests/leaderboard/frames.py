@@ -128,7 +128,7 @@ class HandMadeRun:
         }
         self.cell("robustness", name, "clean", clean, results, threat=None, facts=None)
         for attack, samples in attacks.items():
-            replayed = {"asked": 20, "differ": 0, "worst": 0.0, "slopes": 20, "slope_error": 0.0}
+            replayed = {"asked": 20, "differ": 0, "worst": 0.0, "slopes": 20, "slopes_off": 0, "slope_error": 0.0}
             self.cell("robustness", name, attack, samples, {"accuracy": [0.5] * draws, "replayed": replayed})
 
     def cell(
