@@ -14,7 +14,8 @@ from benchmark.store import Store
 from leaderboard.reading import alone, checked
 from leaderboard.schema import DetectionRow
 
-_COLUMNS = ("group", "robust", "split", "detector_score", "detector_score_clean", "detector_score_noisy")
+_SCORES = ("", "_clean", "_noisy", "_stored", "_moved")
+_COLUMNS = ("group", "robust", "split", *(f"detector_score{kind}" for kind in _SCORES))
 
 
 def detection_rows(manifest: dict[str, Any], store: Store) -> tuple[DetectionRow, ...]:
@@ -50,8 +51,8 @@ def _row(cell: dict[str, Any], seed: int, store: Store) -> DetectionRow:
         fooled=~test["robust"].to_numpy(),
         groups=groups,
         calibration_groups=calibration["group"].tolist(),
-        stored=_scores(test, "detector_score_stored") if "detector_score_stored" in test else None,
-        moved=_scores(test, "detector_score_moved") if "detector_score_moved" in test else None,
+        stored=_scores(test, "detector_score_stored"),
+        moved=_scores(test, "detector_score_moved"),
     )
     metrics = evaluate_detection(scores, seed=seed)
     remark = metrics.no_credit()

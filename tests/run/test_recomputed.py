@@ -161,8 +161,7 @@ def test_detection(published: Tables) -> None:
             assert line[f"fpr_noisy_at_{name}"] == pytest.approx((noisy > threshold).mean())
             assert line[f"joint_success_at_{name}"] == pytest.approx((fooled & (score <= threshold)).mean())
             for column, against in (("tpr_stored", "detector_score_stored"), ("fpr_moved", "detector_score_moved")):
-                if test[against].notna().all():
-                    assert line[f"{column}_at_{name}"] == pytest.approx((test[against] > threshold).mean())
-            for measure in ("tpr", "joint_success", "fpr_clean"):
+                assert line[f"{column}_at_{name}"] == pytest.approx((test[against] > threshold).mean())
+            for measure in ("tpr", "joint_success", "fpr_clean", "fpr_moved", "tpr_stored"):
                 low, high = line[f"{measure}_at_{name}_low"], line[f"{measure}_at_{name}_high"]
                 assert low <= line[f"{measure}_at_{name}"] <= high
