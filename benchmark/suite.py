@@ -12,7 +12,7 @@ from benchmark.errors import UserError, did_you_mean
 from benchmark.settings import Count, Seed, Share, Whole
 from benchmark.threat import Norm
 
-PROFILES = ("quick", "standard", "paper")
+PROFILES = ("quick", "standard", "large", "paper")
 _SUITES = Path(__file__).parent / "suites"
 
 

@@ -33,7 +33,7 @@ def test_a_defense_says_what_a_fair_row_needs(medrobust):
 
 def test_a_suite_shows_its_profiles(medrobust):
     answer = medrobust("describe", "chest-xray")
-    for profile in ("quick", "standard", "paper"):
+    for profile in ("quick", "standard", "large", "paper"):
         assert f"profile {profile}:" in answer.out
     assert "ε = " in answer.out
 
