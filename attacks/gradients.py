@@ -69,8 +69,8 @@ class GradientEstimator(ABC):
             UnavailableGradientError: No gradient reaches the image.
         """
         with torch.enable_grad():
-            # `detach` makes a new tensor that shares memory, so that one draw costs no copy.
-            copies = x.detach() if self.draws == 1 else x.detach().repeat_interleave(self.draws, 0)
+            # Memory of their own, because a defense may write into what it is shown.
+            copies = x.detach().repeat_interleave(self.draws, 0)
             leaf, purified = self.link(model, copies, noise.repeat(self.draws))
             logits, value = self.evaluate(model, objective, purified, aim)
             if not value.requires_grad:

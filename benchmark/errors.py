@@ -24,6 +24,15 @@ class UserError(Exception):
         return f"{prefix}{self.problem}{suffix}"
 
 
+def in_words(error: BaseException) -> str:
+    """An exception as text that any file can hold, also one whose own text cannot be had."""
+    try:
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    except Exception:
+        text = type(error).__name__
+    return text.encode("utf-8", "replace").decode()
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """A remedy for an unknown `name`: the closest `known` names, or all of them."""
     from difflib import get_close_matches

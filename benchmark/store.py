@@ -159,11 +159,14 @@ class Store:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file (text as UTF-8) so that a reader sees the old content or the new, never a part."""
+    """Write a file (text as UTF-8) so that a reader sees the old content or the new, never a part.
+
+    What is no character, as half of a surrogate pair from somebody's error message, is written as "?".
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     if isinstance(content, str):
-        aside.write_text(content, encoding="utf-8")
+        aside.write_text(content, encoding="utf-8", errors="replace")
     else:
         aside.write_bytes(content)
     os.replace(aside, path)

@@ -13,6 +13,7 @@ from benchmark.batching import BatchSize
 from benchmark.images import ImageData
 from benchmark.progress import Progress
 from benchmark.store import Store
+from benchmark.verdicts.fresh import Surroundings
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
@@ -36,6 +37,9 @@ class Workbench:
         device: Where to compute.
         batch_size: How many images at a time.
         progress: The display.
+
+    Attributes:
+        surroundings: What the processes that give the verdicts take over from this run.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Workbench:
         self.device = device
         self.batch_size = batch_size
         self.progress = progress
+        self.surroundings = Surroundings.of(device)
         self._kept: dict[str, Any] = {}
         self._lent: dict[str, tuple[str, str]] = {}
 

@@ -42,17 +42,14 @@ def attack_result(cell: dict[str, Any], samples: pd.DataFrame, store: Store) -> 
     attacked = samples[samples["attacked"]]
     broken = attacked[~attacked["robust"]]
     record = store.record(cell["key"])
-    has_stored = "stored_right" in samples
     return AttackResult(
         attack=cell["attack"],
         status="done",
         reason="",
         robust=share_of(samples["robust"], samples["group"].tolist()),
         success=share_of(~attacked["robust"], attacked["group"].tolist()) if len(attacked) else None,
-        stored=share_of(samples["clean_right"] & samples["stored_right"], samples["group"].tolist())
-        if has_stored
-        else None,
-        kept=share_of(~broken["stored_right"], broken["group"].tolist()) if has_stored and len(broken) else None,
+        stored=share_of(samples["clean_right"] & samples["stored_right"], samples["group"].tolist()),
+        kept=share_of(~broken["stored_right"], broken["group"].tolist()) if len(broken) else None,
         bound=perturbation(cell),
         seconds=record.seconds,
         fresh=spread(samples, len(record.results["accuracy"])),

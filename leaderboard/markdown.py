@@ -13,7 +13,7 @@ from leaderboard.reference import Reference
 from leaderboard.schema import Board, DetectionRow, RobustnessRow, SurvivalCurve, TransferMatrix
 from leaderboard.survival_table import survival_table
 from leaderboard.tables import attack_table, clinical_table, randomness_table, robustness_table
-from leaderboard.text import escape
+from leaderboard.text import escape, number
 from leaderboard.transfer_table import WHITE_BOX, explanation, threat_lines, transfer_table
 
 
@@ -164,7 +164,7 @@ def _flags(rows: Sequence[RobustnessRow]) -> str:
             row.defense,
             f.id,
             f.verdict.value,
-            "–" if f.value is None else f"{f.value:.4g}",
+            number(f.value),
             f.threshold,
             str(f.n),
             f.note,

@@ -17,6 +17,8 @@ Bools = NDArray[np.bool_]
 
 RESAMPLES = 2000
 LEVEL = 0.05
+_TIE = 1e-9
+"""Differences in balanced accuracy below this are rounding."""
 _DETECTABLE = 1.959964 + 0.841621
 """Standard errors that a difference must measure to be found in 80 % of studies at a two-sided level of 5 %."""
 
@@ -83,10 +85,10 @@ def rank_rows(
         for other in range(len(names)):
             if observed[one] > observed[other]:
                 interval = percentile(drawn[:, one] - drawn[:, other])
-                apart = interval is not None and interval.low > 0
+                apart = interval is not None and interval.low > _TIE
                 better[one, other] = apart and swap_test(shares[one] - shares[other], patients, rng) < LEVEL
-    above = (drawn[:, None, :] > drawn[:, :, None] + 1e-12).sum(axis=2)
-    level = (np.abs(drawn[:, None, :] - drawn[:, :, None]) <= 1e-12).sum(axis=2) - 1
+    above = (drawn[:, None, :] > drawn[:, :, None] + _TIE).sum(axis=2)
+    level = (np.abs(drawn[:, None, :] - drawn[:, :, None]) <= _TIE).sum(axis=2) - 1
     found = []
     for i in range(len(names)):
         rank, last = 1 + int(better[:, i].sum()), len(names) - int(better[i].sum())
@@ -116,7 +118,7 @@ def images_needed(
     weights = _image_weights(labels, classes)
     each = first.astype(np.float64) - second
     difference = float((weights * each).sum())
-    if abs(difference) < 1e-12:
+    if abs(difference) < _TIE:
         return None
     centred = (
         each - (np.bincount(labels, each, classes) / np.maximum(np.bincount(labels, minlength=classes), 1))[labels]
@@ -136,8 +138,8 @@ def swap_test(advantage: Floats, groups: NDArray[np.int64], rng: np.random.Gener
         swaps: How many.
     """
     totals = np.bincount(groups, advantage)
-    totals = totals[np.abs(totals) > 1e-12]
-    seen = abs(float(totals.sum())) - 1e-9
+    totals = totals[np.abs(totals) > _TIE]
+    seen = abs(float(totals.sum())) - _TIE
     if len(totals) <= 12:
         bits = np.arange(2 ** len(totals))[:, None] >> np.arange(len(totals)) & 1
         return float((np.abs((1 - 2 * bits) @ totals) >= seen).mean())

@@ -14,9 +14,22 @@ from benchmark.store import Store
 
 T = TypeVar("T")
 
-_BOOLEANS = ("clean_right", "attacked", "robust", "stored_right")
+_BOOLEANS = ("clean_right", "attacked", "robust", "verified", "stored_right")
 _CLEAN = ("sample_id", "group", "label", "clean_prediction", "clean_right", "scores", "fresh_right")
-_ATTACK = ("sample_id", "attacked", "robust", "adversarial_prediction", "scores", "fresh_right", "broken_at")
+_ATTACK = (
+    "sample_id",
+    "clean_right",
+    "attacked",
+    "robust",
+    "verified",
+    "adversarial_prediction",
+    "scores",
+    "fresh_right",
+    "stored_right",
+    "broken_at",
+    "forwards",
+    "backwards",
+)
 
 
 def alone(read: Callable[[], T], otherwise: Callable[[str], T]) -> T:

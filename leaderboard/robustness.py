@@ -85,17 +85,19 @@ def _row(
     for cell in cells:
         if cell["attack"] == "clean":
             continue
-        result, samples = _attack(cell, clean, store)
+        result, found = _attack(cell, clean, store)
         results.append(result)
-        if samples is not None:
+        if found is not None:
             done.append(cell)
-            replayed = store.record(cell["key"]).results["replayed"]
-            evidence.append(AttackEvidence(cell["attack"], cell["facts"], samples, replayed))
+            evidence.append(found)
     failed = [r for r in results if r.status in ("error", "not run")]
     known = row_evidence(name, clean, evidence, manifest, store)
     flags = tuple(evaluate_flags(known))
     missing = [*facts["missing"], *unspent(evidence)]
-    diagnosis = diagnoses(name, manifest["cells"], store)
+    diagnosis, unread = alone(
+        lambda: (diagnoses(name, manifest["cells"], store), ""), lambda reason: (None, f"a diagnosis: {reason}")
+    )
+    missing += [unread] if unread else []
     if diagnosis is not None and diagnosis.contradicted and not known.by_values():
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)
@@ -135,14 +137,15 @@ def _row(
     return row, worst
 
 
-def _attack(cell: dict[str, Any], clean: pd.DataFrame, store: Store) -> tuple[AttackResult, pd.DataFrame | None]:
-    """(result, records), the latter None where the cell is not done or its records cannot be read."""
+def _attack(cell: dict[str, Any], clean: pd.DataFrame, store: Store) -> tuple[AttackResult, AttackEvidence | None]:
+    """(result, evidence), the latter None where the cell is not done or its records cannot be read."""
     if cell["status"] != "done":
         return without_result(cell, cell["status"], cell["reason"]), None
 
-    def read() -> tuple[AttackResult, pd.DataFrame | None]:
+    def read() -> tuple[AttackResult, AttackEvidence | None]:
         samples = attack_samples(store, cell["key"], clean)
-        return attack_result(cell, samples, store), samples
+        replayed = store.record(cell["key"]).results["replayed"]
+        return attack_result(cell, samples, store), AttackEvidence(cell["attack"], cell["facts"], samples, replayed)
 
     return alone(read, lambda reason: (without_result(cell, "error", reason), None))
 

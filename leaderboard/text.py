@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from benchmark.evaluation.intervals import Interval
@@ -21,6 +22,11 @@ def escape(text: str) -> str:
 def percent(value: float | None, *, digits: int = 1) -> str:
     """0.123 → "12.3"; a dash for None."""
     return "–" if value is None else f"{100 * value:.{digits}f}"
+
+
+def number(value: float | None) -> str:
+    """Four digits of any number; a dash for what is none."""
+    return f"{value:.4g}" if isinstance(value, (int, float)) and math.isfinite(value) else "–"
 
 
 def with_interval(estimate: Estimate | None) -> str:

@@ -15,7 +15,9 @@ PROFILES = ("quick", "standard", "large", "paper")
 
 def run(
     suite: Annotated[str, typer.Option(help="A suite that ships with medrobust, or your own .toml file.")],
-    profile: Annotated[str, typer.Option(help="quick (minutes on two cores), standard (hours, or a GPU), large or paper.")] = "quick",
+    profile: Annotated[
+        str, typer.Option(help="quick (minutes on two cores), standard (hours, or a GPU), large or paper.")
+    ] = "quick",
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/SUITE-PROFILE.")] = None,
     data: Annotated[str, typer.Option(help="auto for the suite's data, or the name of a data set.")] = "auto",
     data_root: Annotated[Path | None, typer.Option(help="Where data are; by default $MEDROBUST_DATA.")] = None,

@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from benchmark.errors import UserError
+from benchmark.engines.undisturbed import PristineImages, process_settings_kept
+from benchmark.errors import in_words
 from benchmark.plan import Plan
-from benchmark.steps.base import Step
+from benchmark.steps.base import Result, Step
 from benchmark.store import StepFailure, StepRecord
 from benchmark.workbench import Workbench
 
@@ -29,6 +30,7 @@ class LocalEngine:
         """Compute what is missing. KeyboardInterrupt passes through; finished steps stay."""
         tally = Tally()
         bench.store.sweep()
+        images = PristineImages(bench.data)
         for step in plan.steps:
             lacking = next((need for need in step.needs if need.key in tally.failed), None)
             if bench.store.has(step.key):
@@ -38,25 +40,16 @@ class LocalEngine:
                 self._fail(step, f"{lacking.label} failed: {tally.failed[lacking.key]}", tally, bench)
                 bench.progress.reused(step.label)
             else:
-                self._compute(step, tally, bench)
+                self._compute(step, tally, bench, images)
         return tally
 
-    def _compute(self, step: Step, tally: Tally, bench: Workbench) -> None:
+    def _compute(self, step: Step, tally: Tally, bench: Workbench, images: PristineImages) -> None:
         bench.progress.begin(f"{step.kind} {step.label}" if step.kind in ("attack", "detect") else step.label)
         started = time.monotonic()
-        try:
-            result = step.run(bench)
-            changed = bench.take_back()
-            if changed:
-                raise UserError(
-                    f"it changed the weights of the model that it was handed ({', '.join(changed)})",
-                    where=step.label,
-                    remedy="let the plug-in work on a copy",
-                )
-        except Exception as error:
-            # Whatever a method raises is its own cell's failure: never "robust", and never the end of the others.
-            bench.take_back()
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        result, reason = _attempt(step, bench)
+        # Looked at in any case, so that nobody else meets what this step left behind.
+        reason = _meddling(bench, images) or reason
+        if result is None or reason:
             self._fail(step, reason, tally, bench)
             bench.progress.end(f"FAILED ({reason.splitlines()[0]})")
             return
@@ -77,3 +70,21 @@ class LocalEngine:
     def _fail(self, step: Step, reason: str, tally: Tally, bench: Workbench) -> None:
         tally.failed[step.key] = reason
         bench.store.fail(StepFailure(kind=step.kind, label=step.label, key=step.key, message=reason))
+
+
+def _attempt(step: Step, bench: Workbench) -> tuple[Result | None, str]:
+    """(the result, "") or (None, why there is none): never "robust", and never the end of the others."""
+    try:
+        with process_settings_kept():
+            return step.run(bench), ""
+    except (Exception, SystemExit, GeneratorExit) as error:
+        return None, in_words(error)
+
+
+def _meddling(bench: Workbench, images: PristineImages) -> str:
+    """What a step changed that is not its own, in words; it is undone or forgotten."""
+    changed = bench.take_back()
+    found = [f"it changed the weights of the model that it was handed ({', '.join(changed)})"] if changed else []
+    if images.restore():
+        found.append("it changed the images that all steps work with")
+    return "; ".join(found)

@@ -30,7 +30,7 @@ from benchmark.steps.detector_fitting import DetectorFitting
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.replay import VERSIONS
 from benchmark.steps.train import TrainStep
-from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge
+from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge, verdict_noise
 from benchmark.threat import Access, Epsilon, Norm
 from benchmark.workbench import Workbench
 from defenses.base import DefendedModel, Passes
@@ -138,7 +138,7 @@ class AttackStep(Step):
         submission = Submission(
             outcome.adversarial,
             stored(outcome.adversarial, images.floats(), self.norm, self.epsilon.value),
-            Noise.of(self.seed, images.index).stream(f"verdict {self.attack.name}"),
+            verdict_noise(self.clean.fit, images, outcome.adversarial, self.seed, "verdict"),
             transcripts,
         )
         verdict = judge(self.clean.fit, submission, bench)
@@ -222,7 +222,9 @@ class AttackStep(Step):
 
         def attack(rows: slice) -> tuple[Outcome, Transcript]:
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
-            noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(f"attack {self.attack.name}")
+            # The defense's key is in it, so that no defense can know an attack by its random numbers.
+            purpose = f"attack {self.attack.name} {self.clean.fit.key}"
+            noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(purpose)
             wanted = None if targets is None else targets[rows].to(bench.device)
             aim = Aim(images.labels[rows].to(bench.device), wanted, images.index[rows].to(bench.device))
             transcript = Transcript(numbers[rows].tolist(), followed[rows].to(bench.device))

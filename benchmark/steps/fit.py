@@ -95,8 +95,10 @@ class FitStep(Step):
         """The defended classifier as another process can build it."""
         return Defendant(
             self.train.classifier,
+            self.train.spec["settings"]["classifier"]["settings"],
             bench.store.tensors(self.train.key),
             self.defense,
+            self.spec["settings"]["defense"]["settings"],
             bench.store.tensors(self.key),
             bench.data.train.shape,
             len(bench.data.classes),

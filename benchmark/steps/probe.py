@@ -102,7 +102,7 @@ class ProbeStep(Step):
             traits=defense.traits(),
             images=images.floats(device=bench.device),
             labels=images.labels.to(bench.device),
-            noise=Noise.of(self.seed, images.index, device=bench.device).stream("probe"),
+            noise=Noise.of(self.seed, images.index, device=bench.device).stream(f"probe {self.clean.fit.key}"),
             norm=self.norm,
             epsilon=self.epsilon.value,
             gradient=self.gradient,

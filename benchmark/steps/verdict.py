@@ -80,11 +80,25 @@ def fresh_decisions(
     defendant = fit.defendant(bench)
     found = []
     for draw in range(draws):
-        noise = Noise.of(seed, images.index).stream(f"{stream} {draw}")
-        found += answers(defendant, Docket([Questions(x, noise)]), device=bench.device, batch=bench.batch_size.size)
+        noise = verdict_noise(fit, images, x, seed, f"{stream} {draw}")
+        found += answers(defendant, Docket([Questions(x, noise)]), bench.surroundings, batch=bench.batch_size.size)
         if advance is not None:
             advance(len(x))
     return torch.stack(found)
+
+
+def verdict_noise(fit: FitStep, images: LabeledImages, shown: Tensor, seed: int, purpose: str) -> Noise:
+    """Random numbers that nobody could know before it was settled what is shown: one row per image.
+
+    Args:
+        fit: The defended model; its key covers the code and settings of the defense.
+        images: For their numbers.
+        shown: What is shown in their place: [N, C, H, W].
+        seed: Of the run.
+        purpose: What they are drawn for.
+    """
+    digest = hashlib.blake2b(shown.contiguous().numpy().tobytes(), digest_size=8).hexdigest()
+    return Noise.of(seed, images.index).stream(f"{purpose} {fit.key} {digest}")
 
 
 def judge(fit: FitStep, submission: Submission, bench: Workbench) -> Verdict:
@@ -114,13 +128,13 @@ def judge(fit: FitStep, submission: Submission, bench: Workbench) -> Verdict:
                 docket.entries.append(questions)
                 readers.append(partial(replay.answered, number, group))
         if docket.entries:
-            found = answers(defendant, docket, device=bench.device, batch=bench.batch_size.size)
+            found = answers(defendant, docket, bench.surroundings, batch=bench.batch_size.size)
             for reader, logits in zip(readers, found, strict=True):
                 reader(logits)
     submitted, kept = (_in_order(parts) for parts in decided)
     few = torch.arange(min(ALONE, len(submitted)))
     single = Docket([Questions(submission.x[few], submission.noise[few])])
-    (alone,) = answers(defendant, single, device=bench.device, batch=1)
+    (alone,) = answers(defendant, single, bench.surroundings, batch=1)
     replay.compare(submitted[few], alone)
     return Verdict(submitted, kept, replay.summary())
 

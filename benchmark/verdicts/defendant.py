@@ -28,15 +28,18 @@ class Defendant:
     """Everything that a defended model is made of.
 
     Attributes:
-        classifier, classifier_weights: The classifier's plug-in and what it learned.
-        defense, defense_weights: The same of the defense.
+        classifier, classifier_settings, classifier_weights: The classifier's plug-in, its settings as they were planned
+            (an instance may have changed its own since) and what it learned.
+        defense, defense_settings, defense_weights: The same of the defense.
         shape: (channels, height, width) of the images.
         classes: Number of classes.
     """
 
     classifier: Classifier
+    classifier_settings: dict[str, Any]
     classifier_weights: dict[str, Tensor]
     defense: Defense
+    defense_settings: dict[str, Any]
     defense_weights: dict[str, Tensor]
     shape: tuple[int, int, int]
     classes: int
@@ -50,8 +53,8 @@ class Defendant:
         save_file(_apart(self.classifier_weights), folder / _CLASSIFIER)
         save_file(_apart(self.defense_weights), folder / _DEFENSE)
         return {
-            "classifier": _reference(self.classifier),
-            "defense": _reference(self.defense),
+            "classifier": _reference(self.classifier, self.classifier_settings),
+            "defense": _reference(self.defense, self.defense_settings),
             "shape": list(self.shape),
             "classes": self.classes,
         }
@@ -70,7 +73,7 @@ def build(description: dict[str, Any], folder: Path, device: torch.device) -> De
     return defense.defend(classifier.to(device).eval()).to(device)
 
 
-def _reference(plugin: Plugin) -> dict[str, Any]:
+def _reference(plugin: Plugin, settings: dict[str, Any]) -> dict[str, Any]:
     cls = type(plugin)
     where = f"{plugin.kind} {plugin.name!r}"
     if "<locals>" in cls.__qualname__:
@@ -79,7 +82,6 @@ def _reference(plugin: Plugin) -> dict[str, Any]:
             where=where,
             remedy="define the class at the top of a module",
         )
-    settings = plugin.settings()
     try:
         if json.loads(json.dumps(settings)) != settings:
             raise TypeError

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,22 +26,38 @@ from benchmark.verdicts.server import ANSWER, DOCKET, IMAGES, REASON
 _server: subprocess.Popen[str] | None = None
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a fresh process takes over from the run, as it was before any plug-in was asked anything.
+
+    Attributes:
+        device: Where it computes.
+        path: Where it imports from.
+        began: When the run began, in seconds since the epoch; younger files are out of its reach.
+    """
+
+    device: torch.device
+    path: tuple[str, ...]
+    began: float
+
+    @classmethod
+    def of(cls, device: torch.device) -> Surroundings:
+        """Those of this moment; the serving process starts now, which takes seconds."""
+        _serving()
+        return cls(device, tuple(os.path.abspath(entry) for entry in sys.path), time.time())
+
+
 class VerdictError(RuntimeError):
     """A model gave no answer that could count; its cell becomes an error."""
 
 
-def warm_up() -> None:
-    """Start the serving process, which takes seconds to import torch, without waiting for it."""
-    _serving()
-
-
-def answers(defendant: Defendant, docket: Docket, *, device: torch.device, batch: int) -> list[Tensor]:
+def answers(defendant: Defendant, docket: Docket, surroundings: Surroundings, *, batch: int) -> list[Tensor]:
     """The logits [N, K] that a new process, which has seen nothing before, gives for each entry of `docket`.
 
     Args:
         defendant: The model.
         docket: What it is asked; never empty.
-        device: Where the process computes.
+        surroundings: Of the run.
         batch: Images at a time.
 
     Raises:
@@ -53,10 +71,11 @@ def answers(defendant: Defendant, docket: Docket, *, device: torch.device, batch
         document = {
             "model": defendant.write(folder),
             "groups": groups,
-            "device": str(device),
+            "device": str(surroundings.device),
             "batch": batch,
             "threads": torch.get_num_threads(),
-            "path": [os.path.abspath(entry) for entry in sys.path],
+            "path": list(surroundings.path),
+            "began": surroundings.began,
         }
         (folder / DOCKET).write_text(json.dumps(document), encoding="utf-8")
         status = _served(folder)

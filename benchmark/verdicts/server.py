@@ -15,9 +15,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmark.batching import BatchSize
+from benchmark.errors import in_words
 from benchmark.frozen import frozen
 from benchmark.verdicts.defendant import build
 from benchmark.verdicts.docket import Questions, questions_of
+from benchmark.verdicts.sealed import seal
 from defenses.base import DefendedModel
 
 DOCKET, IMAGES, ANSWER, REASON = "docket.json", "images.safetensors", "answer.safetensors", "reason.txt"
@@ -47,22 +49,16 @@ def _end(folder: Path) -> None:
         answer(folder)
         status = 0
     except BaseException as error:
-        (folder / REASON).write_text(_reason(error), encoding="utf-8", errors="replace")
+        (folder / REASON).write_text(in_words(error), encoding="utf-8", errors="replace")
     finally:
         os._exit(status)
-
-
-def _reason(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return type(error).__name__
 
 
 def answer(folder: Path) -> None:
     """Build the model that `folder` describes, ask it the questions there, and write its logits beside them."""
     docket = json.loads((folder / DOCKET).read_text(encoding="utf-8"))
     sys.path[:] = docket["path"]
+    seal(folder, docket["began"])
     torch.set_num_threads(docket["threads"])
     device = torch.device(docket["device"])
     model = build(docket["model"], folder, device)

@@ -74,7 +74,7 @@ def test_eot_is_the_gradient_of_the_mean_logits(network: nn.Module, images: Tens
     model = DefendedModel(network, purify=blur, randomized=True)
     ours = Autograd(draws=draws)(model, CrossEntropy(), images, aim, noise)
     x = images.clone().requires_grad_(True)
-    copies = noise.repeat(draws)
+    copies = noise.repeat(draws).stream("defense")
     rows = torch.arange(24) * draws
     logits = torch.stack([network(blur(x, copies[rows + h])) for h in range(draws)]).mean(0)
     expected = torch.autograd.grad(nn.functional.cross_entropy(logits, aim.labels, reduction="sum"), x)[0]
@@ -108,7 +108,8 @@ def test_the_gradient_of_an_image_does_not_depend_on_its_batch(network: nn.Modul
     whole = Autograd(draws=3)(model, CrossEntropy(), images, aim, noise).gradient
     rows = torch.tensor([20, 3, 11])
     part = Autograd(draws=3)(model, CrossEntropy(), images[rows], aim[rows], noise[rows]).gradient
-    assert torch.equal(part, whole[rows])
+    # The numbers drawn are the same, to the bit; a backward pass over few rows may round its sums otherwise.
+    assert torch.allclose(part, whole[rows], rtol=1e-5, atol=1e-8)
 
 
 def test_undefended_ignores_the_purifier(network: nn.Module, images: Tensor) -> None:

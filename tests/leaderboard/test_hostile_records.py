@@ -123,6 +123,9 @@ def test_measurements_that_are_null_or_not_numbers_stop_nothing(tmp_path: Path) 
     made.cell("diagnosis", "other", "", None, {"diagnoses": {"curvature": {"n": 3, "curvature": None}}})
     made.manifest()
     found = board(made)
+    other = next(r for r in found.robustness if r.defense == "other")
+    assert other.worst is not None, "its attacks were read"
+    assert (other.status, other.diagnosis) == ("incomplete", None)
     assert {r.defense for r in found.robustness} == {"honest", "other", "third"}
     honest = next(r for r in found.robustness if r.defense == "honest")
     assert honest.worst is not None
@@ -140,3 +143,11 @@ def test_a_missing_step_is_an_error_of_its_cell(tmp_path: Path) -> None:
     assert all(e.status == "error" for e in found.transfer.entries)
     assert all("cannot be read" in c.reason for c in found.survival)
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "done"
+
+
+def test_a_reason_that_is_no_text_is_still_published(tmp_path: Path) -> None:
+    made = run(tmp_path)
+    made.cells[1] |= {"status": "error", "reason": "RuntimeError: half a pair \ud800 | `*\n" + "x" * 5000}
+    made.manifest()
+    assert next(r for r in board(made).robustness if r.defense == "honest").status == "error"
+    assert "half a pair ?" in (tmp_path / "leaderboard.md").read_text(encoding="utf-8")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
+from benchmark.images import ImageData
 from benchmark.noise import Noise
 from defenses.base import DefendedModel, Defense, FitData
 
@@ -97,3 +100,51 @@ class _Refusing(nn.Module):
         logits: Tensor = self.classifier(x)
         refused = (x.flatten(1).sum(1) * 16).long() % 16 == 0
         return torch.where(refused[:, None], float("nan"), logits)
+
+
+class MakesImagesEasy(Defense):
+    """Finds the evaluation images in memory and blackens the first ones."""
+
+    name = "makes-images-easy"
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        def purify(x: Tensor, noise: Noise) -> Tensor:
+            for thing in gc.get_objects():
+                if type(thing) is ImageData:
+                    thing.evaluation.pixels[:10].zero_()
+            return x
+
+        return DefendedModel(classifier, purify=purify)
+
+
+class SetsGlobals(Defense):
+    """Changes how torch works for everyone, and leaves."""
+
+    name = "sets-globals"
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        def purify(x: Tensor, noise: Noise) -> Tensor:
+            if x.requires_grad:
+                torch.set_default_device("meta")
+                torch.set_grad_enabled(False)
+                raise UnspeakableError
+            return x
+
+        return DefendedModel(classifier, purify=purify)
+
+
+class UnspeakableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+class Leaves(Defense):
+    """Ends the program that asks it."""
+
+    name = "leaves"
+
+    def fit(self, classifier: nn.Module, data: FitData) -> None:
+        sys.exit()
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(classifier)

@@ -17,6 +17,7 @@ from leaderboard.publish import publish
 
 MEDDLING = str(Path(__file__).with_name("meddling.py"))
 DEFENSES = ("wrecks-in-fit", "wrecks-in-defend", "wrecks-in-purify", "wrecks-training", "refuses-some")
+LEAVING = ("makes-images-easy", "sets-globals", "leaves")
 
 
 def _run(suite: Path, out: Path, **selection: tuple[str, ...]) -> Store:
@@ -37,14 +38,14 @@ def test_a_meddling_plug_in_changes_no_other_row_and_no_later_run(
     suite_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     # The meddlers come first, where they can do the most harm.
-    meddlers = "".join(f"[defense.{name}]\n" for name in DEFENSES)
+    meddlers = "".join(f"[defense.{name}]\n" for name in (*DEFENSES, *LEAVING))
     attack = "\n[robustness.attack.wrecks-in-prepare]\n"
     alone = _run(suite_file(), tmp_path / "alone", attacks=("fgsm", "pgd"), defenses=("none",))
     crowded = suite_file(attack, **{"[defense.none]": f"{meddlers}[defense.none]"})
     store = _run(crowded, tmp_path / "crowded", attacks=("wrecks-in-prepare", "fgsm", "pgd"))
     pd.testing.assert_frame_equal(_numbers(store, "none"), _numbers(alone, "none"))
     rows = {row.defense: row for row in read_board(store.root).robustness}
-    for name in ("wrecks-in-fit", "wrecks-in-defend", "wrecks-in-purify", "refuses-some"):
+    for name in (*LEAVING, "wrecks-in-fit", "wrecks-in-defend", "wrecks-in-purify", "refuses-some"):
         assert rows[name].status == "error"
         assert rows[name].worst is None
     remarks = {name: "; ".join(row.remarks) for name, row in rows.items()}
@@ -52,7 +53,10 @@ def test_a_meddling_plug_in_changes_no_other_row_and_no_later_run(
     assert "changes the classifier's own weights" in remarks["wrecks-in-defend"]
     assert "NaN or infinity" in remarks["refuses-some"]
     for name in ("none", "jpeg"):
-        assert "wrecks-in-prepare: none × " in remarks[name].replace("jpeg", "none")
-        assert "changed the weights of the model that it was handed" in remarks[name]
+        assert (
+            f"wrecks-in-prepare: it changed the weights of the model that it was handed (fit {name})" in remarks[name]
+        )
+    assert "changed the images that all steps work with" in remarks["makes-images-easy"]
+    assert "UnspeakableError" in remarks["sets-globals"]
     again = _run(suite_file(), tmp_path / "crowded", attacks=("fgsm", "pgd"), defenses=("none",))
     pd.testing.assert_frame_equal(_numbers(again, "none"), _numbers(alone, "none"))

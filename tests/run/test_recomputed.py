@@ -77,10 +77,8 @@ def pairs(published: Tables) -> list[tuple[pd.Series, pd.DataFrame]]:
 def test_robustness_and_attacks(published: Tables) -> None:
     for line, own in pairs(published):
         right, attacked = own["clean_right"].astype(bool).to_numpy(), own["attacked"].astype(bool).to_numpy()
-        robust, stored = own["robust"].astype(bool).to_numpy(), own["stored_right"].fillna(False).to_numpy(bool)
+        robust, stored = own["robust"].astype(bool).to_numpy(), own["stored_right"].astype(bool).to_numpy()
         same(line, "robust", robust)
-        if own["stored_right"].isna().all():
-            continue
         same(line, "robust_stored", right & stored)
         if (attacked & ~robust).any():
             same(line, "kept_stored", ~stored[attacked & ~robust])

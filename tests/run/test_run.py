@@ -136,6 +136,33 @@ def test_an_attack_that_raises_is_an_error_and_the_others_go_on(
     assert "crashes-in-tests" not in set(samples["attack"])
 
 
+def test_an_error_that_is_no_text_ends_nothing(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    class UnspeakableError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("on purpose")
+
+    class SaysNothing(Attack):
+        name = "says-nothing-in-tests"
+
+        def run(self, victim: Victim, x: torch.Tensor, noise: Noise, stop: Stop) -> torch.Tensor:
+            raise UnspeakableError
+
+    class SaysHalf(Attack):
+        name = "says-half-in-tests"
+
+        def run(self, victim: Victim, x: torch.Tensor, noise: Noise, stop: Stop) -> torch.Tensor:
+            raise ValueError("half a pair \ud800")
+
+    added = "[robustness.attack.says-nothing-in-tests]\n[robustness.attack.says-half-in-tests]\n"
+    selection = Selection(defenses=("none",), attacks=("says*", "fgsm"), detectors=())
+    store = run(suite_file(added), tmp_path / "run", selection=selection)
+    (row,) = read_board(store.root).robustness
+    reasons = {a.attack: a.reason for a in row.attacks}
+    assert "UnspeakableError" in reasons["says-nothing-in-tests"]
+    assert "half a pair ?" in reasons["says-half-in-tests"]
+    assert next(a for a in row.attacks if a.attack == "fgsm").status == "done"
+
+
 def test_exit_codes_of_the_command_line(suite_file: Callable[..., Path], tmp_path: Path) -> None:
     suite = suite_file()
     wrong = subprocess.run(

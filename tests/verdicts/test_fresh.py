@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -13,10 +17,10 @@ from benchmark.models.training import assemble
 from benchmark.noise import Noise
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
-from benchmark.verdicts.fresh import VerdictError, answers
+from benchmark.verdicts.fresh import Surroundings, VerdictError, answers
 from defenses.base import DefendedModel, Defense
 from defenses.none import NoDefense
-from tests.verdicts.lying_defenses import Leaving, Noisy, Remembering, Silent, Talking
+from tests.verdicts.lying_defenses import Leaving, Noisy, Reading, Remembering, Silent, Talking
 
 CPU = torch.device("cpu")
 SHAPE = (1, 16, 16)
@@ -24,7 +28,9 @@ SHAPE = (1, 16, 16)
 
 def defendant(defense: Defense) -> Defendant:
     classifier = assemble(SmallCNN(), shape=SHAPE, classes=2)
-    return Defendant(SmallCNN(), dict(classifier.state_dict()), defense, {}, SHAPE, 2)
+    return Defendant(
+        SmallCNN(), SmallCNN().settings(), dict(classifier.state_dict()), defense, defense.settings(), {}, SHAPE, 2
+    )
 
 
 def here(defense: Defense) -> DefendedModel:
@@ -36,7 +42,7 @@ def images(count: int = 20, seed: int = 3) -> Tensor:
 
 
 def asked(defense: Defense, *entries: Questions, batch: int = 64) -> list[Tensor]:
-    return answers(defendant(defense), Docket(list(entries)), device=CPU, batch=batch)
+    return answers(defendant(defense), Docket(list(entries)), Surroundings.of(CPU), batch=batch)
 
 
 @pytest.mark.parametrize("defense", [NoDefense(), Noisy()])
@@ -99,3 +105,18 @@ def test_a_plug_in_that_no_other_process_can_import_is_refused() -> None:
 
     with pytest.raises(UserError, match="inside a function"):
         asked(Local(), Questions(images(), Noise.of(1, range(20))))
+
+
+def test_a_fresh_process_reads_nothing_that_was_noted_during_the_run(tmp_path: Path) -> None:
+    early, late = tmp_path / "early.txt", tmp_path / "late.txt"
+    early.write_text("old")
+    surroundings = Surroundings.of(CPU)
+    time.sleep(0.05)
+    late.write_text("new")
+    # Setting its date back does not make it older.
+    os.utime(late, (0, 0))
+    asked = Docket([Questions(images(), Noise.of(1, range(20)))])
+    answers(defendant(Reading(file=str(early))), asked, surroundings, batch=64)
+    for nosy in (Reading(file=str(late)), Reading(file=str(early), mode="a")):
+        with pytest.raises(VerdictError, match="refused to the process that gives the verdicts"):
+            answers(defendant(nosy), asked, surroundings, batch=64)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, in_words
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
@@ -200,7 +200,7 @@ class MeasuredCheck(FlagCheck):
 
 def reason_of(error: Exception) -> str:
     """An exception in one line."""
-    return error.problem if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    return error.problem if isinstance(error, UserError) else in_words(error)
 
 
 def _finite(measured: Any) -> bool:
