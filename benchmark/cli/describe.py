@@ -56,7 +56,9 @@ def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:
     yield "what it is", inspect.cleandoc(plugin.__doc__ or "") or "(it has no docstring)"
     yield "source", plugin.source or "(not stated)"
     if plugin.kind == "attack":
-        yield "threat model", _threat_model(cast("type[Attack]", plugin))
+        attack = cast("type[Attack]", plugin)
+        yield "threat model", _threat_model(attack)
+        yield "completes a row", _least_effort(attack)
     if plugin.kind == "defense":
         yield "a fair row needs", _required(cast("type[Defense]", plugin))
     for name, value in plugin.traits().items():
@@ -83,6 +85,14 @@ def _threat_model(attack: type[Attack]) -> str:
     if any(p.required for p in attack.parameters()):
         return text
     return f"{text}, budget by default: {attack().budget()}"
+
+
+def _least_effort(attack: type[Attack]) -> str:
+    if attack.control:
+        return f"never: {attack.control}"
+    if any(p.required for p in attack.parameters()):
+        return "as its settings say"
+    return f"with {attack().least()} or more"
 
 
 def _required(defense: type[Defense]) -> str:

@@ -7,11 +7,15 @@ ATTACK = '''\
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
+from attacks.effort import Effort
 from attacks.iterative import IterativeAttack, State
 from attacks.victim import Victim
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from benchmark.threat import Access, Norm
 
 
@@ -27,8 +31,12 @@ class $cls(IterativeAttack):
     norms = frozenset({Norm.LINF, Norm.L2})
     access = Access.GRADIENT
 
-    def __init__(self, *, steps: int = 10) -> None:
+    def __init__(self, *, steps: Count = 10) -> None:
         self.steps = steps
+
+    def effort(self, norm: Norm, epsilon: float) -> Effort:
+        """What it spends on an image that never falls; `reach` is the way of all steps together, in units of ε."""
+        return replace(super().effort(norm, epsilon), reach=2.5)
 
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> State:
         """The first image to look at; `noise` gives random numbers that belong to each image."""
@@ -50,6 +58,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from benchmark.noise import Noise
+from benchmark.settings import Count
 from defenses.base import DefendedModel, Defense
 
 
@@ -67,7 +76,7 @@ class $cls(Defense):
     differentiable = True
     randomized = False
 
-    def __init__(self, *, width: int = 3) -> None:
+    def __init__(self, *, width: Count = 3) -> None:
         self.width = width
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
@@ -85,6 +94,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmark.settings import Positive
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 
 
@@ -100,7 +110,7 @@ class $cls(Detector):
     # True for a detector that learns from adversarial examples, not from clean images alone.
     supervised = False
 
-    def __init__(self, *, power: float = 1.0) -> None:
+    def __init__(self, *, power: Positive = 1.0) -> None:
         self.power = power
 
     def fit(self, data: DetectorData) -> None:

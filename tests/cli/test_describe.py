@@ -23,6 +23,14 @@ def test_an_attack_states_its_threat_model(medrobust):
     assert "black-box (class scores of queried images), L∞" in medrobust("describe", "square").out
 
 
+def test_an_attack_says_what_its_settings_may_be_and_what_completes_a_row(medrobust):
+    pgd = medrobust("describe", "pgd").out
+    assert "steps: int = 50, 1 or more\n" in pgd
+    assert "step_size: str | float | None = None, above 0\n" in pgd
+    assert "completes a row: with 10 steps, 10 gradients, a way of 1.0 ε or more\n" in pgd
+    assert "completes a row: never: one step" in medrobust("describe", "fgsm").out
+
+
 def test_a_defense_says_what_a_fair_row_needs(medrobust):
     jpeg = medrobust("describe", "jpeg").out
     assert "gradient: by BPDA, since the defense has none, through identity, differentiable JPEG\n" in jpeg

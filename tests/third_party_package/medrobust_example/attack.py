@@ -1,6 +1,7 @@
 """An attack that only queries."""
 
 from attacks.iterative import IterativeAttack, State
+from benchmark.settings import Count
 from benchmark.threat import Access
 
 
@@ -10,8 +11,9 @@ class Stripes(IterativeAttack):
     name = "stripes"
     source = "the initialisation of Andriushchenko et al. 2020, Square attack, section 3.2"
     access = Access.SCORES
+    control = "no image follows from the answer about another"
 
-    def __init__(self, *, steps: int = 50) -> None:
+    def __init__(self, *, steps: Count = 50) -> None:
         self.steps = steps
 
     def start(self, victim, x, noise):

@@ -1,5 +1,6 @@
 """A defense that draws random numbers."""
 
+from benchmark.settings import Count, Share
 from defenses.base import DefendedModel, Defense
 
 
@@ -11,7 +12,7 @@ class Dither(Defense):
     purifier = True
     randomized = True
 
-    def __init__(self, *, width: float = 0.1, votes: int = 4) -> None:
+    def __init__(self, *, width: Share = 0.1, votes: Count = 4) -> None:
         self.width = width
         self.votes = votes
 
