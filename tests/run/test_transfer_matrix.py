@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from torch import Tensor, nn
 
+from benchmark.discovery import load_plugins
 from benchmark.errors import UserError
-from benchmark.models.base import Classifier
 from benchmark.plan import Cell, Selection
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.attack import AttackStep
@@ -114,25 +113,10 @@ def test_threat_models_say_who_is_asked(suite: Path) -> None:
         assert "no query" in sentence
 
 
-class Shy(Classifier):
-    """Answers, and raises where anyone wants its gradient: fine as a target, useless as a source."""
-
-    def build(self, *, channels: int, classes: int, size: tuple[int, int]) -> nn.Module:
-        class Network(nn.Sequential):
-            def forward(self, x: Tensor) -> Tensor:
-                if x.requires_grad:
-                    raise ArithmeticError("no gradient for you")
-                return super().forward(x)
-
-        return Network(
-            nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * channels, 8), nn.ReLU(), nn.Linear(8, classes)
-        )
-
-
 def test_a_source_that_fails_takes_only_what_rests_on_it(
     registry: None, suite_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    type("ShyInTests", (Shy,), {"name": "shy-in-tests", "__module__": __name__})
+    load_plugins([str(Path(__file__).with_name("shy_classifier.py"))])
     added = MATRIX.replace('name = "small-cnn"\nwidth = 24\nepochs = 2', 'name = "shy-in-tests"')
     matrix = run(
         suite_file(added.replace("classifier.wide", "classifier.shy")), tmp_path, ("shy", "small-cnn", "ensemble")
