@@ -59,13 +59,15 @@ class EvaluationTable(_Table):
 class DefenseTable(_PluginTable):
     """`[defense.LABEL]`: a defense, by default the one named LABEL.
 
-    `claimed_accuracy` is its authors' clean accuracy; `probes` replaces the table's, for a defense too dear to probe.
+    `claimed_accuracy` is its authors' clean accuracy; `probes` and `probe_eot_samples` replace those of the table,
+    for a defense that is dear to ask.
     """
 
     method: str | None = None
     enabled: bool = True
     claimed_accuracy: Annotated[Share, Strict()] | None = None
     probes: _Whole | None = None
+    probe_eot_samples: _Count | None = None
 
 
 class DetectorTable(_PluginTable):
@@ -108,14 +110,16 @@ class AttackTable(_PluginTable):
 class RobustnessTable(_Table):
     """`[robustness]`: the robustness table of the leaderboard.
 
-    `probes` images of each row are shown to the flags; `diagnoses` images of a randomized or purifying defense to the
-    zero-perturbation control, the known-draws diagnostic and the gradient check.
+    `probes` images of each row are shown to the flags, whose own attacks on a randomized defense average over
+    `probe_eot_samples` draws, as many as the row's by default; `diagnoses` images of a randomized or purifying defense
+    to the zero-perturbation control, the known-draws diagnostic and the gradient check.
     """
 
     norm: Norm = Norm.LINF
     epsilon: _Epsilon
     eot_samples: _Count = 20
     probes: _Whole = 64
+    probe_eot_samples: _Count | None = None
     diagnoses: _Whole = 64
     attack: dict[str, AttackTable] = {}
 

@@ -43,10 +43,9 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
         plan.cells.append(Cell("robustness", label, "clean", "none", clean))
         if suite.robustness is not None:
             plan.cells += robustness_cells(context, suite.robustness, defense, clean)
-            own = suite.defense[label].probes
-            probes = suite.robustness.probes if own is None else own
-            if probes and chosen(PROBE, context.selection.attacks):
-                plan.cells.append(probe_cell(context, suite.robustness, defense, clean, probes))
+            probe = probe_cell(context, suite.robustness, suite.defense[label], defense, clean)
+            if probe is not None and chosen(PROBE, context.selection.attacks):
+                plan.cells.append(probe)
             diagnosis = diagnosis_cell(context, suite.robustness, defense, clean)
             if diagnosis is not None and chosen(DIAGNOSIS, context.selection.attacks):
                 plan.cells.append(diagnosis)

@@ -13,7 +13,7 @@ from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.diagnose import DiagnoseStep, has_curvature
 from benchmark.steps.probe import ProbeStep
-from benchmark.suite import RobustnessTable
+from benchmark.suite import DefenseTable, RobustnessTable
 from benchmark.threat import Access, Epsilon
 from defenses.base import Defense
 
@@ -51,32 +51,44 @@ def robustness_cells(context: Context, table: RobustnessTable, defense: Defense,
     return cells
 
 
-def probe_cell(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep, images: int) -> Cell:
-    """The cell that measures the flags of a row on some of its images."""
+def probe_cell(
+    context: Context, table: RobustnessTable, own: DefenseTable, defense: Defense, clean: CleanStep
+) -> Cell | None:
+    """The cell that measures the flags of a row on some of its images; None where the suite wants none measured."""
     label = clean.fit.name
+    images = table.probes if own.probes is None else own.probes
+    if not images:
+        return None
     if table.norm not in PGD.norms:
         reason = f"PGD, which the flags try, cannot respect {table.norm.symbol}"
         return Cell(PROBE, label, PROBE, "none", None, reason)
-    return Cell(PROBE, label, PROBE, "none", _measuring(ProbeStep, context, table, defense, clean, images))
+    draws = own.probe_eot_samples or table.probe_eot_samples or table.eot_samples
+    return Cell(PROBE, label, PROBE, "none", _measuring(ProbeStep, context, table, defense, clean, images, draws))
 
 
 def diagnosis_cell(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep) -> Cell | None:
     """The cell that measures what the row must be read with; None where there is nothing of the kind."""
     if table.norm not in PGD.norms or not table.diagnoses or not (defense.randomized or has_curvature(defense)):
         return None
-    step = _measuring(DiagnoseStep, context, table, defense, clean, table.diagnoses)
+    step = _measuring(DiagnoseStep, context, table, defense, clean, table.diagnoses, table.eot_samples)
     return Cell(DIAGNOSIS, clean.fit.name, DIAGNOSIS, "none", step)
 
 
 def _measuring(
-    kind: type[ProbeStep], context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep, images: int
+    kind: type[ProbeStep],
+    context: Context,
+    table: RobustnessTable,
+    defense: Defense,
+    clean: CleanStep,
+    images: int,
+    draws: int,
 ) -> ProbeStep:
     return kind(
         clean=clean,
         norm=table.norm,
         epsilon=_bound(context, table),
         gradient="autograd" if defense.differentiable else "bpda",
-        eot_samples=table.eot_samples if defense.randomized else 1,
+        eot_samples=draws if defense.randomized else 1,
         steps=_longest_search(context, table, clean.fit.name),
         images=images,
         seed=context.seed,

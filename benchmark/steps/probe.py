@@ -11,8 +11,9 @@ import torch
 from benchmark.errors import UserError
 from benchmark.evaluation.flags.base import FAILED, reason_of
 from benchmark.evaluation.flags.catalogue import CHECKS
-from benchmark.evaluation.flags.probe import Probe
+from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.subset import evaluation_rows
+from benchmark.images import LabeledImages
 from benchmark.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
@@ -22,6 +23,10 @@ from defenses.base import Passes
 
 _GRADIENTS = 14
 """About how many times the row's steps all flags take together, on images that never fall."""
+
+_SHOWN, _FEWEST_SHOWN = 256, 24
+_AFFORDABLE = 6000
+"""Images of a split that flags compare with those of another, and the passes of one decision on all of them."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,17 @@ class ProbeStep(Step):
             eot_samples=self.eot_samples,
             steps=self.steps,
             batch_size=bench.batch_size,
+            evaluation=self._shown(bench, self.clean.evaluation(bench), "evaluation"),
+            validation=self._shown(bench, bench.data.validation, "validation"),
         )
+
+    def _shown(self, bench: Workbench, images: LabeledImages, split: str) -> Shown:
+        """As many images of a split as can be looked at again and again."""
+        cost = self.clean.fit.model(bench).decision_passes
+        count = min(_SHOWN, max(_FEWEST_SHOWN, _AFFORDABLE // (cost.forwards + cost.backwards)))
+        some = images[evaluation_rows(images, count, self.seed)]
+        noise = Noise.of(self.seed, some.index, device=bench.device).stream(split)
+        return Shown(some.floats(device=bench.device), some.labels.to(bench.device), noise)
 
 
 def unanswered(error: Exception) -> dict[str, Any]:

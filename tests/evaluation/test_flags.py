@@ -36,7 +36,7 @@ RESEARCHED = """clean_reproduced in_threat_model one_step_beats_iterative black_
 random_noise_beats_gradient unbounded_fails eps_monotone zero_gradient unstable_landscape silent_success
 incomplete_optimisation not_converged randomised dynamic softmax_output batch_dependence train_mode
 transfer_beats_white_box bpda_component_alone detector_joint known_broken_control sample_size"""
-ADDED = "gradient_contradicted asker_dependence replayed_answers replayed_gradients"
+ADDED = "gradient_contradicted asker_dependence replayed_answers replayed_gradients memorised_images"
 
 
 def clean(n: int = N, wrong: int = 0) -> pd.DataFrame:
@@ -273,6 +273,11 @@ JUDGED = [
     ("gradient_contradicted", {**SLOPES, "contradicted": 4}, PASS),
     ("gradient_contradicted", {**SLOPES, "contradicted": 5}, FAIL),
     ("gradient_contradicted", {**SLOPES, "checked": 0}, NOT_RUN),
+    ("memorised_images", {"n": 64, "accuracy": {"a": (0.15, 0.0)}, "robustness": {"b": (0.2, 0.0)}}, PASS),
+    ("memorised_images", {"n": 64, "accuracy": {"a": (0.5, 0.01)}, "robustness": {"b": (0.5, 0.15)}}, PASS),
+    ("memorised_images", {"n": 64, "accuracy": {"a": (0.0, 1.0)}, "robustness": {"b": (0.31, 0.02)}}, UNDECIDED),
+    ("memorised_images", {"n": 64, "accuracy": {"a": (0.16, 0.001)}, "robustness": {"b": (0.0, 1.0)}}, FAIL),
+    ("memorised_images", {"n": 64, "accuracy": {"a": (0.0, 1.0)}, "robustness": {"b": (0.31, 0.001)}}, FAIL),
     ("unstable_landscape", {"n": 64, "change": 0.1}, PASS),
     ("unstable_landscape", {"n": 64, "change": 0.11}, WARN),
     ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 0, "cut": 0}, PASS),

@@ -102,6 +102,24 @@ def test_what_the_probe_is_given_follows_from_the_row(suite_file: Callable[..., 
     assert {step.images for step in steps.values()} == {4}
 
 
+def test_a_defense_that_is_dear_to_ask_may_be_asked_about_fewer_images_and_draws(
+    suite_file: Callable[..., Path],
+) -> None:
+    dear = "[defense.jpeg]\nprobes = 2\n[defense.zo-ae-ds]\nprobe_eot_samples = 3"
+    changed = {"[defense.jpeg]": dear, "probes = 4": "probes = 4\nprobe_eot_samples = 5\neot_samples = 20"}
+    changed["[defense.none]"] = "[defense.none]\n[defense.noisy]\nmethod = 'zo-ae-ds'"
+    cells = prepare(RunRequest(str(suite_file(**changed)))).plan.cells
+    steps = {c.defense: c.step for c in cells if c.table == "probe"}
+    assert {name: (step.images, step.eot_samples) for name, step in steps.items()} == {
+        "none": (4, 1),
+        "noisy": (4, 5),
+        "jpeg": (2, 1),
+        "zo-ae-ds": (4, 3),
+    }
+    # What a row must be read with rests on its own attack, not on a cheaper one.
+    assert {c.step.eot_samples for c in cells if c.table == "diagnosis"} == {20}
+
+
 def test_a_norm_that_pgd_cannot_respect_is_not_probed(suite_file: Callable[..., Path]) -> None:
     changed = {'[robustness]\nepsilon = "8/255"': '[robustness]\nnorm = "l0"\nepsilon = 4'}
     for attack in ("fgsm", "pgd", "square"):

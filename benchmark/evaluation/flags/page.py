@@ -27,10 +27,12 @@ value, threshold, number of images and a note. `python -m benchmark describe fla
 - **n/a**: it does not apply to this row, with the reason.
 
 A flag from *records* reads what the row's attacks left; attacks are compared only at the same norm and ε. A flag from
-the *probe* asks the defended model itself, on `probes` images of `[robustness]` (64 by default, 0 for none) that it
-gets right. Where it attacks, that is PGD on the margin through the gradient estimator that the row's attacks use by
-default, with as many steps as the longest of them. A flag whose measurement or verdict raises an exception reads
-not-run; the row's other flags and results, and all other rows, stand."""
+the *probe* asks the defended model itself, on `probes` images of `[robustness]` (64 by default; with 0 no row ranks)
+that it gets right. Where it attacks, that is PGD on the margin through the gradient estimator that the row's attacks
+use by default, with as many steps as the longest of them and `probe_eot_samples` draws (the row's own number by
+default). A flag from *records, else probe* compares two kinds of attack: the row's own where the suite has both, else
+the probe tries them. A flag whose measurement or verdict raises an exception reads not-run; the row's other flags and
+results, and all other rows, stand."""
 
 _CONTROLS = """\
 ## Controls
