@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attacks.ball import TOLERANCE, Ball
-from benchmark.evaluation.stored import stored
+from attacks.stored import stored
 
 
 class GridBall(Ball):

@@ -16,8 +16,8 @@ from attacks.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.gradients import GradientEstimator
+from attacks.stored import stored
 from attacks.transcript import Transcript
-from benchmark.evaluation.stored import stored
 from benchmark.evaluation.subset import evaluation_rows
 from benchmark.faster import search_model
 from benchmark.frozen import frozen

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from attacks.ball import perturbation_size
+from attacks.stored import stored
 from attacks.watcher import Watcher
 from benchmark.errors import UserError
 from benchmark.evaluation.calibration import gaussian_noise
-from benchmark.evaluation.stored import stored
 from benchmark.evaluation.subset import detector_split
 from benchmark.evaluation.views import moved
 from benchmark.features import Features

@@ -12,7 +12,7 @@ from torch import Tensor
 from attacks.aim import Aim, other_class
 from attacks.base import Composition, Stop
 from attacks.bim import BIM
-from benchmark.evaluation.stored import stored
+from attacks.stored import stored
 from benchmark.evaluation.views import moved
 from benchmark.features import extract
 from benchmark.images import LabeledImages

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from attacks.ball import Ball, perturbation_size
-from benchmark.evaluation.stored import stored
+from attacks.stored import stored
 from benchmark.noise import Noise
 from benchmark.threat import Norm
 
