@@ -311,6 +311,34 @@ def test_square_charges_each_query_to_the_image_it_was_about() -> None:
     assert bool((outcome.forwards[outcome.success] < outcome.forwards.max()).any())
 
 
+@pytest.mark.parametrize("targeted", [False, True])
+def test_square_goes_on_after_a_lucky_draw(targeted: bool) -> None:
+    """The library leaves out what one draw calls wrong; nothing fresh draws deny may be given up."""
+    trial = task((1, 30, 22), 3, count=20)
+
+    class Coin(nn.Module):
+        """Right, but for the draws that `purify` marks by a white corner."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            marked = x[:, 0, 0, 0] > 0.5
+            return torch.where(marked[:, None], torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
+
+    def mark(x: Tensor, noise: Noise) -> Tensor:
+        marked = x.clone()
+        marked[:, :, 0, 0] = (noise.stream("mark").uniform((1,)) < 0.02).float()
+        return marked
+
+    model = DefendedModel(Coin(), purify=mark, randomized=True, votes=1)
+    labels = torch.zeros(20, dtype=torch.int64)
+    aim = Aim(labels, labels + 1 if targeted else None)
+    outcome = attack(Square(queries=60), model, trial.x, 0.06, aim=aim)
+    standing = outcome.broken_at < 0
+    assert int(standing.sum()) >= 10
+    assert bool((outcome.forwards[standing] >= 60).all())
+    # Some of them were called wrong on the way, and asked about again.
+    assert bool((outcome.forwards[standing] > 60).any())
+
+
 @each(WITH_GRADIENT)
 def test_fallen_images_cost_nothing_more(method: Attack, norm: Norm) -> None:
     """foolbox runs every image to the last step and stops a batch as one (CW, EAD)."""

@@ -240,7 +240,7 @@ SUITE = {
             "fgsm": {},
             "pgd": {"steps": 50},
             "pgd-margin": {"method": "pgd", "steps": 50, "objective": "margin", "defenses": SOUND},
-            "square": {"queries": 40},
+            "square": {"queries": 100},
             "oblivious": {"method": "pgd", "steps": 20, "gradient": "undefended"},
             "transfer": {"defenses": SOUND},
             "random-noise": {"draws": 50, "defenses": SOUND},
