@@ -136,11 +136,55 @@ class BatchStatistics(Defense):
 class _InTraining(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(1, affine=False)
+        self.norm = nn.BatchNorm2d(1, affine=False, track_running_stats=False)
 
     def forward(self, x: Tensor) -> Tensor:
         self.norm.train()
         return 0.5 + 0.1 * self.norm(x)
+
+
+class Plain(Defense):
+    """The classifier as it is."""
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(classifier)
+
+
+class TwoFaced(Defense):
+    """Hands attacks, who record gradients, the gradient of the mirrored image, and judges the image itself."""
+
+    purifier = True
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(classifier, purify=lambda x, noise: x.flip(3) if torch.is_grad_enabled() else x)
+
+
+class LookUp(Defense):
+    """Knows the evaluation images and answers with their labels whatever lies within 1.5 ε of one."""
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        known = draw("evaluation")
+        return DefendedModel(_LookUp(classifier, known.floats(), known.labels))
+
+
+class Ignorant(Defense):
+    """The look-up where it knows nothing."""
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        assert isinstance(classifier, _LookUp)
+        return DefendedModel(classifier.classifier)
+
+
+class _LookUp(nn.Module):
+    def __init__(self, classifier: nn.Module, images: Tensor, labels: Tensor) -> None:
+        super().__init__()
+        self.classifier, self.images, self.labels = classifier, images.flatten(1), labels
+
+    def forward(self, x: Tensor) -> Tensor:
+        own = self.classifier(x)
+        distance, nearest = torch.cdist(x.flatten(1), self.images, p=float("inf")).min(1)
+        known = nn.functional.one_hot(self.labels[nearest], own.shape[1]) + 1e-2 * own
+        return torch.where((distance < 1.5 * EPSILON.value)[:, None], known, own)
 
 
 @dataclass(frozen=True)
@@ -174,7 +218,13 @@ TRIALS = (
         "Quantizer, 8 levels, called differentiable",
         "BPDA",
         gradient="bpda",
-        raises=("zero_gradient", "unbounded_fails", "black_box_beats_white_box", "transfer_beats_white_box"),
+        raises=(
+            "zero_gradient",
+            "gradient_contradicted",
+            "unbounded_fails",
+            "black_box_beats_white_box",
+            "transfer_beats_white_box",
+        ),
     ),
     Trial(
         "gradient-killer",
@@ -215,6 +265,22 @@ TRIALS = (
         "all images as one batch",
         together=True,
         raises=("batch_dependence", "train_mode"),
+    ),
+    Trial(
+        "two-faced",
+        TwoFaced,
+        "Another model where gradients are recorded",
+        "the model that is judged",
+        truth=Plain,
+        raises=("asker_dependence", "gradient_contradicted", "transfer_beats_white_box"),
+    ),
+    Trial(
+        "look-up",
+        LookUp,
+        "Look-up of the evaluation images, within 1.5 ε",
+        "as if it knew none",
+        truth=Ignorant,
+        raises=("memorised_images",),
     ),
     Trial("honest-quantizer", HonestQuantizer, "Quantizer that says what it is, attacked by BPDA", "BPDA", "bpda"),
     Trial("adversarial-training", None, "Adversarial training", "on the margin"),
