@@ -21,12 +21,14 @@ class Objective(ABC):
         needs_features: Whether `__call__` is given the hidden features of the forward pass.
         detector_aware: Whether it is meant to deceive a detector.
         minimum_classes: Fewest classes for which it is defined.
+        of_one_batch: Whether it holds values for the rows of one batch, so that it says nothing of an image alone.
     """
 
     name: ClassVar[str]
     needs_features: ClassVar[bool] = False
     detector_aware: ClassVar[bool] = False
     minimum_classes: ClassVar[int] = 2
+    of_one_batch: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:

@@ -174,7 +174,8 @@ class Victim(Oracle):
 
     def _claim(self, ascent: Ascent) -> Claim | None:
         """What can be checked of a gradient: one that says it is true, of an objective that needs the logits alone."""
-        if not self.estimator.exact or self.objective.needs_features:
+        objective = self.objective
+        if not self.estimator.exact or objective.needs_features or objective.of_one_batch:
             return None
         return Claim(ascent.gradient, self.objective, self.pursued)
 

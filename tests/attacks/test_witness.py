@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from attacks.aim import Aim
 from attacks.base import Attack, AttackError, Attempt, Composition, Stop
 from attacks.bim import BIM
+from attacks.ead import EAD
 from attacks.gradients import Autograd
 from attacks.pgd import PGD
 from attacks.transcript import SLOTS, Transcript
@@ -135,3 +136,20 @@ def test_a_transcript_holds_what_was_asked_and_the_same_in_any_batch(images: Ten
             assert one.noise.key == other.noise.key
             with torch.no_grad():
                 torch.testing.assert_close(network(one.x[None])[0], one.logits, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("method", "norm", "claims"), [(PGD(steps=4), Norm.LINF, True), (EAD(steps=20), Norm.L1, False)]
+)
+def test_a_slope_is_claimed_of_an_image_alone_and_not_of_a_library_s_batch(
+    method: Attack, norm: Norm, claims: bool, images: Tensor, network: nn.Module
+) -> None:
+    composition = Composition(norm, Epsilon.parse("0.01"))
+    aim, noise = Aim(decisions(network, images)), Noise.of(0, range(len(images)))
+    transcript = Transcript(list(range(len(images))), torch.ones(len(images), dtype=torch.bool))
+    method(DefendedModel(network), images, aim, noise, composition, transcript)
+    kept = [answer for slot in range(SLOTS) for answer in transcript.answers(slot)]
+    assert any(answer.claim is not None for answer in kept) is claims
+    for answer in kept:
+        if answer.claim is not None:
+            assert answer.claim.objective(answer.logits[None], None, answer.claim.aim).shape == (1,)
