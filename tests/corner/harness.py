@@ -1,0 +1,133 @@
+"""The harness on the task, as `run` calls it: plan, steps, store, board."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import scipy.stats
+import torch
+import torch._dynamo
+import torchattacks
+
+from benchmark import plugin
+from benchmark.batching import BatchSize
+from benchmark.engines.local import LocalEngine
+from benchmark.manifest import build_manifest
+from benchmark.planning.planner import make_plan
+from benchmark.progress import Progress
+from benchmark.store import Store
+from benchmark.suite import Suite
+from benchmark.verdicts import fresh
+from benchmark.workbench import Workbench
+from leaderboard.board import read_board
+from leaderboard.schema import Board
+from tests.corner.catalogue import REGISTRY
+from tests.corner.task import task
+
+PROBES = {"epsilon": "8/255", "probes": 16, "diagnoses": 16}
+ATTACKS: dict[str, dict[str, Any]] = {
+    "pgd": {"steps": 20},
+    "pgd-margin": {"method": "pgd", "steps": 20, "objective": "margin"},
+    "square": {"queries": 150},
+}
+
+
+def beside_none(label: str, attacks: dict[str, dict[str, Any]] = ATTACKS) -> dict[str, Any]:
+    """The robustness table for a control, and one step on the undefended network to see whether anything changed it."""
+    own = {name: {**table, "defenses": [label]} for name, table in attacks.items()}
+    return {**PROBES, "attack": {"fgsm": {"defenses": ["none"]}, **own}}
+
+
+DETECTION: dict[str, Any] = {"epsilon": "8/255", "attack": {"bim": {"steps": 10}}}
+
+
+IMPORTED = (scipy.stats, torch._dynamo, torchattacks)
+"""What every run would import by itself, and takes seconds: a forked process has it from its parent."""
+
+
+@dataclass
+class Finished:
+    """A run.
+
+    Attributes:
+        board: What is published; None where the run died.
+        manifest: The run's manifest.
+        samples: Per-image records of every cell that is done, by (defense, attack, detector).
+        died: What ended it.
+    """
+
+    board: Board | None
+    manifest: dict[str, Any]
+    samples: dict[tuple[str, str, str], pd.DataFrame]
+    died: str = ""
+
+
+def run(folder: Path, **tables: Any) -> Finished:
+    """A run with these tables of the suite, in `folder`, in a process of its own that may be spoiled."""
+    fresh.Surroundings.of(torch.device("cpu"))
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(theirs, folder, tables))
+    process.start()
+    theirs.close()
+    try:
+        finished: Finished = ours.recv()
+    except EOFError:
+        finished = Finished(None, {}, {}, "the process ended")
+    process.join()
+    return finished
+
+
+def begin(folder: Path, trained: Path) -> Path:
+    """A run folder that has the classifier already."""
+    for step in trained.glob("steps/train-*"):
+        shutil.copytree(step, folder / "steps" / step.name)
+    return folder
+
+
+def _report(pipe: Any, folder: Path, tables: dict[str, Any]) -> None:
+    try:
+        finished = _run(folder, tables)
+    except BaseException as error:
+        finished = Finished(None, {}, {}, f"{type(error).__name__}: {error}")
+    pipe.send(finished)
+    pipe.close()
+
+
+def _run(folder: Path, tables: dict[str, Any]) -> Finished:
+    torch.set_num_threads(1)
+    plugin._registry = REGISTRY
+    # The process that serves verdicts is our parent's child: one for all controls, since it takes seconds to start.
+    assert fresh._server is not None
+    fresh._server.poll = lambda: None  # type: ignore[method-assign]
+    data = task()
+    suite = Suite.model_validate(
+        {
+            "name": "corner",
+            "title": "The adversary's corner",
+            "data": {"name": "corner"},
+            "classifier": {"name": "corner-network"},
+            "evaluation": {"samples": "all", "replicates": 10},
+            **tables,
+        }
+    )
+    store, device = Store(folder), torch.device("cpu")
+    plan = make_plan(suite, Path("corner.toml"), data)
+    bench = Workbench(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
+
+    def manifest(status: str, tally: Any) -> dict[str, Any]:
+        return build_manifest(
+            suite=suite, plan=plan, data=data, store=store, tally=tally, status=status, device=device, seed=suite.seed
+        )
+
+    tally = LocalEngine().run(plan, bench)
+    written = manifest("done", tally)
+    store.write_manifest(written)
+    done = [c for c in written["cells"] if c["status"] == "done" and c["table"] in ("robustness", "detection")]
+    samples = {(c["defense"], c["attack"], c["detector"]): store.samples(c["key"]) for c in done}
+    return Finished(read_board(folder), written, samples)
