@@ -59,12 +59,13 @@ class Line:
 
 
 def said(line: Line) -> bool:
-    """Whether the page has this control with this status; why may differ by rounding."""
-    found = {
-        one.split(" | ")[0]: one.split(" | ") for one in _lines(PAGE.read_text(encoding="utf-8").partition(MARK)[2])
-    }
-    mine = line.text().split(" | ")
-    return found.get(mine[0], [])[:4] == mine[:4]
+    """Whether the page has this control, with this truth.
+
+    What the harness made of it is what one machine's arithmetic made: where a control stands on a threshold, another
+    processor's rounding gives it another flag. That it never ranks above its truth is asserted for every machine.
+    """
+    there = [one.split(" | ")[:3] for one in _lines(PAGE.read_text(encoding="utf-8").partition(MARK)[2])]
+    return line.text().split(" | ")[:3] in there
 
 
 def write(line: Line) -> None:
@@ -95,6 +96,7 @@ _TEXT = """\
 Dishonest plug-ins of every kind that the authors could think of, and honest ones beside them, go through the whole
 harness in `tests/corner` (drawn 16×16 images, L∞ ε = 8/255, 64 images, an undefended network that PGD breaks
 completely). A dishonest one must not rank above its truth, which is known by construction; an honest one must rank,
-however low; no plug-in may change another row. The table is written by the tests, which fail where it is out of date.
-Where one does all the same, its line says why. What remains is in
+however low; no plug-in may change another row. Where one does all the same, its line says why. The table is written by
+the tests, which fail where it lacks a control or where one ranks above its truth; how the rest of a row reads near a
+threshold depends on the processor. What remains is in
 [threats to the benchmark](threats-to-the-benchmark.md)."""

@@ -66,7 +66,10 @@ def test_batch_size_does_not_matter(suite_file: Callable[..., Path], tmp_path: P
     run(suite_file(), one, batch_size="16")
     run(suite_file(), other, batch_size="128")
     assert tables(one) == tables(other)
-    pd.testing.assert_frame_equal(pd.read_parquet(one / "samples.parquet"), pd.read_parquet(other / "samples.parquet"))
+    # Scores are sums whose order depends on the batch and the processor: five digits, and every outcome.
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(one / "samples.parquet"), pd.read_parquet(other / "samples.parquet"), rtol=1e-4
+    )
 
 
 def test_batch_size_does_not_matter_to_an_energy_model(suite_file: Callable[..., Path], tmp_path: Path) -> None:
