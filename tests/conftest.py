@@ -19,6 +19,11 @@ collect_ignore = ["third_party_package"]
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long each fuzz test goes on."""
+    parser.addoption("--fuzz-minutes", type=float, help="minutes for each test in tests/fuzz; by default 12 seconds")
+
+
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The project's plug-ins are registered; what the test registers beside them is forgotten afterwards."""
