@@ -19,9 +19,11 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (of `sys.argv` by default), and give the exit status.
 
-    0 done; 1 a cell of a run failed; 2 wrong input; 130 interrupted.
+    0 done; 1 a cell of a run failed, or cannot be read; 2 wrong input, or the disk takes no more; 130 interrupted
+    (129 hung up, 143 terminated).
     """
     from benchmark.errors import UserError
+    from benchmark.termination import TerminatedError
 
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
@@ -39,7 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         # Python itself would try once more to write on its way out.
         _discard_output()
-        return _refuse(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        return _refuse(_system_said(error))
+    except TerminatedError as error:
+        with suppress(OSError):
+            sys.stderr.write(f"terminated ({error})\n")
+        return error.status
     except KeyboardInterrupt:
         with suppress(OSError):
             sys.stderr.write("interrupted\n")
@@ -69,6 +75,16 @@ def _refuse(message: str) -> int:
     with suppress(OSError):
         sys.stderr.write(f"error: {harmless(message)}\n")
     return WRONG_INPUT
+
+
+def _system_said(error: OSError) -> str:
+    import errno
+
+    # No write to a stream ends in these.
+    elsewhere = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+    where = error.filename or ("this process" if error.errno in elsewhere else "standard output")
+    remedy = "\n  remedy: raise the limit on open files (ulimit -n)" if error.errno == errno.EMFILE else ""
+    return f"{where}: {error.strerror or error}{remedy}"
 
 
 def _discard_output() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from benchmark.plan import Cell, Plan
-from benchmark.store import Store, write_parquet_atomically
+from benchmark.serialising import sample_bytes
+from benchmark.store import Store
+from benchmark.writing import write_atomically
 
 _TEXT, _NUMBER, _COUNT, _OUTCOME = "string", "float64", "Int64", "boolean"
 
@@ -65,7 +67,7 @@ def write_samples(plan: Plan, store: Store) -> None:
             name = " × ".join((cell.defense, cell.attack, cell.detector))
             warnings.warn(f"samples.parquet lacks {name} ({type(error).__name__}: {error})", stacklevel=2)
     table = pd.concat(frames, ignore_index=True) if frames else _typed(pd.DataFrame(columns=list(COLUMNS)))
-    write_parquet_atomically(store.root / "samples.parquet", table)
+    write_atomically(store.root / "samples.parquet", sample_bytes(table))
 
 
 def _frame(cell: Cell, key: str, store: Store) -> pd.DataFrame:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,13 +15,16 @@ from benchmark.datasets.resolve import resolve_data
 from benchmark.engines.local import LocalEngine, Tally
 from benchmark.errors import UserError
 from benchmark.images import ImageData
+from benchmark.inspection import published
 from benchmark.manifest import build_manifest
 from benchmark.plan import Plan, Selection
 from benchmark.planning.planner import make_plan
 from benchmark.progress import progress_for
 from benchmark.records import write_samples
+from benchmark.run_folder import at_work, check_same_suite
 from benchmark.store import Store
 from benchmark.suite import Suite, read_suite
+from benchmark.termination import terminations_raised
 from benchmark.workbench import Workbench
 
 
@@ -36,6 +40,7 @@ class RunRequest:
     selection: Selection = field(default_factory=Selection)
     device: str = "auto"
     batch_size: str = "auto"
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,41 +82,66 @@ def prepare(request: RunRequest) -> PreparedRun:
     return PreparedRun(request, suite, data, plan, device, _batch_size(request.batch_size, device, data), out)
 
 
-def execute(run: PreparedRun, publish: Callable[[Store], None]) -> Tally:
+def execute(run: PreparedRun, publish: Callable[[Store], None], say: Callable[[str], None] = lambda _: None) -> Tally:
     """Compute what is missing, write the records, and call `publish` with the store.
 
-    An interrupted run keeps its finished steps and raises KeyboardInterrupt again.
+    An interrupted run keeps its finished steps and raises KeyboardInterrupt again. `say` is told what the user should
+    know meanwhile.
+
+    Raises:
+        UserError: The folder holds another suite's board, or the disk does not let the run go on.
     """
     store = Store(run.out)
+    if not run.request.force:
+        check_same_suite(store, run.suite)
+    with terminations_raised(), at_work(run.out, store.sweep) as others:
+        if others:
+            say(f"another run is at work in {run.out}: they share finished steps, and the last to end writes the board")
+        return _execute(run, store, publish)
+
+
+def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -> Tally:
     progress = progress_for(len(run.plan.steps))
     bench = Workbench(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
+    tally: Tally | None = None
 
-    def note(status: str, tally: Tally | None) -> None:
-        store.write_manifest(
-            build_manifest(
-                suite=run.suite,
-                plan=run.plan,
-                data=run.data,
-                store=store,
-                tally=tally,
-                status=status,
-                device=run.device,
-                seed=run.seed,
-            )
+    def described(status: str) -> dict[str, Any]:
+        return build_manifest(
+            suite=run.suite,
+            plan=run.plan,
+            data=run.data,
+            store=store,
+            tally=tally,
+            status=status,
+            device=run.device,
+            seed=run.seed,
         )
 
-    note("running", None)
     try:
+        store.write_manifest(described("running"))
         tally = LocalEngine().run(run.plan, bench)
+        manifest = described("running")
+        # The board is read from the manifest, and the manifest vouches for the board.
+        store.write_manifest(manifest)
+        write_samples(run.plan, store)
+        publish(store)
+        ended = {"status": "failed" if tally.failed else "done", "published": published(store.root)}
+        store.write_manifest(manifest | ended)
     except KeyboardInterrupt:
-        note("interrupted", None)
+        _end(store, described, "interrupted")
+        raise
+    except UserError:
+        _end(store, described, "failed")
         raise
     finally:
         progress.close()
-    note("failed" if tally.failed else "done", tally)
-    write_samples(run.plan, store)
-    publish(store)
     return tally
+
+
+def _end(store: Store, described: Callable[[str], dict[str, Any]], status: str) -> None:
+    """Leave a word about a run that did not come to its end, where the disk still takes one."""
+    with suppress(UserError, OSError):
+        store.write_manifest(described(status))
 
 
 def choose_device(name: str) -> torch.device:
@@ -133,13 +163,3 @@ def _batch_size(written: str, device: torch.device, data: ImageData) -> BatchSiz
     if not written.isdecimal() or int(written) < 1:
         raise UserError(f"{written!r} is not a batch size", where="--batch-size", remedy="give a whole number or auto")
     return BatchSize(int(written))
-
-
-def check_writable(folder: Path) -> None:
-    """Raise UserError when a run cannot write to `folder`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot be made ({error.strerror})", where=str(folder), remedy="give another --out") from error
-    if not os.access(folder, os.W_OK):
-        raise UserError("cannot be written to", where=str(folder), remedy="give another --out")

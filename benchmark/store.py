@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from benchmark.errors import UserError
+from benchmark.errors import UserError, in_words
+from benchmark.keys import as_stored
+from benchmark.manifest_shape import ManifestShape
+from benchmark.sealed_json import SealError, sealed, unsealed
+from benchmark.serialising import UnsaveableError, sample_bytes, tensor_bytes
+from benchmark.step_folder import RECORD, DamagedError, FileMark, StepFolder, StepRecord
+from benchmark.writing import write_atomically, writing
 
-
-class StepRecord(BaseModel):
-    """What a finished step says of itself.
-
-    Attributes:
-        kind, label, key: What it is, for people and for look-up.
-        spec: Everything that determined it, upstream keys included.
-        results: Numbers the step computed; a function of `spec` alone.
-        seconds, device, finished: How the computation went; never part of a table.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: str
-    label: str
-    key: str
-    spec: dict[str, Any]
-    results: dict[str, Any]
-    seconds: float
-    device: str
-    finished: str
+TENSORS, SAMPLES = "tensors.safetensors", "samples.parquet"
+_ASIDE = re.compile(r"\..+\.[0-9a-f]{32}")
+_REWRITTEN = (
+    "run the command that made it again, into the same folder: the manifest is written anew, and no finished step is "
+    "computed again"
+)
 
 
 class StepFailure(BaseModel):
@@ -52,6 +45,8 @@ class StepFailure(BaseModel):
 class Store:
     """A run folder. Safe to share between processes: a step is written aside and renamed into place.
 
+    What is read is compared with what was written (`benchmark/step_folder.py`).
+
     Args:
         root: The run folder; made when first written to.
     """
@@ -63,118 +58,149 @@ class Store:
         return self.root / "steps" / key
 
     def has(self, key: str) -> bool:
-        """Whether the step is finished."""
-        return self._step(key).is_dir()
+        """Whether the step is finished: it is there, and every byte is what was written."""
+        return os.path.lexists(self._step(key)) and self.fault(key) is None
+
+    def fault(self, key: str, *, but_tensors: bool = False) -> DamagedError | None:
+        """What is wrong with a step; the content of tensors is left out where asked for, and their size is not.
+
+        Raises:
+            UserError: It may be sound and cannot be read.
+        """
+        try:
+            StepFolder(self._step(key)).check(skip=frozenset({TENSORS}) if but_tensors else frozenset())
+        except DamagedError as error:
+            return error
+        return None
 
     def record(self, key: str) -> StepRecord:
-        """The step's record; raises UserError when the file is damaged."""
-        path = self._step(key) / "record.json"
-        try:
-            return StepRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise self._damaged(path, error) from error
+        """The step's record; raises DamagedError where it is not what was written."""
+        return StepFolder(self._step(key)).record()
 
     def tensors(self, key: str) -> dict[str, Tensor]:
-        """The step's tensors, on the CPU."""
-        path = self._step(key) / "tensors.safetensors"
+        """The step's tensors, on the CPU; raises DamagedError where they are not what was written."""
+        path = StepFolder(self._step(key)).file(TENSORS)
         try:
-            return load_file(path)
+            tensors: dict[str, Tensor] = load_file(path)
         except (OSError, SafetensorError) as error:
-            raise self._damaged(path, error) from error
+            raise DamagedError(f"cannot be read ({in_words(error)})", path) from error
+        return tensors
 
     def samples(self, key: str) -> pd.DataFrame:
-        """The step's per-sample records."""
-        path = self._step(key) / "samples.parquet"
+        """The step's per-sample records; raises DamagedError where they are not what was written."""
+        path = StepFolder(self._step(key)).file(SAMPLES)
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise self._damaged(path, error) from error
+            raise DamagedError(f"cannot be read ({in_words(error)})", path) from error
 
     def save(
         self, record: StepRecord, tensors: dict[str, Tensor] | None = None, samples: pd.DataFrame | None = None
     ) -> None:
-        """Write a finished step. Where another process finished it first, that one stands."""
-        aside = self.root / "steps" / f".{record.key}.{uuid.uuid4().hex}"
-        aside.mkdir(parents=True)
+        """Write a finished step. Where another process finished it first, that one stands; a damaged one gives way.
+
+        Raises:
+            UnsaveableError: No file can hold what the step gave; nothing was written.
+            DiskError: The disk does not take it.
+        """
+        files = {}
+        if tensors is not None:
+            files[TENSORS] = tensor_bytes(tensors)
+        if samples is not None:
+            files[SAMPLES] = sample_bytes(samples)
+        files[RECORD] = _record_bytes(record, {name: FileMark.of(content) for name, content in files.items()})
+        aside = self._aside(record.key)
         try:
-            if tensors is not None:
-                save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, aside / "tensors.safetensors")
-            if samples is not None:
-                samples.to_parquet(aside / "samples.parquet", index=False)
-            (aside / "record.json").write_text(record.model_dump_json(indent=1), encoding="utf-8")
-            try:
-                os.rename(aside, self._step(record.key))
-            except OSError:
-                if not self.has(record.key):
-                    raise
+            for name, content in files.items():
+                with writing(self._step(record.key) / name):
+                    aside.mkdir(parents=True, exist_ok=True)
+                    (aside / name).write_bytes(content)
+            with writing(self._step(record.key)):
+                self._put(aside, record.key)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-        self._failure(record.key).unlink(missing_ok=True)
+        with writing(self._failure(record.key)):
+            self._failure(record.key).unlink(missing_ok=True)
+
+    def _put(self, aside: Path, key: str) -> None:
+        """Rename a step into place, where a damaged one may be in the way."""
+        try:
+            os.rename(aside, self._step(key))
+        except OSError:
+            if self.has(key):
+                return
+            if not os.path.lexists(self._step(key)):
+                raise
+            damaged = self._aside(key)
+            os.rename(self._step(key), damaged)
+            os.rename(aside, self._step(key))
+            remove(damaged)
+
+    def _aside(self, key: str) -> Path:
+        return self.root / "steps" / f".{key}.{uuid.uuid4().hex}"
 
     def fail(self, failure: StepFailure) -> None:
         """Keep the reason why a step raised."""
         write_atomically(self._failure(failure.key), failure.model_dump_json(indent=1))
 
-    def failure(self, key: str) -> StepFailure | None:
-        """Why the step raised when last tried, or None."""
-        path = self._failure(key)
-        return StepFailure.model_validate_json(path.read_bytes()) if path.is_file() else None
-
     def sweep(self) -> None:
-        """Remove what killed runs left half written more than an hour ago."""
-        import time
-
-        for leftover in (self.root / "steps").glob(".*"):
-            if leftover.is_dir() and time.time() - leftover.stat().st_mtime > 3600:
-                shutil.rmtree(leftover, ignore_errors=True)
+        """Remove what killed runs left half written; only where nobody is at work in the folder."""
+        for leftover in leftovers(self.root):
+            remove(leftover)
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace `manifest.json`."""
-        write_atomically(self.root / "manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.root / "manifest.json", sealed(manifest))
 
     def manifest(self) -> dict[str, Any]:
-        """`manifest.json`; raises UserError where there is none."""
+        """`manifest.json`; raises UserError where there is none, or it is not what was written."""
         path = self.root / "manifest.json"
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
+            if os.path.lexists(path) and not path.is_file():
+                raise SealError("is no file")
+            manifest = unsealed(path.read_bytes())
+            ManifestShape.model_validate(manifest)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
                 "no run here", where=str(self.root), remedy="give the folder that `run --out` wrote"
             ) from error
-        except (OSError, ValueError) as error:
-            raise self._damaged(path, error) from error
-        if not isinstance(manifest, dict) or "cells" not in manifest:
-            raise self._damaged(path, ValueError("not a manifest"))
+        except ValidationError as error:
+            raise UserError(
+                f"is not a manifest as this version writes it ({_first(error)})",
+                where=str(path),
+                remedy=f"another version of medrobust wrote it: {_REWRITTEN}",
+            ) from error
+        except (OSError, SealError) as error:
+            problem = str(error) if isinstance(error, SealError) else f"cannot be read ({error.strerror})"
+            raise UserError(problem, where=str(path), remedy=_REWRITTEN) from error
         return manifest
 
     def _failure(self, key: str) -> Path:
         return self.root / "steps" / f"{key}.failed.json"
 
-    def _damaged(self, path: Path, error: Exception) -> UserError:
-        return UserError(
-            f"cannot be read ({type(error).__name__})",
-            where=str(path),
-            remedy=f"delete {path.parent} and run the same command again",
-        )
+
+def leftovers(root: Path) -> list[Path]:
+    """What was written aside in a run folder, and would have been renamed."""
+    folders = (root, root / "steps", root / "figures")
+    return sorted(path for folder in folders for path in folder.glob(".*") if _ASIDE.fullmatch(path.name))
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file (text as UTF-8) so that a reader sees the old content or the new, never a part.
-
-    What is no character, as half of a surrogate pair from somebody's error message, is written as "?".
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    if isinstance(content, str):
-        aside.write_text(content, encoding="utf-8", errors="replace")
-    else:
-        aside.write_bytes(content)
-    os.replace(aside, path)
+def remove(path: Path) -> None:
+    """Remove a file, a link (not what it points to) or a folder, as far as that is possible."""
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
 
 
-def write_parquet_atomically(path: Path, table: pd.DataFrame) -> None:
-    """Write a Parquet file so that a reader sees the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    table.to_parquet(aside, index=False)
-    os.replace(aside, path)
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _record_bytes(record: StepRecord, files: dict[str, FileMark]) -> bytes:
+    try:
+        written = json.loads(record.model_copy(update={"files": files}).model_dump_json(exclude={"spec"}))
+        return sealed({**written, "spec": as_stored(record.spec)})
+    except (TypeError, ValueError) as error:
+        raise UnsaveableError(f"the results cannot be saved ({in_words(error)})") from error

@@ -89,7 +89,8 @@ def checked(samples: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UserError):
-        return f"{error.where}: {error.problem}" if error.where else error.problem
+        said = f"{error.where}: {error.problem}" if error.where else error.problem
+        return f"{said}; {error.remedy}" if error.remedy else said
     if isinstance(error, KeyError):
         return f"its records lack {error}: another version of medrobust wrote them"
     return f"cannot be read ({type(error).__name__}: {error})"

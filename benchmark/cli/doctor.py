@@ -15,13 +15,17 @@ Problem = tuple[str, str]
 
 def doctor(
     data_root: Annotated[Path | None, typer.Option(help="Where data are; by default $MEDROBUST_DATA.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Check every byte of this run folder, and nothing else.")] = None,
 ) -> None:
-    """Check the installation, the machine and the data; needs no network.
+    """Check the installation, the machine and the data, or a run folder; needs no network and computes nothing.
 
-    Exit status 2 when something is broken that a run needs.
+    Exit status 2 when something is broken that a run needs, or a file of the run is not what was written.
     """
     from benchmark.cli.console import print_fields
 
+    if run is not None:
+        _check_run(run)
+        return
     problems = _check_libraries()
     if not problems:
         problems += _check_plugins()
@@ -32,6 +36,18 @@ def doctor(
         print_fields("PROBLEMS", ((what, f"remedy: {remedy}") for what, remedy in problems))
         raise typer.Exit(2)
     typer.echo("Everything that a run needs is there.")
+
+
+def _check_run(run: Path) -> None:
+    from benchmark.cli.console import print_fields
+    from benchmark.inspection import run_faults
+
+    faults = run_faults(run)
+    if faults:
+        problems = ((f"{fault.where}: {fault.problem}", f"remedy: {fault.remedy}") for fault in faults)
+        print_fields("PROBLEMS", problems)
+        raise typer.Exit(2)
+    typer.echo(f"Every file of {run} is what was written.")
 
 
 def _check_libraries() -> list[Problem]:

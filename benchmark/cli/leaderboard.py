@@ -22,6 +22,7 @@ def show(run: Run) -> None:
 
     console = Console()
     show_board(read_board(run), console if console.is_terminal else Console(width=200))
+    _name_faults(run)
 
 
 @app.command()
@@ -31,6 +32,7 @@ def markdown(run: Run) -> None:
     from leaderboard.markdown import to_markdown
 
     typer.echo(to_markdown(read_board(run)), nl=False)
+    _name_faults(run)
 
 
 @app.command()
@@ -43,3 +45,18 @@ def attacks(run: Run) -> None:
 
     headers, cells = attack_table(read_board(run).robustness, seconds=True)
     typer.echo(tabulate(cells, headers, tablefmt="pipe", disable_numparse=True))
+    _name_faults(run)
+
+
+def _name_faults(run: Path) -> None:
+    """Name the files that are not what was written; exit status 1 where there are any."""
+    from benchmark.cli.console import harmless
+    from benchmark.inspection import step_faults
+    from benchmark.store import Store
+
+    store = Store(run)
+    faults = step_faults(store, store.manifest())
+    for fault in faults:
+        typer.echo(f"error: {harmless(fault)}", err=True)
+    if faults:
+        raise typer.Exit(1)

@@ -29,16 +29,19 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Seed; by default the suite's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
     batch_size: Annotated[str, typer.Option(help="Images at a time, or auto.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="Replace the board of another suite or profile.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,
 ) -> None:
     """Run a suite's grid of defenses, attacks and detectors, and publish its leaderboard.
 
     A run that was interrupted goes on where it stopped; a finished one only prints its tables.
     """
+    from benchmark.cli.console import harmless
     from benchmark.discovery import load_plugins
     from benchmark.errors import UserError, did_you_mean
     from benchmark.plan import Selection
-    from benchmark.run import RunRequest, check_writable, execute, prepare
+    from benchmark.run import RunRequest, execute, prepare
+    from benchmark.run_folder import check_writable
     from benchmark.store import Store
     from leaderboard.publish import publish
 
@@ -46,13 +49,13 @@ def run(
         raise UserError(f"unknown profile {profile!r}", where="--profile", remedy=did_you_mean(profile, list(PROFILES)))
     load_plugins(plugin or ())
     selection = Selection(tuple(defense or ()), tuple(attack or ()), tuple(detector or ()), limit, seed)
-    prepared = prepare(RunRequest(suite, profile, out, data, data_root, selection, device, batch_size))
+    prepared = prepare(RunRequest(suite, profile, out, data, data_root, selection, device, batch_size, force))
     _announce(prepared)
     if dry_run:
         _estimate(prepared)
         return
     check_writable(prepared.out)
-    tally = execute(prepared, publish)
+    tally = execute(prepared, publish, lambda text: typer.echo(f"note: {harmless(text)}", err=True))
     _report(Store(prepared.out))
     typer.echo(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
     typer.echo(f"Leaderboard: {prepared.out / 'leaderboard.md'}")

@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from benchmark.engines.undisturbed import PristineImages, process_settings_kept
 from benchmark.errors import in_words
 from benchmark.plan import Plan
+from benchmark.serialising import UnsaveableError
+from benchmark.step_folder import StepRecord
 from benchmark.steps.base import Result, Step
-from benchmark.store import StepFailure, StepRecord
+from benchmark.store import StepFailure
 from benchmark.workbench import Workbench
+from benchmark.writing import DiskError
 
 
 @dataclass
@@ -29,7 +32,6 @@ class LocalEngine:
     def run(self, plan: Plan, bench: Workbench) -> Tally:
         """Compute what is missing. KeyboardInterrupt passes through; finished steps stay."""
         tally = Tally()
-        bench.store.sweep()
         images = PristineImages(bench.data)
         for step in plan.steps:
             lacking = next((need for need in step.needs if need.key in tally.failed), None)
@@ -63,7 +65,12 @@ class LocalEngine:
             device=str(bench.device),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        bench.store.save(record, result.tensors, result.samples)
+        try:
+            bench.store.save(record, result.tensors, result.samples)
+        except (UnsaveableError, MemoryError) as error:
+            self._fail(step, in_words(error), tally, bench)
+            bench.progress.end(f"FAILED ({error})")
+            return
         tally.computed.append(step.key)
         bench.progress.end()
 
@@ -77,6 +84,8 @@ def _attempt(step: Step, bench: Workbench) -> tuple[Result | None, str]:
     try:
         with process_settings_kept():
             return step.run(bench), ""
+    except DiskError:
+        raise
     except (Exception, SystemExit, GeneratorExit) as error:
         return None, in_words(error)
 

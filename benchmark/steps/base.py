@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from benchmark import __version__
+from benchmark.keys import key_of
 from benchmark.source import code_digest
 from defenses.base import Passes
 
@@ -84,5 +83,4 @@ class Step(ABC):
     @cached_property
     def key(self) -> str:
         """Hash of `spec`; the name of the step's folder."""
-        text = json.dumps(self.spec, sort_keys=True, default=str, ensure_ascii=False)
-        return f"{self.kind}-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
+        return key_of(self.kind, self.spec)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.frozen import frozen
 from benchmark.models.deployed import DeployedClassifier
+from benchmark.serialising import check_tensors
 from benchmark.steps.base import Result, Step
 from benchmark.steps.train import TrainStep
 from benchmark.threads import training_threads
@@ -80,7 +81,9 @@ class FitStep(Step):
             self.defense.fit(QueryOnly(classifier) if self.defense.query_only else classifier, data)
         self._check_untouched(classifier, before, "fitted")
         model = self._defended(bench)
-        return Result({"operating_threshold": _threshold(model)}, tensors=dict(self.defense.weights_))
+        return Result(
+            {"operating_threshold": _threshold(model)}, tensors=check_tensors(self.defense.weights_, "weights_")
+        )
 
     def model(self, bench: Workbench) -> DefendedModel:
         """The defended classifier, on the bench's device."""

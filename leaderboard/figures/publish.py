@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmark.store import write_atomically
+from benchmark.writing import DiskError, write_atomically, writing
 from leaderboard.figures.survival import draw_survival
 from leaderboard.figures.transfer import draw_transfer
 from leaderboard.schema import Board
@@ -22,7 +22,8 @@ def draw_figures(board: Board, folder: Path) -> None:
         drawings["survival.png"] = partial(draw_survival, board.survival, board.title)
     for name in ("transfer.png", "survival.png"):
         # What an earlier run drew is not what this one shows.
-        (folder / name).unlink(missing_ok=True)
+        with writing(folder / name):
+            (folder / name).unlink(missing_ok=True)
         if name in drawings:
             _draw(drawings[name], folder / name)
 
@@ -30,6 +31,8 @@ def draw_figures(board: Board, folder: Path) -> None:
 def _draw(drawing: Callable[[], bytes], path: Path) -> None:
     try:
         write_atomically(path, drawing())
+    except DiskError:
+        raise
     except Exception as error:
         # The tables hold every number of the figure, and hours of computing must not end in a drawing's error.
         warnings.warn(f"{path.name} was not drawn ({type(error).__name__}: {error})", stacklevel=2)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.store import StepRecord, Store
+from benchmark.keys import key_of
+from benchmark.step_folder import StepRecord
+from benchmark.store import Store
 
 THREAT = {
     "norm": "linf",
@@ -142,12 +144,13 @@ class HandMadeRun:
         **more: Any,
     ) -> None:
         """Add a finished cell with its records."""
-        key = f"{len(self.cells):04d}"
+        spec = {"cell": len(self.cells)}
+        key = key_of(table, spec)
         record = StepRecord(
             kind=table,
             label=attack,
             key=key,
-            spec={},
+            spec=spec,
             results=results,
             seconds=1.0,
             device="cpu",

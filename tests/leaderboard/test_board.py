@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from benchmark.errors import UserError
+from benchmark.store import Store
 from leaderboard.board import read_board
 
 
 def test_records_of_another_version_are_refused_in_words(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"suite": {}, "data": {}, "cells": [{"table": "robustness"}]}))
+    Store(tmp_path).write_manifest({"suite": {}, "data": {}, "cells": [{"table": "robustness"}]})
     with pytest.raises(UserError) as caught:
         read_board(tmp_path)
     assert str(tmp_path) in caught.value.where

@@ -141,7 +141,7 @@ def test_a_missing_step_is_an_error_of_its_cell(tmp_path: Path) -> None:
     assert all(r.status == "error" for r in found.robustness)
     assert found.transfer is not None
     assert all(e.status == "error" for e in found.transfer.entries)
-    assert all("cannot be read" in c.reason for c in found.survival)
+    assert all("samples.parquet: is missing" in c.reason for c in found.survival)
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "done"
 
 
