@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from types import TracebackType
 
 # Idle OpenMP threads spin for long, which makes two threads on a busy machine many times slower than one; where they
 # sleep at once, waking them makes small kernels slow. It counts only when set before torch is imported.
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from benchmark.errors import UserError
     from benchmark.termination import TerminatedError
 
+    _tell_harmlessly()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
             # A terminal or a log that cannot show ε gets "?" rather than a traceback.
@@ -69,8 +71,29 @@ def _run(arguments: Sequence[str] | None) -> int:
     return 0
 
 
+def _tell_harmlessly() -> None:
+    """What Python itself prints quotes files, plug-ins and exceptions too: warnings, and an error nobody caught."""
+    import traceback
+    import warnings
+
+    from benchmark.harmless import harmless
+    from benchmark.harmless import line as on_one_line
+
+    def warning(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        del line
+        return on_one_line(f"{filename}:{lineno}: {category.__name__}: {message}") + "\n"
+
+    def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.stderr.write(harmless("".join(traceback.format_exception(kind, error, trace))))
+
+    warnings.formatwarning = warning
+    sys.excepthook = uncaught
+
+
 def _refuse(message: str) -> int:
-    from benchmark.cli.console import harmless
+    from benchmark.harmless import harmless
 
     with suppress(OSError):
         sys.stderr.write(f"error: {harmless(message)}\n")
@@ -80,11 +103,13 @@ def _refuse(message: str) -> int:
 def _system_said(error: OSError) -> str:
     import errno
 
+    from benchmark.harmless import line
+
     # No write to a stream ends in these.
     elsewhere = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
     where = error.filename or ("this process" if error.errno in elsewhere else "standard output")
     remedy = "\n  remedy: raise the limit on open files (ulimit -n)" if error.errno == errno.EMFILE else ""
-    return f"{where}: {error.strerror or error}{remedy}"
+    return f"{line(where)}: {error.strerror or error}{remedy}"
 
 
 def _discard_output() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benchmark.harmless import line
+
 
 class UserError(Exception):
     """Wrong input. The command line prints it without a traceback and exits with status 2.
@@ -19,9 +21,9 @@ class UserError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        prefix = f"{self.where}: " if self.where else ""
-        suffix = f"\n  remedy: {self.remedy}" if self.remedy else ""
-        return f"{prefix}{self.problem}{suffix}"
+        prefix = f"{line(self.where)}: " if self.where else ""
+        suffix = f"\n  remedy: {line(self.remedy)}" if self.remedy else ""
+        return f"{prefix}{line(self.problem)}{suffix}"
 
 
 def in_words(error: BaseException) -> str:

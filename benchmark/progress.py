@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from typing import TextIO
 
+from benchmark.harmless import line, on_screen
+
 
 class Progress:
     """Counts steps and images; this base class shows nothing.
@@ -101,7 +103,7 @@ class PlainProgress(Progress):
 
     def _print(self, text: str) -> None:
         with suppress(BrokenPipeError):
-            print(text, file=self.stream, flush=True)
+            print(line(text), file=self.stream, flush=True)
 
 
 class LiveProgress(Progress):
@@ -111,19 +113,19 @@ class LiveProgress(Progress):
         super().__init__(steps)
         from rich.console import Console
         from rich.live import Live
-        from rich.text import Text
 
-        self._text = Text
         self._live = Live("", console=Console(stderr=True), refresh_per_second=5, transient=True)
         self._live.start()
 
     def show(self, *, force: bool = False) -> None:
-        self._live.update(self._text(self.line(), no_wrap=True, overflow="ellipsis"), refresh=force)
+        text = on_screen(self.line())
+        text.no_wrap, text.overflow = True, "ellipsis"
+        self._live.update(text, refresh=force)
 
     def end(self, outcome: str = "done") -> None:
         style = "green" if outcome == "done" else "red"
         self._live.console.print(
-            self._text(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}", style=style)
+            on_screen(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}", style=style)
         )
 
     def close(self) -> None:

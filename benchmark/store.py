@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmark.errors import UserError, in_words
+from benchmark.harmless import in_json
 from benchmark.keys import as_stored
 from benchmark.manifest_shape import ManifestShape
 from benchmark.sealed_json import SealError, sealed, unsealed
@@ -141,7 +142,7 @@ class Store:
 
     def fail(self, failure: StepFailure) -> None:
         """Keep the reason why a step raised."""
-        write_atomically(self._failure(failure.key), failure.model_dump_json(indent=1))
+        write_atomically(self._failure(failure.key), in_json(failure.model_dump_json(indent=1)))
 
     def sweep(self) -> None:
         """Remove what killed runs left half written; only where nobody is at work in the folder."""

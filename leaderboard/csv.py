@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from benchmark.evaluation.clinical import ClinicalMetrics
+from benchmark.harmless import in_csv
 from leaderboard.reference import Reference
 from leaderboard.schema import Board, DetectionRow, Estimate, RobustnessRow, SurvivalCurve, TransferEntry
 
@@ -21,7 +22,7 @@ def to_csv(board: Board) -> str:
     for line in lines:
         line["title"] = board.title
         line["phantom"] = board.phantom
-    return str(pd.DataFrame(lines).to_csv(index=False, lineterminator="\n"))
+    return _written(pd.DataFrame(lines))
 
 
 def _robustness(row: RobustnessRow) -> list[dict[str, object]]:
@@ -155,7 +156,12 @@ def survival_csv(curves: Sequence[SurvivalCurve]) -> str:
         for step, accuracy in zip(curve.steps, curve.accuracy, strict=True)
     ]
     columns = ["defense", "attack", "step", "robust_accuracy"]
-    return str(pd.DataFrame(lines, columns=columns).to_csv(index=False, lineterminator="\n"))
+    return _written(pd.DataFrame(lines, columns=columns))
+
+
+def _written(table: pd.DataFrame) -> str:
+    safe = table.map(lambda cell: in_csv(cell) if isinstance(cell, str) else cell)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
 
 
 def _share(name: str, value: Estimate | None) -> dict[str, object]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
 from benchmark.evaluation.flags.base import Verdict
 from leaderboard.detection_table import detection_table
 from leaderboard.ranking_table import ranking_table
@@ -13,7 +11,7 @@ from leaderboard.reference import Reference
 from leaderboard.schema import Board, DetectionRow, RobustnessRow, SurvivalCurve, TransferMatrix
 from leaderboard.survival_table import survival_table
 from leaderboard.tables import attack_table, clinical_table, randomness_table, robustness_table
-from leaderboard.text import escape, number
+from leaderboard.text import escape, markdown_table, number
 from leaderboard.transfer_table import WHITE_BOX, explanation, threat_lines, transfer_table
 
 
@@ -41,7 +39,7 @@ def to_markdown(board: Board) -> str:
 def _robustness(rows: Sequence[RobustnessRow], reference: Reference | None) -> list[str]:
     parts = [
         "## Robustness",
-        _table(*robustness_table(rows, reference)),
+        markdown_table(*robustness_table(rows, reference)),
         "Per cent. Rows rank by balanced accuracy in the worst case: the mean over classes of the share of the class "
         "that is right on clean input and after every attack. Rank 1 + the number of rows that are told apart and "
         "better, with its 95 % interval; rows that cannot be told apart share one. Worst case: an image is broken "
@@ -59,13 +57,13 @@ def _robustness(rows: Sequence[RobustnessRow], reference: Reference | None) -> l
     if cells:
         parts += [
             "### Can the ranks be told apart?",
-            _table(headers, cells),
+            markdown_table(headers, cells),
             "Difference: in worst-case balanced accuracy, on the same images, in per cent points with its 95 % "
             "interval. The images needed would find this difference in four of five studies.",
         ]
     parts += [
         "### Attacks",
-        _table(*attack_table(rows)),
+        markdown_table(*attack_table(rows)),
         "Per cent. Success: share of the attacked images that fell. Kept when stored: share of those that are still "
         "wrong when the submitted image is rounded to 8 bit within the allowed perturbation.",
     ]
@@ -73,7 +71,7 @@ def _robustness(rows: Sequence[RobustnessRow], reference: Reference | None) -> l
     if random:
         parts += [
             "### Randomized defenses",
-            _table(*randomness_table(random)),
+            markdown_table(*randomness_table(random)),
             "Accuracy in per cent. Any step: an image is broken once a candidate of any step was confirmed with fresh "
             "draws. Final image: mean ± standard deviation of N new decisions on what was submitted last; an image "
             "that was not attacked counts with its N decisions on the clean image, so that all lines are of the same "
@@ -89,11 +87,13 @@ def _robustness(rows: Sequence[RobustnessRow], reference: Reference | None) -> l
         parts += ["### What these numbers must be read with", "\n".join(lines)]
     parts += [
         "### Clinical metrics",
-        _table(*clinical_table(rows)),
+        markdown_table(*clinical_table(rows)),
         "Per cent, at the deployed operating point. Rules as in the first table.",
     ]
     parts += ["### Threat models", "\n".join(f"- **{escape(r.defense)}**: {escape(r.threat)}" for r in rows)]
-    remarks = [f"- **{escape(r.defense)}** ({r.status}): {escape('; '.join(r.remarks))}" for r in rows if r.remarks]
+    remarks = [
+        f"- **{escape(r.defense)}** ({escape(r.status)}): {escape('; '.join(r.remarks))}" for r in rows if r.remarks
+    ]
     if remarks:
         parts += ["### Why rows are not ranked", "\n".join(remarks)]
     parts += [
@@ -110,13 +110,13 @@ def _detection(rows: Sequence[DetectionRow]) -> list[str]:
         f"- **{escape(r.defense)} × {escape(r.attack)}**: {escape(r.threat)}" for r in rows if r.threat
     )
     failed = [
-        f"- **{escape(r.defense)} × {escape(r.attack)} × {escape(r.detector)}** ({r.status}): {escape(r.reason)}"
+        f"- **{escape(f'{r.defense} × {r.attack} × {r.detector}')}** ({escape(r.status)}): {escape(r.reason)}"
         for r in rows
         if r.status != "done"
     ]
     parts = [
         "## Detection",
-        _table(headers, cells),
+        markdown_table(headers, cells),
         "Per cent. Success: the image is misclassified, detector or not. Through: misclassified and not flagged, with "
         "the threshold set on clean images alone; intervals know that it was estimated. An AUC far below 50 is no "
         "evasion of a defender who looks at both sides: see the two-sided column. AUC fooled: misclassified images "
@@ -132,7 +132,7 @@ def _survival(curves: Sequence[SurvivalCurve]) -> list[str]:
     failed = [f"- **{escape(c.defense)} × {escape(c.attack)}**: {escape(c.reason)}" for c in curves if c.reason]
     return [
         "### Accuracy against attack step",
-        _table(*survival_table(curves)),
+        markdown_table(*survival_table(curves)),
         "Robust accuracy in per cent after each step, counted over restarts; step 0 is the attack's starting image. "
         "Only attacks that take steps and say at which one an image fell; `survival.csv` has every attack and step.",
         *(["Curves that cannot be read:\n\n" + "\n".join(failed)] if failed else []),
@@ -143,15 +143,15 @@ def _transfer(matrix: TransferMatrix) -> list[str]:
     note = f"{WHITE_BOX} The images were crafted on the target itself (white-box). {explanation(matrix)}"
     sentences = [f"- **{escape(entries)}**: {escape(sentence)}" for entries, sentence in threat_lines(matrix)]
     failed = [
-        f"- **{escape(e.source)} → {escape(e.target)}** ({e.status}): {escape(e.reason)}"
+        f"- **{escape(e.source)} → {escape(e.target)}** ({escape(e.status)}): {escape(e.reason)}"
         for e in matrix.entries
         if e.status != "done"
     ]
     parts = [
         "## Transfer",
-        _table(*transfer_table(matrix)),
-        f"Success in per cent within {matrix.bound}: share of the n images that the target gets right and that fell. "
-        f"{escape(note)}",
+        markdown_table(*transfer_table(matrix)),
+        f"Success in per cent within {escape(matrix.bound)}: share of the n images that the target gets right and that "
+        f"fell. {escape(note)}",
         "### Threat models of the transfer table",
         "\n".join(sentences),
     ]
@@ -174,7 +174,7 @@ def _flags(rows: Sequence[RobustnessRow]) -> str:
         if f.verdict not in (Verdict.NOT_RUN, Verdict.NOT_APPLICABLE)
     ]
     reasons = [f"- **{escape(row.defense)}**: {escape(_not_run(row))}" for row in rows if row.not_run]
-    parts = [_table(["Defense", "Flag", "Verdict", "Value", "Threshold", "n", "Note"], cells)]
+    parts = [markdown_table(["Defense", "Flag", "Verdict", "Value", "Threshold", "n", "Note"], cells)]
     return "\n\n".join([*parts, *(["Not run, and no pass:\n\n" + "\n".join(reasons)] if reasons else [])])
 
 
@@ -185,8 +185,3 @@ def _not_run(row: RobustnessRow) -> str:
     for flag in row.not_run:
         reasons.setdefault(notes.get(flag, "the clean accuracy could not be computed"), []).append(flag)
     return "; ".join(f"{', '.join(flags)} ({reason})" for reason, flags in reasons.items())
-
-
-def _table(headers: list[str], cells: list[list[str]]) -> str:
-    safe = [[escape(c) for c in row] for row in cells]
-    return str(tabulate(safe, [escape(h) for h in headers], tablefmt="pipe", disable_numparse=True))

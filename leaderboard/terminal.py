@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from benchmark.harmless import line, on_screen
 from leaderboard.detection_table import detection_table
 from leaderboard.schema import Board
 from leaderboard.tables import robustness_table
@@ -17,18 +18,18 @@ from leaderboard.transfer_table import transfer_table
 
 def show(board: Board, console: Console) -> None:
     """Print the tables and what a reader must know."""
-    console.print(Text(board.title, style="bold"))
+    console.print(on_screen(board.title, style="bold"))
     if board.phantom:
-        console.print(Text("PHANTOM IMAGES: nothing below says anything about patients.", style="bold red"))
+        console.print(on_screen("PHANTOM IMAGES: nothing below says anything about patients.", style="bold red"))
     for note in board.notes:
-        console.print(Text(f"note: {note}", style="yellow"))
+        console.print(on_screen(f"note: {note}", style="yellow"))
     if board.robustness:
         title = "Robustness (per cent, 95 % intervals)"
         _print(title, *robustness_table(board.robustness, board.reference, brief=True), console)
         for row in board.robustness:
-            console.print(Text(f"{row.defense}: {row.threat}"))
+            console.print(on_screen(f"{row.defense}: {row.threat}"))
             if row.remarks:
-                console.print(Text(f"  {row.status}: {'; '.join(row.remarks)}", style="yellow"))
+                console.print(on_screen(f"  {row.status}: {'; '.join(row.remarks)}", style="yellow"))
     if board.detection:
         _print("Detection (per cent)", *detection_table(board.detection, brief=True), console)
     if board.transfer is not None:
@@ -38,19 +39,19 @@ def show(board: Board, console: Console) -> None:
 
 def _print(title: str, headers: Sequence[str], cells: Sequence[Sequence[str]], console: Console) -> None:
     if console.width >= 160 or not console.is_terminal:
-        table = Table(title=Text(title), box=box.SIMPLE, title_justify="left")
+        table = Table(title=on_screen(title), box=box.SIMPLE, title_justify="left")
         for header in headers:
             long = header in ("Flags", "Threshold", "Note")
-            table.add_column(Text(header), overflow="fold", no_wrap=not long)
+            table.add_column(on_screen(header), overflow="fold", no_wrap=not long)
         for row in cells:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*map(on_screen, row))
         console.print(table)
         return
     # A narrow terminal shows one block a row: a table of fifteen columns would break every cell.
-    console.print(Text(title, style="bold"))
+    console.print(on_screen(title, style="bold"))
     for row in cells:
-        line = Text()
+        block = Text()
         for header, cell in zip(headers, row, strict=True):
-            line.append(f"{header} ", style="dim")
-            line.append(f"{cell}   ")
-        console.print(line)
+            block.append(f"{line(header)} ", style="dim")
+            block.append(f"{line(cell)}   ")
+        console.print(block)

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+
+from tabulate import tabulate
 
 from benchmark.evaluation.intervals import Interval
+from benchmark.harmless import line
 from leaderboard.schema import Estimate, Spread
 
-_SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|^[#+>-]")
+_SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|&(?=#?\w+;)|^[#+>-]")
 
 
-def escape(text: str) -> str:
+def escape(text: object) -> str:
     """Text from users or files as Markdown that shows it literally, on one line.
 
     Brackets and underscores are left alone where they have no meaning in Markdown, so that the source stays readable.
     """
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(line(text).split()))
+
+
+def markdown_table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of text from users or files, shown literally."""
+    safe = [[escape(cell) for cell in row] for row in cells]
+    return str(tabulate(safe, [escape(header) for header in headers], tablefmt="pipe", disable_numparse=True))
 
 
 def percent(value: float | None, *, digits: int = 1) -> str:

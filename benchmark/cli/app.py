@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -23,7 +25,28 @@ COMMANDS = {
 """Each command's module and, in it, the function or the typer app."""
 
 
+@contextmanager
+def _harmless_refusals() -> Iterator[None]:
+    """What the parser says of wrong arguments quotes them as they are."""
+    from benchmark.harmless import line
+
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "message"):
+            error.message = line(error.message)
+        raise
+
+
 class _Commands(TyperGroup):
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with _harmless_refusals():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _harmless_refusals():
+            return super().invoke(ctx)
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
         return list(COMMANDS)
 
@@ -45,7 +68,9 @@ app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, pre
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"medrobust {__version__}")
+        from benchmark.cli.console import say
+
+        say(f"medrobust {__version__}")
         raise typer.Exit
 
 

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from textwrap import indent
 
 import typer
 
-_UNSEEN = {"Cc", "Cf", "Zl", "Zp"}
-"""Unicode categories that move the cursor, colour the screen or reorder the text around them."""
+from benchmark.harmless import harmless, line, on_screen
 
 
-def harmless(text: object) -> str:
-    """`text` with control characters spelled out: what a plug-in or a file wrote must not steer the terminal."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in _UNSEEN else _spelled(c) for c in str(text))
+def say(text: object, *, error: bool = False, bold: bool = False) -> None:
+    """One line on standard output, or on standard error."""
+    typer.secho(line(text), err=error, bold=bold or None)
 
 
-def _spelled(character: str) -> str:
-    return " " if character == "\t" else character.encode("unicode_escape").decode()
+def print_document(text: str, *, error: bool = False) -> None:
+    """Text whose line breaks are our own: what others wrote in it was put on one line before."""
+    typer.echo(harmless(text), err=error, nl=not text.endswith("\n"))
 
 
-def line(text: object) -> str:
-    """`text` on one line, harmless."""
-    return " ".join(harmless(text).split())
+def print_board(run: Path) -> None:
+    """The tables of a run folder, as wide as the terminal, or so wide that no number is cut."""
+    from rich.console import Console
+
+    from leaderboard.board import read_board
+    from leaderboard.terminal import show
+
+    console = Console()
+    show(read_board(run), console if console.is_terminal else Console(width=200))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -33,29 +39,27 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
         for row in (columns, *cells):
-            typer.echo("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+            print_document("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[:-1]:
         column.overflow = "fold"
     for row in cells:
-        # As Text, because a cell may hold what rich would take for markup.
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(on_screen, row))
     Console().print(table)
 
 
 def print_fields(title: str, fields: Iterable[tuple[str, object]]) -> None:
     """A title, and below it one field per line: "name: value"; values may have several lines."""
-    shown = [(name, harmless(value)) for name, value in fields]
+    shown = [(line(name), harmless(value)) for name, value in fields]
     if not sys.stdout.isatty():
-        typer.echo(harmless(title))
+        say(title)
         for name, value in shown:
-            typer.echo(f"  {name}: {value}" if "\n" not in value else f"  {name}:\n{indent(value, '    ')}")
+            print_document(f"  {name}: {value}" if "\n" not in value else f"  {name}:\n{indent(value, '    ')}")
         return
     from rich.console import Console
     from rich.table import Table
@@ -65,5 +69,5 @@ def print_fields(title: str, fields: Iterable[tuple[str, object]]) -> None:
     for name, value in shown:
         grid.add_row(Text(f"  {name}", style="cyan"), Text(value))
     console = Console()
-    console.print(Text(harmless(title), style="bold"))
+    console.print(on_screen(title, style="bold"))
     console.print(grid)

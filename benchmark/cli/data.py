@@ -33,12 +33,12 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
 
     Exit status 2 when a data set is there but cannot be used.
     """
-    from benchmark.cli.console import print_fields
+    from benchmark.cli.console import print_fields, say
     from benchmark.datasets import check as checking
     from benchmark.discovery import load_plugins
 
     load_plugins(plugin or (), kinds=["dataset"])
-    typer.echo(_title(data_root))
+    say(_title(data_root))
     broken = False
     for status in checking.check(data_root):
         broken = broken or (status.found and bool(status.problem))

@@ -21,7 +21,7 @@ def doctor(
 
     Exit status 2 when something is broken that a run needs, or a file of the run is not what was written.
     """
-    from benchmark.cli.console import print_fields
+    from benchmark.cli.console import print_fields, say
 
     if run is not None:
         _check_run(run)
@@ -35,11 +35,11 @@ def doctor(
     if problems:
         print_fields("PROBLEMS", ((what, f"remedy: {remedy}") for what, remedy in problems))
         raise typer.Exit(2)
-    typer.echo("Everything that a run needs is there.")
+    say("Everything that a run needs is there.")
 
 
 def _check_run(run: Path) -> None:
-    from benchmark.cli.console import print_fields
+    from benchmark.cli.console import print_fields, say
     from benchmark.inspection import run_faults
 
     faults = run_faults(run)
@@ -47,7 +47,7 @@ def _check_run(run: Path) -> None:
         problems = ((f"{fault.where}: {fault.problem}", f"remedy: {fault.remedy}") for fault in faults)
         print_fields("PROBLEMS", problems)
         raise typer.Exit(2)
-    typer.echo(f"Every file of {run} is what was written.")
+    say(f"Every file of {run} is what was written.")
 
 
 def _check_libraries() -> list[Problem]:

@@ -18,7 +18,7 @@ def list_plugins(
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
 ) -> None:
     """List the plug-ins and the suites."""
-    from benchmark.cli.console import print_table
+    from benchmark.cli.console import print_document, print_table
     from benchmark.discovery import load_plugins
     from benchmark.errors import UserError, did_you_mean
     from benchmark.plugin import KINDS, registered
@@ -34,7 +34,7 @@ def list_plugins(
         import json
 
         # ASCII escapes, because whoever reads this may not expect UTF-8.
-        typer.echo(json.dumps([*map(_entry, plugins), *suites], indent=2))
+        print_document(json.dumps([*map(_entry, plugins), *suites], indent=2))
     else:
         rows = [(found.kind, found.name, found.summary()) for found in plugins]
         rows += [(suite["kind"], suite["name"], suite["summary"]) for suite in suites]

@@ -16,7 +16,7 @@ def new(
     """Write a small plug-in that works, and its test; existing files are left alone."""
     from string import Template
 
-    from benchmark.cli.console import harmless
+    from benchmark.cli.console import say
     from benchmark.cli.skeletons import SKELETONS, TEST
 
     _check(kind, name, list(SKELETONS))
@@ -29,11 +29,11 @@ def new(
         out / f"test_{module}.py": Template(TEST).substitute(values),
     }
     _write(files)
-    plugin, test = (harmless(path) for path in files)
-    typer.echo(f"wrote {plugin} and {test}")
-    typer.echo(f"  test it:     pytest {test}")
-    typer.echo(f"  look at it:  python -m benchmark describe {name} --plugin {plugin}")
-    typer.echo(f"  run it:      name it in a suite file, then python -m benchmark run --suite FILE --plugin {plugin}")
+    plugin, test = files
+    say(f"wrote {plugin} and {test}")
+    say(f"  test it:     pytest {test}")
+    say(f"  look at it:  python -m benchmark describe {name} --plugin {plugin}")
+    say(f"  run it:      name it in a suite file, then python -m benchmark run --suite FILE --plugin {plugin}")
 
 
 def _check(kind: str, name: str, kinds: list[str]) -> None:

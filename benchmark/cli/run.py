@@ -36,13 +36,12 @@ def run(
 
     A run that was interrupted goes on where it stopped; a finished one only prints its tables.
     """
-    from benchmark.cli.console import harmless
+    from benchmark.cli.console import print_board, say
     from benchmark.discovery import load_plugins
     from benchmark.errors import UserError, did_you_mean
     from benchmark.plan import Selection
     from benchmark.run import RunRequest, execute, prepare
     from benchmark.run_folder import check_writable
-    from benchmark.store import Store
     from leaderboard.publish import publish
 
     if profile not in PROFILES:
@@ -55,44 +54,34 @@ def run(
         _estimate(prepared)
         return
     check_writable(prepared.out)
-    tally = execute(prepared, publish, lambda text: typer.echo(f"note: {harmless(text)}", err=True))
-    _report(Store(prepared.out))
-    typer.echo(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
-    typer.echo(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
+    tally = execute(prepared, publish, lambda text: say(f"note: {text}", error=True))
+    print_board(prepared.out)
+    say(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
+    say(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
     if tally.failed:
         raise typer.Exit(1)
 
 
 def _announce(prepared: PreparedRun) -> None:
+    from benchmark.cli.console import say
+
     data = prepared.data
     if data.phantom:
-        typer.secho(
-            "PHANTOM DATA: drawn images, no patients. Results say nothing about real ones.", bold=True, err=True
-        )
-    typer.echo(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}", err=True)
+        say("PHANTOM DATA: drawn images, no patients. Results say nothing about real ones.", bold=True, error=True)
+    say(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}", error=True)
     for note in data.notes:
-        typer.echo(f"note: {note}", err=True)
-
-
-def _report(store: object) -> None:
-    from rich.console import Console
-
-    from benchmark.store import Store
-    from leaderboard.board import read_board
-    from leaderboard.terminal import show
-
-    assert isinstance(store, Store)
-    console = Console()
-    show(read_board(store.root), console if console.is_terminal else Console(width=200))
+        say(f"note: {note}", error=True)
 
 
 def _estimate(prepared: PreparedRun) -> None:
     """Print every cell with its passes, and the time they take at the measured speed of the classifier."""
     from tabulate import tabulate
 
+    from benchmark.cli.console import print_document, say
     from benchmark.estimate import cell_estimates
+    from benchmark.harmless import line
 
     rows, total = cell_estimates(prepared)
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]
-    typer.echo(tabulate(rows, headers, tablefmt="simple"))
-    typer.echo(f"{len(rows)} cells, about {total} on {prepared.device} (attacks stop early where images fall)")
+    print_document(tabulate([[*map(line, row)] for row in rows], headers, tablefmt="simple"))
+    say(f"{len(rows)} cells, about {total} on {prepared.device} (attacks stop early where images fall)")

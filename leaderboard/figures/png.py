@@ -7,6 +7,8 @@ from io import BytesIO
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from benchmark.harmless import harmless, line
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -34,14 +36,14 @@ def to_png(figure: Figure) -> bytes:
 def head(figure: Figure, title: str, *caption: str) -> None:
     """A title above the figure, and small lines below it, broken where they would leave it."""
     room = int(15 * figure.get_figwidth())
-    lines = [part for line in caption for part in wrap(line, room)]
-    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13)
+    lines = [part for sentence in caption for part in wrap(line(sentence), room)]
+    figure.suptitle(literal(title), x=0.01, ha="left", color=INK, fontsize=13)
     figure.supxlabel(literal("\n".join(lines)), x=0.01, ha="left", color=QUIET, fontsize=8)
 
 
 def literal(text: str) -> str:
-    """Text from a suite, so that a dollar sign begins no formula."""
-    return text.replace("$", r"\$")
+    """Text from a suite, so that a dollar sign begins no formula; line breaks are our own."""
+    return harmless(text).replace("$", r"\$")
 
 
 def dark(rgba: Sequence[float]) -> bool:
