@@ -49,9 +49,11 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
 
 def _title(given: Path | None) -> str:
     from benchmark.datasets.root import data_root
+    from benchmark.plain_file import kind
 
     root = data_root(given)
-    return f"data root: {root}" + ("" if root.is_dir() else " (no such folder)")
+    found = {"a folder": "", "": " (no such folder)"}
+    return f"data root: {root}" + found.get(kind(root), f" ({kind(root)}, not a folder)")
 
 
 def _verdict(status: DatasetStatus) -> str:

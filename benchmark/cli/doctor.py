@@ -95,7 +95,7 @@ def _show_data(given: Path | None) -> None:
     from typing import cast
 
     from benchmark.cli.console import print_fields
-    from benchmark.datasets.base import Dataset
+    from benchmark.datasets.base import DataMissingError, Dataset
     from benchmark.datasets.root import data_root
     from benchmark.errors import UserError
     from benchmark.plugin import registered
@@ -107,6 +107,8 @@ def _show_data(given: Path | None) -> None:
             continue
         try:
             fields.append((name, str(cast("Dataset", plugin()).locate(root=root))))
-        except UserError:
+        except DataMissingError:
             fields.append((name, "not there"))
+        except UserError as error:
+            fields.append((name, f"cannot be used: {error.where}: {error.problem}"))
     print_fields(f"Data in {root} (`data where` says what to put there, `data check` reads it)", fields)

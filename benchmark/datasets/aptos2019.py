@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from benchmark.datasets.assemble import assemble
-from benchmark.datasets.base import DataMissingError, Dataset, exists, whole_number
+from benchmark.datasets.base import DataMissingError, Dataset, whole_number
 from benchmark.datasets.decode import Box, decode
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.errors import UserError
 from benchmark.images import ImageData, LabeledImages
+from benchmark.plain_file import is_file, is_folder, open_plain
 from benchmark.settings import ImageSide
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 _GRADES = {str(grade): grade for grade in range(5)}
 _EVALUATION_SHARE = 0.2
 _DARK = 10
+_CSV_BYTES = 2**26
 
 
 class APTOS2019(Dataset):
@@ -94,12 +97,13 @@ def read_grades(path: Path) -> dict[str, int]:
         DataMissingError: The file is not there.
         UserError: It is no CSV file, lacks a column, names an image twice, or has a grade that is not 0 to 4.
     """
-    if not exists(path):
+    if not is_file(path):
         raise DataMissingError("no such file", where=str(path), remedy="put the competition's train.csv there")
     grades: dict[str, int] = {}
     remedy = "replace it with the competition's train.csv"
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with open_plain(path, most=_CSV_BYTES) as content:
+            file = TextIOWrapper(content, encoding="utf-8-sig", newline="")
             rows = csv.DictReader(file)
             for column in ("id_code", "diagnosis"):
                 if column not in (rows.fieldnames or ()):
@@ -127,7 +131,7 @@ def retina_box(image: Image) -> Box | None:
 
 
 def _image_files(folder: Path, names: list[str]) -> list[Path]:
-    if not exists(folder):
+    if not is_folder(folder):
         raise DataMissingError(
             "no such folder", where=str(folder), remedy="unpack the competition's train_images there"
         )

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from benchmark.errors import UserError
 from benchmark.images import ImageData
+from benchmark.plain_file import kind
 from benchmark.plugin import Plugin
 
 
@@ -55,7 +56,7 @@ class Dataset(Plugin):
     def locate(self, *, root: Path) -> Path:
         """The file or folder to read; raises DataMissingError when it is not there."""
         path = root / self.folder
-        if not exists(path):
+        if not kind(path):
             raise DataMissingError("no such file or folder", where=str(path), remedy=self.where(root=root))
         return path
 
@@ -63,16 +64,6 @@ class Dataset(Plugin):
         """Whether the file is the published one; None where no checksum is published."""
         del root
         return None
-
-
-def exists(path: Path) -> bool:
-    """Whether `path` is there; raises UserError when the system does not let us look."""
-    try:
-        return path.exists()
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"cannot be looked at ({error})", where=str(path), remedy="check the path and its rights"
-        ) from error
 
 
 def whole_number(value: object, *, name: str, low: int, high: int, where: str) -> int:

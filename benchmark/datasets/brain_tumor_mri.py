@@ -40,16 +40,15 @@ class BrainTumorMRI(Dataset):
         path = self.locate(root=data_root(root))
         training = list_images(path / "Training", _CLASSES, prefix="Training")
         testing = list_images(path / "Testing", _CLASSES, prefix="Testing")
-        train, validation = split_off(
-            read_images(training, size=size, channels=1), VALIDATION_SHARE, purpose="validation", where=str(path)
-        )
+        read, evaluation = read_images(training, testing, size=size, channels=1)
+        train, validation = split_off(read, VALIDATION_SHARE, purpose="validation", where=str(path))
         return assemble(
             self,
             title=f"Brain tumor MRI {size}×{size}",
             classes=_CLASSES,
             train=train,
             validation=validation,
-            evaluation=read_images(testing, size=size, channels=1),
+            evaluation=evaluation,
             notes=[
                 "no patient ids: slices of one patient may stand in several splits",
                 f"validation is {VALIDATION_SHARE:.0%} of each class of Training",

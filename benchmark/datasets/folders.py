@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.decode import decode
 from benchmark.errors import UserError
 from benchmark.images import LabeledImages
+from benchmark.plain_file import is_folder, kind
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -27,7 +29,8 @@ class ImageFile(NamedTuple):
 
 def subfolders(folder: Path) -> list[str]:
     """Names of the folders in `folder`, sorted; hidden ones and archive debris are left out."""
-    return sorted(p.name for p in _children(folder) if p.is_dir() and not p.name.startswith((".", "__")))
+    shown = [p for p in _children(folder) if not p.name.startswith((".", "__"))]
+    return sorted(p.name for p in _named(folder, [p for p in shown if kind(p) == "a folder"]))
 
 
 def list_images(
@@ -43,17 +46,17 @@ def list_images(
 
     Raises:
         DataMissingError: A class folder is not there.
-        UserError: A class folder has no images, or cannot be listed.
+        UserError: A class folder is none, has no images, or cannot be listed, or a name is not UTF-8.
     """
     files = []
     for label, name in enumerate(classes):
-        if not (folder / name).is_dir():
+        if not is_folder(folder / name):
             raise DataMissingError(
                 "no such folder", where=str(folder / name), remedy=f"put the images of class {name!r} there"
             )
-        found = sorted(
-            p for p in _children(folder / name) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")
-        )
+        children = _children(folder / name)
+        images = [p for p in children if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+        found = sorted(_named(folder / name, images))
         if not found:
             raise UserError(
                 "the class folder has no images",
@@ -64,10 +67,21 @@ def list_images(
     return files
 
 
-def read_images(files: Sequence[ImageFile], *, size: int, channels: int) -> LabeledImages:
-    """Decode `files` (see `decode`); groups are the patients where every file has one."""
+def read_images(*splits: Sequence[ImageFile], size: int, channels: int) -> list[LabeledImages]:
+    """Decode every split (see `decode`); groups are the patients where every file has one.
+
+    Raises:
+        UserError: Files cannot be used: all of them are named, whatever split they are of.
+    """
+    pixels = decode([f.path for files in splits for f in files], size=size, channels=channels)
+    parts = pixels.split([len(files) for files in splits])
+    return [_labeled(files, part) for files, part in zip(splits, parts, strict=True)]
+
+
+def _labeled(files: Sequence[ImageFile], pixels: Tensor) -> LabeledImages:
     return LabeledImages(
-        pixels=decode([f.path for f in files], size=size, channels=channels),
+        # A part of the whole would keep all of it in memory.
+        pixels=pixels.clone(),
         labels=torch.tensor([f.label for f in files], dtype=torch.int64),
         ids=tuple(f.id for f in files),
         groups=tuple(f.patient for f in files) if all(f.patient for f in files) else None,
@@ -81,3 +95,20 @@ def _children(folder: Path) -> list[Path]:
         raise UserError(
             f"cannot be listed ({error})", where=str(folder), remedy="check the path and its rights"
         ) from error
+
+
+def _named(folder: Path, paths: list[Path]) -> list[Path]:
+    """`paths`, whose names stand in records and tables."""
+    odd = [p.name for p in paths if not _is_utf8(p.name)]
+    if odd:
+        more = f" and {len(odd) - 1:,} more" if len(odd) > 1 else ""
+        raise UserError(f"the name {odd[0]!r}{more} is not UTF-8", where=str(folder), remedy="rename, as with convmv")
+    return paths
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

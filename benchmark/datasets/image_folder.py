@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from benchmark.datasets.assemble import assemble
-from benchmark.datasets.base import DataMissingError, Dataset, exists, whole_number
-from benchmark.datasets.folders import list_images, read_images, subfolders
+from benchmark.datasets.base import DataMissingError, Dataset, whole_number
+from benchmark.datasets.folders import ImageFile, list_images, read_images, subfolders
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.errors import UserError, did_you_mean
-from benchmark.images import ImageData, LabeledImages
+from benchmark.images import ImageData
+from benchmark.plain_file import is_folder
 from benchmark.settings import ImageSide
 
 _EVALUATION_SHARE = 0.2
@@ -50,17 +51,18 @@ class ImageFolder(Dataset):
         if self.channels not in (1, 3):
             raise UserError(f"channels = {self.channels!r} is neither 1 nor 3", where=where, remedy="set channels")
         path = self.locate(root=data_root(root))
-        split_folders = (path / "train").is_dir()
+        split_folders = is_folder(path / "train")
+        splits = self._splits(path) if split_folders else [""]
         classes, notes = self._classes(path / "train" if split_folders else path)
+        listed = [self._list(path, classes, split) for split in splits]
+        read = dict(zip(splits, read_images(*listed, size=self.size, channels=self.channels), strict=True))
         if split_folders:
-            train, evaluation = self._read(path, classes, "train"), self._read(path, classes, "test")
+            train, evaluation = read["train"], read["test"]
         else:
-            train, evaluation = split_off(
-                self._read(path, classes, ""), _EVALUATION_SHARE, purpose="evaluation", where=str(path)
-            )
+            train, evaluation = split_off(read[""], _EVALUATION_SHARE, purpose="evaluation", where=str(path))
             notes.append(f"no split folders: {_EVALUATION_SHARE:.0%} of each class is for evaluation")
-        if split_folders and (path / "val").is_dir():
-            validation = self._read(path, classes, "val")
+        if "val" in read:
+            validation = read["val"]
         else:
             share = VALIDATION_SHARE if split_folders else VALIDATION_SHARE / (1 - _EVALUATION_SHARE)
             train, validation = split_off(train, share, purpose="validation", where=str(path))
@@ -79,7 +81,7 @@ class ImageFolder(Dataset):
     def locate(self, *, root: Path) -> Path:
         """The folder; raises DataMissingError when it is not there."""
         path = root / os.path.expanduser(str(self.path))
-        if not exists(path) or not path.is_dir():
+        if not is_folder(path):
             raise DataMissingError("no such folder", where=str(path), remedy=self.where(root=root))
         return path
 
@@ -108,11 +110,13 @@ class ImageFolder(Dataset):
         note = "" if self.disease else ", as the last in alphabetical order; set disease to change that"
         return [c for c in classes if c != disease] + [disease], [f"label 1 (disease) is {disease!r}{note}"]
 
-    def _read(self, path: Path, classes: list[str], split: str) -> LabeledImages:
-        extra = [name for name in subfolders(path / split) if name not in classes] if (path / split).is_dir() else []
+    def _splits(self, path: Path) -> list[str]:
+        return ["train", "test", "val"] if is_folder(path / "val") else ["train", "test"]
+
+    def _list(self, path: Path, classes: list[str], split: str) -> list[ImageFile]:
+        extra = [name for name in subfolders(path / split) if name not in classes] if is_folder(path / split) else []
         if extra:
             raise UserError(
                 f"class folder {extra[0]!r} has no like in train", where=str(path / split), remedy="add or remove it"
             )
-        files = list_images(path / split, classes, prefix=split or "all")
-        return read_images(files, size=self.size, channels=self.channels)
+        return list_images(path / split, classes, prefix=split or "all")

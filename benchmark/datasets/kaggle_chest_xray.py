@@ -12,6 +12,7 @@ from benchmark.datasets.folders import ImageFile, list_images, read_images
 from benchmark.datasets.root import data_root
 from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
 from benchmark.images import ImageData
+from benchmark.plain_file import is_folder
 from benchmark.settings import ImageSide
 
 _CLASSES = ("NORMAL", "PNEUMONIA")
@@ -48,7 +49,7 @@ class KaggleChestXray(Dataset):
         size = whole_number(self.size, name="size", low=8, high=1024, where=f"dataset {self.name}")
         path = self.locate(root=data_root(root))
         training = list_images(path / "train", _CLASSES, prefix="train", patient=patient_of)
-        if (path / "val").is_dir():
+        if is_folder(path / "val"):
             training += list_images(path / "val", _CLASSES, prefix="val", patient=patient_of)
         testing = list_images(path / "test", _CLASSES, prefix="test", patient=patient_of)
         kept, notes = _without_patients_of(testing, training)
@@ -56,16 +57,15 @@ class KaggleChestXray(Dataset):
         if unknown:
             notes.append(f"{unknown:,} file names carry no patient number; each counts as a patient of its own")
         notes.append(f"validation is {VALIDATION_SHARE:.0%} of the training images of each class, split off by patient")
-        train, validation = split_off(
-            read_images(kept, size=size, channels=1), VALIDATION_SHARE, purpose="validation", where=str(path)
-        )
+        read, evaluation = read_images(kept, testing, size=size, channels=1)
+        train, validation = split_off(read, VALIDATION_SHARE, purpose="validation", where=str(path))
         return assemble(
             self,
             title=f"Kaggle chest X-ray {size}×{size}",
             classes=_CLASSES,
             train=train,
             validation=validation,
-            evaluation=read_images(testing, size=size, channels=1),
+            evaluation=evaluation,
             notes=notes,
             where=str(path),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -10,14 +11,18 @@ import torch
 from numpy.typing import NDArray
 
 from benchmark.datasets.assemble import assemble
-from benchmark.datasets.base import DataMissingError, Dataset, exists
+from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.download import fetch
-from benchmark.datasets.npz import md5_of, read_arrays
+from benchmark.datasets.npz import Header, md5_of, read_arrays
 from benchmark.datasets.root import data_root
 from benchmark.errors import UserError
 from benchmark.images import ImageData, LabeledImages
+from benchmark.plain_file import is_file
 
 SIZES = (28, 64, 128, 224)
+_MORE = 4
+"""A file that is not the published one may hold so many times as many images."""
+
 _SPLITS = {"train": "train", "validation": "val", "evaluation": "test"}
 
 
@@ -44,16 +49,15 @@ class MedMNIST(Dataset):
         root = data_root(root)
         path = self.locate(root=root, download=download)
         info, remedy = self._info(), f"delete it, then {self.where(root=root)}"
-        arrays = read_arrays(
-            path, [f"{s}_{kind}" for s in _SPLITS.values() for kind in ("images", "labels")], remedy=remedy
-        )
+        keys = [f"{s}_{kind}" for s in _SPLITS.values() for kind in ("images", "labels")]
+        check = partial(self._check_headers, where=str(path), remedy=remedy)
+        arrays = read_arrays(path, keys, most=self._most_bytes(), check=check, remedy=remedy)
         classes = [info["label"][str(k)] for k in range(len(info["label"]))]
         order = self._order(classes)
         splits = {}
         for name, published in _SPLITS.items():
-            where = f"{path}[{published}]"
-            pixels = _pixels(arrays.pop(f"{published}_images"), self.size, info["n_channels"], where, remedy)
-            labels = _labels(arrays[f"{published}_labels"], len(pixels), len(classes), where, remedy)
+            pixels = _pixels(arrays.pop(f"{published}_images"))
+            labels = _labels(arrays[f"{published}_labels"], len(classes), f"{path}[{published}]", remedy)
             ids = tuple(f"{published}/{number:05d}" for number in range(len(pixels)))
             splits[name] = LabeledImages(pixels, torch.tensor(order).argsort()[labels], ids)
         return assemble(
@@ -80,7 +84,7 @@ class MedMNIST(Dataset):
                 remedy="choose " + ", ".join(map(str, SIZES)),
             )
         path = root / self._file(self.size)
-        if exists(path):
+        if is_file(path):
             return path
         if not download:
             raise DataMissingError("no such file", where=str(path), remedy=self.where(root=root))
@@ -90,7 +94,7 @@ class MedMNIST(Dataset):
 
     def official(self, *, root: Path) -> bool | None:
         """Whether the file has the published MD5."""
-        return md5_of(self.locate(root=root)) == self._published()
+        return md5_of(self.locate(root=root), most=self._most_bytes()) == self._published()
 
     def _file(self, size: int) -> str:
         return f"{self.flag}{_suffix(size)}.npz"
@@ -103,6 +107,26 @@ class MedMNIST(Dataset):
 
         return dict(INFO[self.flag])
 
+    def _most_images(self) -> int:
+        return _MORE * sum(self._info()["n_samples"].values())
+
+    def _most_bytes(self) -> int:
+        return self._most_images() * self.size**2 * int(self._info()["n_channels"]) + 2**20
+
+    def _check_headers(self, headers: dict[str, Header], *, where: str, remedy: str) -> None:
+        """Refuse what is not the layout, or many times as much as is published, before anything is unpacked."""
+        channels = self._info()["n_channels"]
+        for published in _SPLITS.values():
+            images, labels = headers[f"{published}_images"], headers[f"{published}_labels"]
+            _check_pixels(images, self.size, channels, f"{where}[{published}]", remedy)
+            if images.shape[0] > self._most_images():
+                raise UserError(
+                    f"holds {images.shape[0]:,} images, and more than {self._most_images():,} are not unpacked",
+                    where=f"{where}[{published}]",
+                    remedy=remedy,
+                )
+            _check_labels(labels, images.shape[0], f"{where}[{published}]", remedy)
+
     def _order(self, classes: list[str]) -> list[int]:
         """The published labels in the order in which we number them: the disease last of two."""
         swapped = len(classes) == 2 and self.positive_class == classes[0]
@@ -110,7 +134,7 @@ class MedMNIST(Dataset):
 
     def _notes(self, path: Path, counts: dict[str, int], order: list[int], classes: list[str]) -> list[str]:
         notes = []
-        found, published = md5_of(path), self._published()
+        found, published = md5_of(path, most=self._most_bytes()), self._published()
         if found != published:
             notes.append(f"unofficial file (MD5 {found}, published {published})")
         expected = self._info()["n_samples"]
@@ -125,23 +149,29 @@ def _suffix(size: int) -> str:
     return "" if size == SIZES[0] else f"_{size}"
 
 
-def _pixels(images: NDArray[Any], size: int, channels: int, where: str, remedy: str) -> torch.Tensor:
+def _check_pixels(images: Header, size: int, channels: int, where: str, remedy: str) -> None:
     expected = (size, size) if channels == 1 else (size, size, channels)
-    if images.dtype != np.uint8 or images.shape[1:] != expected or images.ndim != len(expected) + 1:
+    if images.dtype != np.uint8 or images.shape[1:] != expected or len(images.shape) != len(expected) + 1:
         raise UserError(
             f"images are {images.dtype} {list(images.shape)}, not uint8 [N, {', '.join(map(str, expected))}]",
             where=where,
             remedy=remedy,
         )
-    pixels = torch.from_numpy(np.ascontiguousarray(images))
-    return pixels[:, None] if channels == 1 else pixels.permute(0, 3, 1, 2).contiguous()
 
 
-def _labels(labels: NDArray[Any], count: int, classes: int, where: str, remedy: str) -> torch.Tensor:
+def _check_labels(labels: Header, count: int, where: str, remedy: str) -> None:
     if labels.dtype.kind not in "iu" or labels.shape not in ((count, 1), (count,)):
         raise UserError(
             f"labels are {labels.dtype} {list(labels.shape)}, not integers [{count}, 1]", where=where, remedy=remedy
         )
+
+
+def _pixels(images: NDArray[Any]) -> torch.Tensor:
+    pixels = torch.from_numpy(np.ascontiguousarray(images))
+    return pixels[:, None] if images.ndim == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+
+
+def _labels(labels: NDArray[Any], classes: int, where: str, remedy: str) -> torch.Tensor:
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         raise UserError(f"label {labels[outside][0]} is outside 0 … {classes - 1}", where=where, remedy=remedy)

@@ -151,7 +151,7 @@ def test_missing_array_is_named(tmp_path, arrays):
 def test_folder_or_single_array_in_place_of_the_file(tmp_path):
     path = tmp_path / "pneumoniamnist.npz"
     path.mkdir()
-    with pytest.raises(UserError, match="cannot be opened"):
+    with pytest.raises(UserError, match="is a folder, not a file"):
         PneumoniaMNIST().load(root=tmp_path, download=False)
     path.rmdir()
     with path.open("wb") as file:
