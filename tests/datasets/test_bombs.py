@@ -21,7 +21,7 @@ from benchmark.errors import UserError
 from tests.conftest import ROOT
 
 Arrays = dict[str, np.ndarray]
-LARGE = 2**28
+LARGE = 2**27
 
 
 def npy(shape: tuple[int, ...], descr: str = "|u1", *, content: bytes | None = None) -> bytes:
