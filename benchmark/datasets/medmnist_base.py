@@ -88,8 +88,14 @@ class MedMNIST(Dataset):
             return path
         if not download:
             raise DataMissingError("no such file", where=str(path), remedy=self.where(root=root))
-        info = self._info()
-        fetch(info[f"url{_suffix(self.size)}"], path, md5=self._published(), remedy=self.where(root=root))
+        fetch(
+            self._info()[f"url{_suffix(self.size)}"],
+            path,
+            digest=self._published(),
+            algorithm="md5",
+            most=self._most_bytes(),
+            remedy=self.where(root=root),
+        )
         return path
 
     def official(self, *, root: Path) -> bool | None:

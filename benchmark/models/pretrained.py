@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import torch
 from torch import Tensor, nn
 
+from benchmark.datasets.base import DataMissingError
+from benchmark.datasets.download import fetch
 from benchmark.errors import UserError
+from benchmark.plain_file import is_file, open_plain
 
-_PATIENCE_S = 8.0
+_MEGABYTES = 2048
+"""Where torchvision does not say how large a file is."""
 
 
 def load_imagenet(network: nn.Module, weights: Any, *, head: str, where: str) -> None:
@@ -28,43 +29,41 @@ def load_imagenet(network: nn.Module, weights: Any, *, head: str, where: str) ->
         where: For messages.
 
     Raises:
-        UserError: The file is not in torch's cache and the network cannot be reached (noticed within 10 s), or the
-            file is damaged.
+        UserError: The file is not in torch's cache and cannot be downloaded (noticed within ten seconds where nobody
+            answers), or the file is not the published one.
     """
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(weights.url).path).name
+    name = Path(urlsplit(weights.url).path).name
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
     remedy = f"put {weights.url} at {cached}, or set pretrained = false"
-    if not cached.is_file() and not reachable(weights.url):
-        raise UserError(
-            "the ImageNet weights are not at hand and the network does not answer", where=where, remedy=remedy
-        )
+    # The file's name ends in the beginning of its hash.
+    digest = cached.stem.rpartition("-")[2]
+    most = round(1.1 * 2**20 * weights.meta.get("_file_size", _MEGABYTES))
     try:
-        with _patience():
-            # The file's name holds its hash, and weights_only admits nothing but tensors.
-            state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
-            kept = {name: tensor for name, tensor in state.items() if not name.startswith(f"{head}.")}
-            missing, unexpected = network.load_state_dict(kept, strict=False)
-    except Exception as error:
-        raise UserError(f"the ImageNet weights cannot be loaded ({error})", where=where, remedy=remedy) from error
+        if not is_file(cached):
+            fetch(weights.url, cached, digest=digest, algorithm="sha256", most=most, remedy=remedy)
+        state = _published(cached, digest, most)
+    except DataMissingError as error:
+        raise UserError(f"the ImageNet weights are {error.problem}", where=where, remedy=remedy) from error
+    except UserError as error:
+        raise UserError(f"the ImageNet weights: {error.where} {error.problem}", where=where, remedy=remedy) from error
+    kept = {name: tensor for name, tensor in state.items() if not name.startswith(f"{head}.")}
+    try:
+        missing, unexpected = network.load_state_dict(kept, strict=False)
+    except RuntimeError as error:
+        raise UserError(
+            f"the ImageNet weights do not fit this torchvision ({error})", where=where, remedy=remedy
+        ) from error
     if unexpected or any(not name.startswith(f"{head}.") for name in missing):
         raise UserError("the ImageNet weights do not fit this torchvision", where=where, remedy=remedy)
 
 
-def reachable(url: str) -> bool:
-    """Whether the host of `url`, or the proxy that stands before it, accepts a connection within 8 seconds."""
-    target = urlsplit(getproxies().get(urlsplit(url).scheme, url))
-    port = target.port or (443 if target.scheme == "https" else 80)
-    try:
-        with socket.create_connection((target.hostname or "", port), timeout=_PATIENCE_S):
-            return True
-    except OSError:
-        return False
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_PATIENCE_S)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
+def _published(path: Path, digest: str, most: int) -> dict[str, Tensor]:
+    """The state dict of the published file; nothing of another one is looked at."""
+    with open_plain(path, most=most) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(digest):
+            raise UserError(f"is not the published file (SHA-256 {found})", where=str(path))
+        file.seek(0)
+        # weights_only admits nothing but tensors.
+        state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    return state

@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import socket
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from urllib.parse import urlsplit
 
 import medmnist
 import numpy as np
 import pytest
 
+from benchmark.datasets import download
 from benchmark.datasets.base import DataMissingError
-from benchmark.datasets.download import reachable
 from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.errors import UserError
+from benchmark.harmless import harmless
 
 
 @pytest.fixture
@@ -101,29 +103,169 @@ def test_root_that_cannot_be_made(serve, publish, tmp_path):
     assert not isinstance(caught.value, DataMissingError), "no phantom may stand in for it"
 
 
-def test_closed_port_is_unreachable_and_says_what_to_put_where(publish, tmp_path, monkeypatch):
+def test_closed_port_is_given_up_at_once_and_says_what_to_put_where(publish, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening
         publish(f"http://127.0.0.1:{taken.getsockname()[1]}/pneumoniamnist.npz", "0" * 32)
-        with pytest.raises(DataMissingError, match=r"127\.0\.0\.1 cannot be reached") as caught:
+        with pytest.raises(DataMissingError, match=r"127\.0\.0\.1: .*refused") as caught:
             PneumoniaMNIST().load(root=tmp_path / "root")
     assert "put pneumoniamnist.npz (http://127.0.0.1" in caught.value.remedy
-    assert not (tmp_path / "root").exists()
+    assert list((tmp_path / "root").iterdir()) == []
 
 
-def test_name_server_that_never_answers_is_given_up_on(monkeypatch):
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(download, "PATIENCE_SECONDS", 1.0)
+
+
+@pytest.fixture
+def listen():
+    """A server that speaks as `speak(connection)` says to whoever connects."""
+    listeners = []
+
+    def start(speak) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection = listener.accept()[0]
+                    threading.Thread(target=speaking, args=(connection,), daemon=True).start()
+
+        def speaking(connection: socket.socket) -> None:
+            with suppress(OSError), connection:
+                speak(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def silent(connection: socket.socket) -> None:
+    connection.recv(1)
+    time.sleep(30)
+
+
+def drips_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        connection.sendall(b"X: y\r\n")
+        time.sleep(0.1)
+
+
+def drips_content(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
+def redirects(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def floods(connection: socket.socket) -> None:
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(bytes(2**20))
+
+
+def is_no_http(connection: socket.socket) -> None:
+    connection.sendall(b"\x1b[2J\x00" * 1000)
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+@pytest.mark.parametrize("speak", [silent, drips_headers, drips_content, redirects, floods, is_no_http])
+def test_a_server_or_proxy_that_does_not_answer_is_given_up_in_time_with_a_word(
+    speak, proxied, listen, publish, impatient, tmp_path, monkeypatch, capsys
+):
+    address = listen(speak)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, address if proxied else "")
+    publish("http://zenodo.invalid/file.npz" if proxied else f"{address}/file.npz", "0" * 32)
+    began = time.monotonic()
+    with pytest.raises(DataMissingError, match="the download failed") as caught:
+        PneumoniaMNIST().load(root=tmp_path / "root")
+    assert time.monotonic() - began < 3
+    assert harmless(str(caught.value)) == str(caught.value)
+    assert list((tmp_path / "root").iterdir()) == []
+    told = capsys.readouterr().err
+    assert told.startswith("downloading pneumoniamnist.npz from ")
+    assert ("through the proxy of http_proxy" in told) == proxied
+
+
+def test_patience_is_ten_seconds():
+    assert download.PATIENCE_SECONDS == 10
+
+
+def test_a_slow_server_that_brings_enough_is_waited_for(listen, publish, impatient, arrays, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    content = content_of(arrays, tmp_path / "source.npz") + bytes(300_000)
+
+    def slow(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content))
+        for start in range(0, len(content), 50_000):
+            time.sleep(0.3)
+            connection.sendall(content[start : start + 50_000])
+
+    url = listen(slow)
+    publish(f"{url}/pneumoniamnist.npz", hashlib.md5(content).hexdigest())
+    began = time.monotonic()
+    PneumoniaMNIST().locate(root=tmp_path / "root", download=True)
+    assert time.monotonic() - began > 1.5
+    assert (tmp_path / "root" / "pneumoniamnist.npz").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://127.0.0.1:99999999",
+        "::::",
+        "http://[::1",
+        "http://",
+        "http://:0",
+        "\x1b[2J",
+        "http://a b:1",
+        "x://y",
+        "[",
+        "//",
+    ],
+)
+def test_a_proxy_that_is_no_address_is_no_network(proxy, publish, impatient, tmp_path, monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("https_proxy", proxy)
+    publish("https://zenodo.invalid/file.npz", "0" * 32)
+    with pytest.raises(DataMissingError, match="download failed") as caught:
+        PneumoniaMNIST().load(root=tmp_path / "root")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_proxys_password_is_not_told(publish, impatient, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("https_proxy", "http://somebody:hunter2@127.0.0.1:9")
+    publish("https://zenodo.invalid/file.npz", "0" * 32)
+    with pytest.raises(DataMissingError) as caught:
+        PneumoniaMNIST().load(root=tmp_path / "root")
+    assert "hunter2" not in str(caught.value) + capsys.readouterr().err
+
+
+def test_name_server_that_never_answers_is_given_up_on(publish, impatient, tmp_path, monkeypatch):
     answer = threading.Event()
+    monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: answer.wait() and [])
+    publish("https://zenodo.invalid/file.npz", "0" * 32)
     try:
-        assert not reachable("https://zenodo.org/records", seconds=0.1)
+        with pytest.raises(DataMissingError, match="no answer within"):
+            PneumoniaMNIST().load(root=tmp_path / "root")
     finally:
         answer.set()
-
-
-def test_proxy_is_what_must_be_reachable(serve, monkeypatch):
-    proxy = serve(b"")
-    monkeypatch.delenv("no_proxy")
-    for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, f"http://{urlsplit(proxy).netloc}")
-    assert reachable("https://nowhere.invalid/file", seconds=2)

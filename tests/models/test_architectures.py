@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import hashlib
+import os
 import socket
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +15,7 @@ from benchmark.errors import UserError
 from benchmark.features import recording
 from benchmark.images import LabeledImages
 from benchmark.models.module import Module
-from benchmark.models.pretrained import load_imagenet, reachable
+from benchmark.models.pretrained import load_imagenet
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training import assemble, train_classifier
@@ -84,7 +87,7 @@ def test_imagenet_weights_without_a_network_give_a_clear_error_soon(monkeypatch,
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{closed.getsockname()[1]}")
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        with pytest.raises(UserError, match="does not answer") as caught:
+        with pytest.raises(UserError, match="the download failed") as caught:
             train(ResNet50(), stripes(2, 2, seed=0, size=32))
     assert str(tmp_path) in caught.value.remedy
     assert "pretrained = false" in caught.value.remedy
@@ -94,20 +97,21 @@ def test_damaged_imagenet_weights_in_the_cache_give_a_clear_error(monkeypatch, t
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     (tmp_path / "hub" / "checkpoints" / "resnet50-11ad3fa6.pth").write_bytes(b"not weights")
-    with pytest.raises(UserError, match="cannot be loaded"):
+    with pytest.raises(UserError, match="is not the published file"):
         train(ResNet50(), stripes(2, 2, seed=0, size=32))
 
 
 def test_imagenet_weights_in_the_cache_fill_all_but_the_head(monkeypatch, tmp_path):
-    from torchvision.models import SqueezeNet1_1_Weights, squeezenet1_1
+    from torchvision.models import squeezenet1_1
 
-    weights = SqueezeNet1_1_Weights.IMAGENET1K_V1
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("benchmark.models.pretrained.reachable", lambda _url: False)
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     published, network = squeezenet1_1(weights=None), squeezenet1_1(weights=None, num_classes=2)
     head = network.classifier[1].weight.detach().clone()
-    torch.save(published.state_dict(), tmp_path / "hub" / "checkpoints" / weights.url.rsplit("/", 1)[1])
+    torch.save(published.state_dict(), tmp_path / "weights")
+    digest = hashlib.sha256((tmp_path / "weights").read_bytes()).hexdigest()
+    weights = SimpleNamespace(url=f"https://weights.invalid/squeezenet-{digest[:8]}.pth", meta={})
+    (tmp_path / "weights").rename(tmp_path / "hub" / "checkpoints" / f"squeezenet-{digest[:8]}.pth")
     load_imagenet(network, weights, head="classifier.1", where="")
     assert torch.equal(network.classifier[1].weight, head)
     assert torch.equal(network.features[0].weight, published.features[0].weight)
@@ -115,24 +119,29 @@ def test_imagenet_weights_in_the_cache_fill_all_but_the_head(monkeypatch, tmp_pa
         load_imagenet(nn.Sequential(nn.Linear(2, 2)), weights, head="classifier.1", where="")
 
 
-def test_a_silent_host_is_given_up_within_ten_seconds(monkeypatch):
-    monkeypatch.setattr("benchmark.models.pretrained._PATIENCE_S", 0.2)
-    monkeypatch.delenv("https_proxy", raising=False)
-    monkeypatch.delenv("HTTPS_PROXY", raising=False)
-    with socket.socket() as full:
-        # A backlog of nothing that is never accepted: connections beyond it hang.
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        address = full.getsockname()
-        waiting = [socket.socket() for _ in range(4)]
-        for client in waiting:
-            client.setblocking(False)
-            client.connect_ex(address)
+@pytest.mark.parametrize("odd", [os.mkfifo, os.mkdir])
+def test_no_file_in_place_of_the_weights_is_waited_for(odd, monkeypatch, tmp_path):
+    from torchvision.models import ResNet50_Weights
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    odd(tmp_path / "hub" / "checkpoints" / "resnet50-11ad3fa6.pth")
+    with pytest.raises(UserError, match=r"resnet50-11ad3fa6\.pth is a .*, not a file"):
+        load_imagenet(nn.Linear(1, 1), ResNet50_Weights.IMAGENET1K_V2, head="fc", where="")
+
+
+def test_a_silent_proxy_is_given_up(monkeypatch, tmp_path):
+    from torchvision.models import ResNet50_Weights
+
+    monkeypatch.setattr("benchmark.datasets.download.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("no_proxy", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listening.getsockname()[1]}")
         start = time.monotonic()
-        assert not reachable(f"https://127.0.0.1:{address[1]}/weights.pth")
-        assert time.monotonic() - start < 10
-        for client in waiting:
-            client.close()
+        with pytest.raises(UserError, match="no answer within"):
+            load_imagenet(nn.Linear(1, 1), ResNet50_Weights.IMAGENET1K_V2, head="fc", where="")
+        assert time.monotonic() - start < 3
 
 
 SOURCE = """
