@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -25,7 +26,8 @@ MOMENTUM = 0.75
 """α of Croce and Hein 2020, eq. 3: the share of the new direction; the rest is the last move."""
 PROGRESS = 0.75
 """ρ of condition 1: a step size is kept while at least this share of its steps raised the objective."""
-LOSSES = ("cross-entropy", "margin", "dlr")
+Loss = Literal["cross-entropy", "margin", "dlr"]
+LOSSES = get_args(Loss)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,12 @@ class APGD(IterativeAttack):
     norms = frozenset({Norm.LINF, Norm.L2})
 
     def __init__(
-        self, *, steps: Count = 100, restarts: Count = 1, loss: str = "cross-entropy", targets: Whole = 0
+        self,
+        *,
+        steps: Count = 100,
+        restarts: Count = 1,
+        loss: Loss = "cross-entropy",
+        targets: Whole = 0,
     ) -> None:
         self.steps = steps
         self.restarts = restarts

@@ -13,7 +13,7 @@ from attacks.nearest import NearestImageAttack
 from attacks.objectives import Margin, Objective
 from attacks.victim import Observation, Victim
 from benchmark.noise import Noise
-from benchmark.settings import Confidence, Count, Positive
+from benchmark.settings import Confidence, Count, Positive, Rate
 from benchmark.threat import Norm
 
 _MARGIN = 0.02
@@ -70,7 +70,7 @@ class CWL2(NearestImageAttack):
         steps: Count = 500,
         searches: Count = 5,
         constant: Positive = 0.1,
-        learning_rate: Positive = 0.02,
+        learning_rate: Rate = 0.02,
         confidence: Confidence = 0.0,
     ) -> None:
         self.steps = steps

@@ -22,7 +22,7 @@ from attacks.watcher import Watcher
 from benchmark.errors import UserError
 from benchmark.features import Features
 from benchmark.noise import Noise
-from benchmark.settings import Count, Length, Memory, NotNegative, PixelLength
+from benchmark.settings import AtOnce, Count, Length, Memory, NotNegative, PixelLength
 from benchmark.threat import Epsilon, Norm
 
 _ROUNDING = 1e-6
@@ -102,7 +102,7 @@ class DetectorMin(BIM):
         steps: Count = 40,
         step_size: Length | None = None,
         weight: NotNegative = 0.3,
-        pairs: Count = 16,
+        pairs: AtOnce = 16,
         radius: PixelLength = "1/255",
         memory: Memory = 0.8,
     ) -> None:

@@ -12,7 +12,7 @@ from attacks.library import Differentiated, LibraryFinishedError
 from attacks.objectives import Margin, Objective
 from attacks.victim import Victim
 from benchmark.noise import Noise
-from benchmark.settings import Confidence, Count, NotNegative, Positive
+from benchmark.settings import Confidence, Count, NotNegative, Positive, Rate
 from benchmark.threat import Norm
 
 
@@ -46,7 +46,7 @@ class EAD(Attack):
         steps: Count = 500,
         searches: Count = 5,
         constant: Positive = 1.0,
-        learning_rate: Positive = 0.01,
+        learning_rate: Rate = 0.01,
         regularization: NotNegative = 0.01,
         confidence: Confidence = 0.0,
     ) -> None:

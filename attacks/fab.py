@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from annotated_types import Ge
+from annotated_types import Interval
 from torch import Tensor
 
 from attacks.ball import perturbation_size
@@ -48,7 +48,7 @@ class FAB(NearestImageAttack):
         *,
         steps: Count = 100,
         restarts: Count = 1,
-        overshoot: Annotated[float, Ge(1)] = 1.05,
+        overshoot: Annotated[float, Interval(ge=1, le=100)] = 1.05,
         bias: Share = 0.1,
         backward: Share = 0.9,
         rivals: Count = 9,

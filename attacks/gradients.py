@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
 from attacks.aim import Aim
 from attacks.objectives import Objective, finite_or_zero
+from benchmark.allowed import Free
 from benchmark.features import Features, recording
 from benchmark.noise import Noise
 from benchmark.settings import Count
@@ -158,7 +159,12 @@ class BPDA(GradientEstimator):
 
     name = "bpda"
 
-    def __init__(self, *, draws: Count = 1, surrogate: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        draws: Count = 1,
+        surrogate: Annotated[str, Free("a surrogate that a defense of the suite offers")] = "",
+    ) -> None:
         super().__init__(draws=draws)
         self.surrogate = surrogate
 

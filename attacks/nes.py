@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from attacks.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Oracle
 from benchmark.errors import UserError, did_you_mean
 from benchmark.noise import Noise
-from benchmark.settings import Count, Length, Memory, Positive
+from benchmark.settings import AtOnce, Count, Deviation, Length, Memory
 from benchmark.threat import Access, Norm
 
 DIRECTIONS = ("gaussian", "signs")
@@ -60,10 +61,10 @@ class NES(IterativeAttack):
         self,
         *,
         steps: Count = 50,
-        pairs: Count = 50,
-        sigma: Positive = 0.01,
+        pairs: AtOnce = 50,
+        sigma: Deviation = 0.01,
         step_size: Length | None = None,
-        directions: str = "gaussian",
+        directions: Literal["gaussian", "signs"] = "gaussian",
         momentum: Memory = 0.9,
         restarts: Count = 1,
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from annotated_types import Ge
+from annotated_types import Interval
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
@@ -13,7 +13,7 @@ from attacks.effort import Effort
 from attacks.nearest import Nearest
 from attacks.victim import Observation, Oracle
 from benchmark.noise import Noise
-from benchmark.settings import Count, Positive
+from benchmark.settings import Count
 from benchmark.threat import Access, Norm
 
 _STACKED = 20
@@ -39,7 +39,13 @@ class OnePixel(Attack):
     norms = frozenset({Norm.L0})
     access = Access.SCORES
 
-    def __init__(self, *, queries: Count = 2000, population: Annotated[int, Ge(4)] = 40, scale: Positive = 0.5) -> None:
+    def __init__(
+        self,
+        *,
+        queries: Count = 2000,
+        population: Annotated[int, Interval(ge=4, le=1000)] = 40,
+        scale: Annotated[float, Interval(gt=0, le=2)] = 0.5,
+    ) -> None:
         self.queries = queries
         self.population = population
         self.scale = scale

@@ -14,9 +14,13 @@ from attacks.base import Attempt, Stop
 from attacks.candidates import CandidateSearch
 from attacks.victim import Oracle
 from attacks.warp import pixel_positions, read_at
+from benchmark.errors import UserError
 from benchmark.noise import Noise
-from benchmark.settings import Count, NotNegative, Whole
+from benchmark.settings import AtOnce, Count, Whole
 from benchmark.threat import Epsilon, Norm
+
+MOST_MOTIONS = 10**6
+"""Their grid is in memory."""
 
 
 class RotationTranslation(CandidateSearch):
@@ -41,9 +45,9 @@ class RotationTranslation(CandidateSearch):
         self,
         *,
         degrees: Annotated[float, Interval(ge=0, le=180)] = 30.0,
-        pixels: NotNegative = 3.0,
+        pixels: Annotated[float, Interval(ge=0, le=1024)] = 3.0,
         angles: Count = 31,
-        shifts: Count = 5,
+        shifts: AtOnce = 5,
         draws: Whole = 0,
     ) -> None:
         self.degrees = degrees
@@ -51,6 +55,15 @@ class RotationTranslation(CandidateSearch):
         self.angles = angles
         self.shifts = shifts
         self.draws = draws
+
+    def check_settings(self) -> None:
+        """Raise UserError for more motions than can be held at once."""
+        if self.count() > MOST_MOTIONS:
+            raise UserError(
+                f"{self.count():,} motions of angles · shifts² or draws",
+                where=f"attack {self.name!r}",
+                remedy=f"give {MOST_MOTIONS:,} or fewer in all",
+            )
 
     def count(self) -> int:
         return self.draws or self.angles * self.shifts**2

@@ -9,7 +9,7 @@ from operator import add
 import torch
 from torch import Tensor
 
-from attacks.apgd import APGD
+from attacks.apgd import APGD, Loss
 from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.effort import Effort
 from attacks.fab import FAB
@@ -95,7 +95,7 @@ class StandardV1(Attack):
         run = self.restarts * (self.steps + 1)
         targets = min(9, classes - 1)
 
-        def apgd(loss: str, targets: int = 0) -> Member:
+        def apgd(loss: Loss, targets: int = 0) -> Member:
             attack = APGD(steps=self.steps, restarts=self.restarts, loss=loss, targets=targets)
             return Member(f"apgd {loss}" + " targeted" * bool(targets), attack, run)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Interval
+
 from attacks.transfer import Transfer
 from benchmark.settings import Count, Length, NotNegative
 
@@ -23,7 +27,12 @@ class TransferEnsemble(Transfer):
     source = "Liu et al. 2017, Delving into transferable adversarial examples; fused by Dong et al. 2018, eq. 9"
 
     def __init__(
-        self, *, proxies: Count = 3, steps: Count = 20, step_size: Length | None = None, decay: NotNegative = 1.0
+        self,
+        *,
+        proxies: Annotated[int, Interval(ge=1, le=20)] = 3,
+        steps: Count = 20,
+        step_size: Length | None = None,
+        decay: NotNegative = 1.0,
     ) -> None:
         super().__init__(steps=steps, step_size=step_size, decay=decay)
         self.proxies = proxies

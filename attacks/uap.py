@@ -15,7 +15,7 @@ from attacks.victim import Counter, Victim
 from benchmark.errors import UserError
 from benchmark.images import LabeledImages
 from benchmark.noise import Noise
-from benchmark.settings import Confidence, Count, Length
+from benchmark.settings import BatchRows, Confidence, Count, Length
 from benchmark.threat import Norm
 
 
@@ -47,7 +47,7 @@ class UniversalPerturbation(Attack):
         *,
         epochs: Count = 5,
         images: Count = 1000,
-        batch_size: Count = 64,
+        batch_size: BatchRows = 64,
         step_size: Length | None = None,
         confidence: Confidence = 1.0,
     ) -> None:

@@ -10,7 +10,7 @@ from attacks.antithetic import antithetic_gradient
 from attacks.gradients import Ascent, GradientEstimator
 from attacks.objectives import Objective
 from benchmark.noise import Noise
-from benchmark.settings import Count, Positive
+from benchmark.settings import AtOnce, Count, Deviation
 from defenses.base import DefendedModel, Passes
 
 
@@ -30,7 +30,7 @@ class ZerothOrder(GradientEstimator):
 
     name = "zeroth-order"
 
-    def __init__(self, *, draws: Count = 1, pairs: Count = 32, sigma: Positive = 0.01) -> None:
+    def __init__(self, *, draws: Count = 1, pairs: AtOnce = 32, sigma: Deviation = 0.01) -> None:
         super().__init__(draws=draws)
         self.pairs = pairs
         self.sigma = sigma

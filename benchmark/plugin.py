@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from benchmark.allowed import range_in_words, type_in_words
 from benchmark.errors import UserError, did_you_mean
-from benchmark.settings import check_setting, hints, range_in_words, type_in_words
+from benchmark.settings import check_setting, hints
 from benchmark.source import code_digest
 
 KINDS = ("attack", "defense", "detector", "dataset", "classifier")
@@ -105,8 +106,8 @@ class Plugin:
         """Build from a table of settings.
 
         Raises:
-            UserError: A key is unknown or missing, or a value is of another type or outside the range that the
-                constructor's annotation states.
+            UserError: A key is unknown or missing, a value is of another type or outside the range that the
+                constructor's annotation states, or settings do not go together.
         """
         known = {p.name: p for p in cls.parameters()}
         for key in settings:
@@ -121,7 +122,15 @@ class Plugin:
             raise UserError(f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it")
         for key, value in settings.items():
             check_setting(cls.__init__, key, value, of=f"{cls.kind} {cls.name!r}", where=where)
-        return cls(**settings)
+        built = cls(**settings)
+        try:
+            built.check_settings()
+        except UserError as error:
+            raise UserError(f"{cls.kind} {cls.name!r}: {error.problem}", where=where, remedy=error.remedy) from error
+        return built
+
+    def check_settings(self) -> None:
+        """Raise UserError where settings, each within its range, do not go together; nothing by default."""
 
     def settings(self) -> dict[str, Any]:
         """The constructor arguments as stored."""

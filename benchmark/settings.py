@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, Union
+from reprlib import Repr
+from typing import Annotated, Any, Literal
 
-from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Interval
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Interval
 from pydantic import AllowInfNan, ConfigDict, GetCoreSchemaHandler, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
+from benchmark.allowed import allowed_in_words, choices
 from benchmark.errors import UserError
 from benchmark.threat import Epsilon
 
@@ -45,24 +45,36 @@ class Written:
         return core_schema.no_info_plain_validator_function(check)
 
 
-Count = Annotated[int, Ge(1)]
-Whole = Annotated[int, Ge(0)]
+# No computation counts further than a billion, and 32 bits hold it. The squares of 1e-12 and 1e12, and their products
+# with the values of an image, are numbers that single precision still tells from 0 and infinity.
+Count = Annotated[int, Interval(ge=1, le=10**9)]
+Whole = Annotated[int, Interval(ge=0, le=10**9)]
+AtOnce = Annotated[int, Interval(ge=1, le=1000)]
+"""Draws, candidates or networks that are in memory at the same time."""
 Seed = Annotated[int, Interval(ge=0, lt=2**63)]
-Positive = Annotated[float, Gt(0)]
-NotNegative = Annotated[float, Ge(0)]
+Positive = Annotated[float, Interval(ge=1e-12, le=1e12)]
+NotNegative = Annotated[float, Interval(ge=0, le=1e12)]
 Share = Annotated[float, Interval(ge=0, le=1)]
 Memory = Annotated[float, Interval(ge=0, lt=1)]
 """What a running mean keeps from step to step; with all of it nothing new would enter."""
+Rate = Annotated[float, Interval(ge=1e-12, le=1)]
+"""Of learning: above 1 training leaves single precision within a few steps."""
+Decay = Annotated[float, Interval(ge=0, le=1)]
+"""Of weights: more than all of them cannot be taken off."""
 Confidence = Annotated[float, Ge(0), AllowInfNan(True)]
 """A margin in logits at which growth ends; infinite for one that never does."""
-Length = Annotated[str | float, Written(Gt(0))]
-"""A step in the unit of ε, such as "1/255"."""
-PixelLength = Annotated[str | float, Written(Interval(gt=0, le=1))]
+Length = Annotated[str | float, Written(Interval(ge=1e-12, le=1e12))]
+"""A step in the unit of ε, such as "1/255"; planning refuses one that leaves the ball from any place in it."""
+PixelLength = Annotated[str | float, Written(Interval(ge=1e-12, le=1))]
 """A length on pixels in [0, 1], at most their whole range."""
+Deviation = Annotated[float, Interval(ge=1e-6, le=1)]
+"""Of probes on pixels in [0, 1]: below, single precision does not tell a pixel from its neighbour."""
+Shift = Annotated[int, Interval(ge=0, le=64)]
+"""Pixels by which a training image is moved; it is held with a border as wide on every side."""
 ImageSide = Annotated[int, Interval(ge=8, le=1024)]
-BatchRows = Annotated[int, Ge(2)]
+BatchRows = Annotated[int, Interval(ge=2, le=65536)]
 """Images of a training step; batch normalisation needs two."""
-Neighbours = Annotated[int, Ge(3)]
+Neighbours = Annotated[int, Interval(ge=3, le=10**6)]
 """Of an estimate of local dimension, which fewer leave without a variance."""
 LayerWidth = Annotated[int, Interval(ge=1, le=4096)]
 
@@ -79,12 +91,21 @@ def check_setting(constructor: Callable[..., Any], name: str, value: Any, *, of:
     """Raise UserError where `value` cannot be argument `name` of `constructor`, which makes `of`."""
     hint = hints(constructor).get(name, Any)
     if mistyped(constructor, name, value):
-        raise UserError(
-            f"{name} = {value!r} of {of} is not {type_in_words(hint)}", where=where, remedy="correct the value"
-        )
-    if out_of_range(constructor, name, value):
-        allowed = range_in_words(hint) or f"a finite value of type {type_in_words(hint)}"
-        raise UserError(f"{name} = {value!r} of {of} is out of range", where=where, remedy=f"give {allowed}")
+        problem = "is not of its type"
+    elif out_of_range(constructor, name, value):
+        problem = "is out of range"
+    else:
+        return
+    raise UserError(
+        f"{name} = {shortened(value)} of {of} {problem}", where=where, remedy=f"give {allowed_in_words(hint)}"
+    )
+
+
+def shortened(value: Any) -> str:
+    """`value` as Python writes it, cut where it is long."""
+    short = Repr()
+    short.maxstring = short.maxother = short.maxlong = 80
+    return short.repr(value)
 
 
 def mistyped(constructor: Callable[..., Any], name: str, value: Any) -> bool:
@@ -93,14 +114,16 @@ def mistyped(constructor: Callable[..., Any], name: str, value: Any) -> bool:
     Judges annotations made of bool, int, float, str, None and Literal; of others it says False. A whole number will do
     for a float, a bool for neither.
     """
-    choices = _choices(hints(constructor).get(name, Any))
-    if not all(choice in _SCALARS or typing.get_origin(choice) is Literal for choice in choices):
+    kinds = choices(hints(constructor).get(name, Any))
+    if not all(kind in _SCALARS or typing.get_origin(kind) is Literal for kind in kinds):
         return False
-    return not any(_fits(value, choice) for choice in choices)
+    return not any(_fits(value, kind) for kind in kinds)
 
 
 def out_of_range(constructor: Callable[..., Any], name: str, value: Any) -> bool:
     """Whether pydantic refuses `value` for the annotation of argument `name`; numbers must be finite."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return True
     adapter = _adapter(constructor, name)
     try:
         if adapter is not None:
@@ -108,67 +131,6 @@ def out_of_range(constructor: Callable[..., Any], name: str, value: Any) -> bool
     except ValidationError:
         return True
     return False
-
-
-def type_in_words(hint: Any) -> str:
-    """An annotation without its ranges, e.g. "int | None"."""
-    return " | ".join(_name(choice) for choice in _choices(hint))
-
-
-def range_in_words(hint: Any) -> str:
-    """The range that an annotation states, e.g. "1 or more", "above 0"; empty where it states none."""
-    bounds = {}
-    for marker in _markers(hint):
-        for bound in ("ge", "gt", "le", "lt", "multiple_of"):
-            value = getattr(marker, bound, None)
-            if value is not None:
-                bounds[bound] = str(value) if isinstance(value, int) else f"{value:g}"
-    if not bounds:
-        return ""
-    if "ge" in bounds and "le" in bounds:
-        words = [f"from {bounds['ge']} to {bounds['le']}"]
-    else:
-        lowest = bounds.get("ge")
-        words = [f"{lowest} or more"] if lowest else []
-        words += [
-            f"{word} {bounds[k]}" for k, word in (("gt", "above"), ("le", "at most"), ("lt", "below")) if k in bounds
-        ]
-    if "multiple_of" in bounds:
-        words.append(f"a multiple of {bounds['multiple_of']}")
-    return " and ".join(words)
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    """The members of a union, without their ranges."""
-    origin = typing.get_origin(hint)
-    if origin is Annotated:
-        return _choices(typing.get_args(hint)[0])
-    if origin in (Union, types.UnionType):
-        return tuple(choice for member in typing.get_args(hint) for choice in _choices(member))
-    return (hint,)
-
-
-def _name(choice: Any) -> str:
-    return "None" if choice is type(None) else inspect.formatannotation(choice)
-
-
-def _markers(hint: Any) -> Iterator[Any]:
-    if typing.get_origin(hint) is Annotated:
-        inner, *metadata = typing.get_args(hint)
-        yield from _markers(inner)
-        yield from _flat(metadata)
-    elif typing.get_origin(hint) in (Union, types.UnionType):
-        for member in typing.get_args(hint):
-            yield from _markers(member)
-
-
-def _flat(metadata: typing.Iterable[Any]) -> Iterator[Any]:
-    for marker in metadata:
-        parts = marker if isinstance(marker, GroupedMetadata) else getattr(marker, "metadata", None)
-        if parts is None:
-            yield marker
-        else:
-            yield from _flat(parts)
 
 
 @cache
@@ -181,8 +143,20 @@ def _adapter(constructor: Callable[..., Any], name: str) -> TypeAdapter[Any] | N
         return None
 
 
-def _fits(value: Any, choice: Any) -> bool:
-    if typing.get_origin(choice) is Literal:
-        return value in typing.get_args(choice)
-    allowed = (int, float) if choice is float else choice
-    return isinstance(value, allowed) and isinstance(value, bool) <= (choice is bool)
+def _fits(value: Any, kind: Any) -> bool:
+    if typing.get_origin(kind) is Literal:
+        # Python takes True for 1 and 28.0 for 28.
+        return any(value == choice and type(value) is type(choice) for choice in typing.get_args(kind))
+    allowed = (int, float) if kind is float else kind
+    return isinstance(value, allowed) and isinstance(value, bool) <= (kind is bool)
+
+
+def refuse_overlong(step: str | float | None, epsilon: str | float | Epsilon, *, where: str) -> None:
+    """Raise UserError where a step is longer than the way between any two images of a ball of radius `epsilon`."""
+    radius = Epsilon.parse(epsilon, where=where)
+    if step is not None and Epsilon.parse(step, where=where).value > 2 * radius.value:
+        raise UserError(
+            f"step_size = {step} leads out of the ball of radius {radius} from any place in it",
+            where=where,
+            remedy=f"give {2 * radius.value:g}, which is twice the radius, or less",
+        )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
+from benchmark.allowed import Free, allowed_in_words, choices
 from benchmark.errors import UserError, did_you_mean
-from benchmark.settings import Count, Seed, Share, Whole
+from benchmark.settings import AtOnce, Count, Seed, Share, Whole, shortened
+from benchmark.suite_document import read_document
 from benchmark.threat import Norm
 
 PROFILES = ("quick", "standard", "large", "paper")
@@ -19,8 +20,10 @@ _SUITES = Path(__file__).parent / "suites"
 # TOML tells 1 from true, and a text from a number.
 _Count = Annotated[Count, Strict()]
 _Whole = Annotated[Whole, Strict()]
+_AtOnce = Annotated[AtOnce, Strict()]
+_Flag = Annotated[bool, Strict()]
 _Seed = Annotated[Seed, Strict()]
-_Epsilon = str | Annotated[float, Strict()]
+_Epsilon = Annotated[str, Free('a fraction such as "8/255"')] | Annotated[float, Strict()]
 
 
 class _Table(BaseModel):
@@ -53,7 +56,7 @@ class EvaluationTable(_Table):
     """`[evaluation]`: how many images and how many repetitions."""
 
     samples: _Count | Literal["all"] = "all"
-    replicates: _Count = 10
+    replicates: _AtOnce = 10
 
 
 class DefenseTable(_PluginTable):
@@ -64,17 +67,17 @@ class DefenseTable(_PluginTable):
     """
 
     method: str | None = None
-    enabled: bool = True
+    enabled: _Flag = True
     claimed_accuracy: Annotated[Share, Strict()] | None = None
     probes: _Whole | None = None
-    probe_eot_samples: _Count | None = None
+    probe_eot_samples: _AtOnce | None = None
 
 
 class DetectorTable(_PluginTable):
     """`[detector.LABEL]`: a detector, by default the one named LABEL."""
 
     method: str | None = None
-    enabled: bool = True
+    enabled: _Flag = True
 
 
 class ObjectiveTable(_PluginTable):
@@ -96,14 +99,14 @@ class AttackTable(_PluginTable):
     """
 
     method: str | None = None
-    enabled: bool = True
+    enabled: _Flag = True
     norm: Norm | None = None
     epsilon: _Epsilon | None = None
     objective: str | ObjectiveTable | None = None
     gradient: str | GradientTable = "auto"
-    eot_samples: _Count | Literal["auto"] = "auto"
+    eot_samples: _AtOnce | Literal["auto"] = "auto"
     defenses: tuple[str, ...] = ("*",)
-    on_grid: bool = False
+    on_grid: _Flag = False
     trained_on: str | None = None
 
 
@@ -117,9 +120,9 @@ class RobustnessTable(_Table):
 
     norm: Norm = Norm.LINF
     epsilon: _Epsilon
-    eot_samples: _Count = 20
+    eot_samples: _AtOnce = 20
     probes: _Whole = 64
-    probe_eot_samples: _Count | None = None
+    probe_eot_samples: _AtOnce | None = None
     diagnoses: _Whole = 64
     attack: dict[str, AttackTable] = {}
 
@@ -184,16 +187,14 @@ def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
     Raises:
         UserError: The file is missing or not TOML, a key is unknown, or a value has the wrong type.
     """
-    path = (
-        Path(reference) if reference.endswith(".toml") or Path(reference).is_file() else _SUITES / f"{reference}.toml"
-    )
-    if not path.is_file():
+    own = reference.endswith(".toml") or Path(reference).is_file()
+    if not own and reference not in suite_names():
         hint = did_you_mean(reference, suite_names())
-        raise UserError(f"no suite {reference!r}", where="--suite", remedy=f"{hint} or give a .toml file")
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"not TOML: {error}", where=path.name, remedy="correct the line it names") from error
+        raise UserError(f"no suite {shortened(reference)}", where="--suite", remedy=f"{hint} or give a .toml file")
+    path = Path(reference) if own else _SUITES / f"{reference}.toml"
+    if not path.exists():
+        raise UserError("no such file", where=shortened(reference), remedy="give a .toml file, or the name of a suite")
+    document = read_document(path)
     overlays = document.pop("profile", {})
     if not isinstance(overlays, dict) or not all(isinstance(o, dict) for o in overlays.values()):
         raise UserError("profiles are tables", where=f"{path.name}: profile", remedy="write [profile.quick]")
@@ -227,23 +228,31 @@ def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def _explain(error: ValidationError, path: Path) -> UserError:
     first = error.errors()[0]
-    steps = [str(s) for s in first["loc"]]
-    key = ".".join(steps)
-    if first["type"] == "extra_forbidden":
-        table: Any = Suite
-        for step in steps[:-1]:
-            table = _table_at(table, step)
-        known = [f for f in getattr(table, "model_fields", {}) if f != "profile"]
-        return UserError("unknown key", where=f"{path.name}: {key}", remedy=did_you_mean(steps[-1], known))
+    steps = [str(step) for step in first["loc"]]
+    found: Any = Suite
+    for depth, step in enumerate(steps):
+        below = _below(found, step)
+        if below is None and first["type"] == "extra_forbidden":
+            known = [f for f in getattr(found, "model_fields", {}) if f != "profile"]
+            where = f"{path.name}: {'.'.join(steps[: depth + 1])}"
+            return UserError("unknown key", where=where, remedy=did_you_mean(step, known))
+        if below is None:
+            # What follows says which member of a union pydantic tried, not where in the file.
+            steps = steps[:depth]
+            break
+        found = below
+    where = f"{path.name}: {'.'.join(steps)}"
     if first["type"] == "missing":
-        return UserError("missing key", where=f"{path.name}: {key}", remedy="set it")
-    return UserError(
-        f"{first['msg']} (got {first['input']!r})", where=f"{path.name}: {key}", remedy="correct the value"
-    )
+        return UserError("missing key", where=where, remedy="set it")
+    return UserError(f"it cannot be {shortened(first['input'])}", where=where, remedy=f"give {allowed_in_words(found)}")
 
 
-def _table_at(table: Any, step: str) -> Any:
-    """The model of the sub-table `step`, or None where the path goes through a labelled table."""
-    field = getattr(table, "model_fields", {}).get(step)
-    candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+def _below(hint: Any, step: str) -> Any:
+    """The annotation of key `step` of what `hint` annotates; None where it has none of that name."""
+    for kind in choices(hint):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            if step in kind.model_fields:
+                return get_type_hints(kind, include_extras=True)[step]
+        elif get_origin(kind) is dict:
+            return get_args(kind)[1]
+    return None

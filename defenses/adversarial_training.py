@@ -18,7 +18,7 @@ from benchmark.models.operating_point import youden_logit
 from benchmark.models.recipe import Recipe
 from benchmark.models.weights import fill
 from benchmark.noise import Noise
-from benchmark.settings import BatchRows, Count, NotNegative, PixelLength, Positive, Share, Whole
+from benchmark.settings import BatchRows, Count, Decay, PixelLength, Rate, Share, Shift, refuse_overlong
 from benchmark.threat import Epsilon
 from defenses.base import DefendedModel, Defense, FitData
 
@@ -56,10 +56,10 @@ class AdversarialTraining(Defense):
         epochs: Count = 10,
         batch_size: BatchRows = 128,
         optimizer: Literal["adam", "sgd"] = "adam",
-        learning_rate: Positive = 3e-3,
-        weight_decay: NotNegative = 1e-3,
+        learning_rate: Rate = 3e-3,
+        weight_decay: Decay = 1e-3,
         schedule: Literal["constant", "cosine", "steps"] = "cosine",
-        shift: Whole = 1,
+        shift: Shift = 1,
     ) -> None:
         self.epsilon = epsilon
         self.steps = steps
@@ -77,7 +77,7 @@ class AdversarialTraining(Defense):
     def fit(self, classifier: nn.Module, data: FitData) -> None:
         """Train a copy of `classifier`; raises UserError for settings that make no sense."""
         where = f"defense {self.name!r}"
-        self._check(where)
+        self.check_settings()
         recipe = Recipe(
             epochs=self.epochs,
             batch_size=self.batch_size,
@@ -139,12 +139,14 @@ class AdversarialTraining(Defense):
             return 2.5 * epsilon / steps
         return Epsilon.parse(self.step_size, where=f"{where}, step_size").value
 
-    def _check(self, where: str) -> None:
+    def check_settings(self) -> None:
+        where = f"defense {self.name!r}"
         for key in ("steps", "validation_steps"):
             if getattr(self, key) < 1:
                 raise UserError(f"{key} is {getattr(self, key)}", where=where, remedy="give 1 or more")
         if not 0 <= self.warm_up <= 1:
             raise UserError(f"warm_up is {self.warm_up}", where=where, remedy="give a share from 0 to 1")
+        refuse_overlong(self.step_size, self.epsilon, where=where)
 
 
 def pgd(

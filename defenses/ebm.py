@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval
 from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.noise import Noise
-from benchmark.settings import Count, LayerWidth, Positive, Share, Whole
+from benchmark.settings import AtOnce, BatchRows, Count, Deviation, Positive, Rate, Share
 from defenses.base import DefendedModel, Defense, FitData, Passes
 from defenses.energy.convergence import Convergence
 from defenses.energy.exact import Chain, differentiable_chain
@@ -66,22 +67,22 @@ class EBMPurification(Defense):
         self,
         *,
         architecture: Literal["vanilla", "lite"] = "lite",
-        features: LayerWidth = 16,
+        features: Annotated[int, Interval(ge=1, le=512)] = 16,
         activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
-        steps: Whole = 40,
-        langevin_epsilon: Positive = 0.03,
+        steps: Annotated[int, Interval(ge=0, le=10**5)] = 40,
+        langevin_epsilon: Deviation = 0.03,
         temperature: Positive | None = None,
         training_steps: Count = 20,
-        data_noise: Positive | None = None,
-        bank_size: Count = 2000,
+        data_noise: Deviation | None = None,
+        bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 2000,
         rejuvenation: Share = 0.05,
-        batch_size: Count = 32,
-        iterations: Count = 600,
-        learning_rate: Positive = 2e-3,
+        batch_size: BatchRows = 32,
+        iterations: Annotated[int, Interval(ge=1, le=10**7)] = 600,
+        learning_rate: Rate = 2e-3,
         decay: Share = 0.5,
-        sgd_iterations: Whole = 0,
-        sgd_learning_rate: Positive = 1e-4,
-        votes: Count = 8,
+        sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0,
+        sgd_learning_rate: Rate = 1e-4,
+        votes: AtOnce = 8,
     ) -> None:
         self.architecture = architecture
         self.features = features
@@ -107,7 +108,7 @@ class EBMPurification(Defense):
         Raises:
             UserError: A setting makes no sense, or training diverged.
         """
-        self._check()
+        self.check_settings()
         recipe = EnergyRecipe(
             steps=self.training_steps,
             step=self.langevin_epsilon,
@@ -150,7 +151,7 @@ class EBMPurification(Defense):
         Raises:
             UserError: The energy is not trained, or a setting makes no sense.
         """
-        self._check()
+        self.check_settings()
         self._check_fitted()
         channels, height, width = self.weights_[_SHAPE].tolist()
         network = self._network((channels, height, width))
@@ -205,7 +206,7 @@ class EBMPurification(Defense):
         if _SHAPE not in self.weights_:
             raise UserError("the energy is not trained", where="defense 'ebm'", remedy="call fit first")
 
-    def _check(self) -> None:
+    def check_settings(self) -> None:
         wrong = {
             "langevin_epsilon must be above 0": self.langevin_epsilon <= 0,
             "temperature must be above 0": self._temperature <= 0,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.errors import UserError
 from benchmark.noise import Noise
-from benchmark.settings import Count, NotNegative, Positive, Whole
+from benchmark.settings import AtOnce, NotNegative, Rate, Whole
 from defenses.base import DecisionRule, DefendedModel, Defense, FitData, Passes
 from defenses.zeroth_order.black_box import BlackBox
 from defenses.zeroth_order.bounds import check_choice, check_number, check_whole
@@ -83,20 +83,20 @@ class ZOAEDS(Defense):
     def __init__(
         self,
         *,
-        sigma: NotNegative = 0.25,
+        sigma: Annotated[float, Interval(ge=0, le=10)] = 0.25,
         gamma: NotNegative = 1.0,
         denoising: NotNegative = 1.0,
         estimator: Literal["rge", "cge"] = "rge",
-        directions: Count = 20,
-        mu: Positive = 0.005,
-        latent: Count = 192,
-        width: Annotated[int, Interval(ge=2, le=4096)] = 32,
+        directions: AtOnce = 20,
+        mu: Annotated[float, Interval(ge=1e-6, le=10)] = 0.005,
+        latent: Annotated[int, Interval(ge=1, le=65536)] = 192,
+        width: Annotated[int, Interval(ge=2, le=1024)] = 32,
         depth: Annotated[int, Interval(ge=2, le=100)] = 4,
         denoiser_epochs: Whole = 2,
         autoencoder_epochs: Whole = 6,
         steps: Whole = 150,
-        learning_rate: Positive = 1e-3,
-        votes: Count = 8,
+        learning_rate: Rate = 1e-3,
+        votes: AtOnce = 8,
         decision_rule: Literal["mean-logits", "majority-vote"] = "mean-logits",
     ) -> None:
         self.sigma = sigma
@@ -121,7 +121,7 @@ class ZOAEDS(Defense):
         Raises:
             UserError: A setting is out of range, or there are no images to train or validate on.
         """
-        self._check()
+        self.check_settings()
         if len(data.train) == 0 or len(data.validation) == 0:
             raise UserError(
                 "there are no training or no validation images",
@@ -177,7 +177,7 @@ class ZOAEDS(Defense):
         Raises:
             UserError: `fit` has not run and no weights were given back.
         """
-        self._check()
+        self.check_settings()
         if not self.weights_:
             raise UserError(
                 "the defense has no weights", where=f"defense {self.name!r}", remedy="call fit before defend"
@@ -210,7 +210,7 @@ class ZOAEDS(Defense):
     def _smooth(self, x: Tensor, noise: Noise) -> Tensor:
         return x + self.sigma * noise.stream("smoothing").normal(x.shape[1:])
 
-    def _check(self) -> None:
+    def check_settings(self) -> None:
         where = f"defense {self.name!r}"
         check_choice("estimator", self.estimator, ("rge", "cge"), where=where)
         check_choice("decision_rule", self.decision_rule, tuple(rule.value for rule in DecisionRule), where=where)

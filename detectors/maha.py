@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.features import recording
 from benchmark.frozen import frozen
-from benchmark.settings import NotNegative
+from benchmark.settings import Share
 from detectors.adversarial_regression import (
     adversarial_labels,
     decision,
@@ -48,7 +48,7 @@ class Mahalanobis(Detector):
     )
     supervised = True
 
-    def __init__(self, *, magnitude: NotNegative = 0.0005) -> None:
+    def __init__(self, *, magnitude: Share = 0.0005) -> None:
         self.magnitude = magnitude
 
     def fit(self, data: DetectorData) -> None:

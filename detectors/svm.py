@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import torch
+from annotated_types import Interval
 from torch import Tensor
 
 from benchmark.errors import UserError
-from benchmark.settings import Positive
 from detectors.adversarial_regression import adversarial_labels, decision
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.kernel_density import squared_distances
@@ -31,7 +33,7 @@ class SupportVectorMachine(Detector):
     )
     supervised = True
 
-    def __init__(self, *, penalty: Positive = 1.0) -> None:
+    def __init__(self, *, penalty: Annotated[float, Interval(ge=1e-6, le=1e6)] = 1.0) -> None:
         self.penalty = penalty
 
     def fit(self, data: DetectorData) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from typing import Annotated, Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from attacks.composing import ESTIMATORS, OBJECTIVES
 from attacks.pgd import PGD
+from benchmark.allowed import range_in_words, type_in_words
 from benchmark.discovery import load_plugins
 from benchmark.errors import UserError
 from benchmark.plugin import KINDS, registered
@@ -22,8 +24,6 @@ from benchmark.settings import (
     Positive,
     check_setting,
     hints,
-    range_in_words,
-    type_in_words,
 )
 
 OURS = ("attacks.", "benchmark.", "defenses.", "detectors.")
@@ -37,29 +37,77 @@ def constructors() -> list[Any]:
     return [pytest.param(cls.__init__, id=name) for name, cls in named.items() if cls.__module__.startswith(OURS)]
 
 
-def outside(hint: Any) -> list[Any]:
-    """Values that a numeric annotation must refuse, from its own words."""
-    words, whole = range_in_words(hint).split(), "float" not in type_in_words(hint)
-    step = 1 if whole else 1e-6
-    values: list[Any] = [math.nan, -math.inf, True] + ([] if hint is Confidence else [math.inf])
-    numbers = [float(w) for w in words if w.replace(".", "").replace("e+", "").isdigit()]
-    lowest = min(numbers) - (0 if "above" in words else step)
-    values.append(int(lowest) if whole else lowest)
-    if "to" in words or "below" in words or "most" in words:
-        highest = max(numbers) + (0 if "below" in words else step)
-        values.append(int(highest) if whole else highest)
-    return values
+NONSENSE = [
+    -1,
+    0,
+    -0.5,
+    math.nan,
+    math.inf,
+    -math.inf,
+    1e308,
+    5e-324,
+    True,
+    "x",
+    "",
+    [],
+    [[]],
+    {},
+    10**30,
+    -(2**63),
+    None,
+]
+
+
+def within(words: str, value: float) -> bool:
+    """Whether a number lies in a range as `describe` words it."""
+    words = words.replace(",", "")
+    number = r"(-?[\d.]+(?:e[+-]?\d+)?)"
+    ends = {word: re.search(rf"{word} {number}", words) for word in ("from", "to", "above", "at most", "below")}
+    ends["from"] = ends["from"] or re.search(rf"{number} or more", words)
+    low, high, above, most, below = (float(end[1]) if end else None for end in ends.values())
+    highest = min((bound for bound in (high, most) if bound is not None), default=math.inf)
+    return (
+        (-math.inf if low is None else low) <= value <= highest
+        and (above is None or value > above)
+        and (below is None or value < below)
+    )
+
+
+def allowed(hint: Any, value: Any) -> bool:
+    """Whether a value is of the type and in the range that the annotation states, judged by its words alone."""
+    kinds, words = type_in_words(hint).split(" | "), range_in_words(hint)
+    if value is None or isinstance(value, bool):
+        return str(value if value is None else "bool") in kinds
+    if isinstance(value, (int, float)):
+        number = "float" in kinds and (isinstance(value, float) or abs(value) < 2**63)
+        number = number or ("int" in kinds and isinstance(value, int))
+        finite = math.isfinite(value) or (hint == Confidence and value == math.inf)
+        return number and finite and within(words, value)
+    return isinstance(value, str) and "str" in kinds and "from" not in words
+
+
+def refused(constructor: Any, name: str, value: Any) -> UserError | None:
+    try:
+        check_setting(constructor, name, value, of="it", where="my.toml")
+    except UserError as error:
+        return error
+    return None
 
 
 @pytest.mark.parametrize("constructor", constructors())
-def test_every_numeric_setting_has_a_range_and_refuses_what_lies_outside(constructor: Any) -> None:
+def test_every_setting_says_what_it_may_be_and_refuses_the_rest(constructor: Any) -> None:
     for name, hint in hints(constructor).items():
-        if not {"int", "float"} & set(type_in_words(hint).split(" | ")):
+        if name in ("return", "base", "watcher"):
             continue
-        assert range_in_words(hint), name
-        for value in outside(hint):
-            with pytest.raises(UserError, match=f"{name} = "):
-                check_setting(constructor, name, value, of="it", where="my.toml")
+        kinds = set(type_in_words(hint).split(" | "))
+        assert range_in_words(hint) or not {"int", "float", "str"} & kinds, f"{name} states no range"
+        for value in NONSENSE:
+            refusal = refused(constructor, name, value)
+            assert (refusal is None) == allowed(hint, value), (name, value)
+            if refusal is not None:
+                assert refusal.where == "my.toml"
+                assert refusal.problem.startswith(f"{name} = ")
+                assert refusal.remedy.startswith("give ")
 
 
 @pytest.mark.parametrize("constructor", constructors())
@@ -127,10 +175,10 @@ def test_inside(name: str, value: Any) -> None:
 def test_a_range_reads_as_words() -> None:
     words = {name: range_in_words(hint) for name, hint in hints(some).items() if name != "return"}
     assert words == {
-        "length": "above 0",
-        "radius": "above 0 and at most 1",
+        "length": "from 1e-12 to 1e+12",
+        "radius": "from 1e-12 to 1",
         "kappa": "0 or more",
-        "rates": "",
+        "rates": "from 1e-12 to 1e+12",
         "share": "0 or more and below 1",
         "count": "from 1 to 8",
         "bare": "",
@@ -142,7 +190,8 @@ def test_the_refusal_names_file_key_value_and_range() -> None:
     with pytest.raises(UserError) as caught:
         PGD.from_settings({"restarts": 0}, where="my.toml: robustness.attack.pgd")
     assert str(caught.value) == (
-        "my.toml: robustness.attack.pgd: restarts = 0 of attack 'pgd' is out of range\n  remedy: give 1 or more"
+        "my.toml: robustness.attack.pgd: restarts = 0 of attack 'pgd' is out of range\n"
+        "  remedy: give a whole number from 1 to 1,000,000,000"
     )
 
 

@@ -15,10 +15,13 @@ from benchmark.datasets.assemble import assemble
 from benchmark.datasets.base import Dataset, whole_number
 from benchmark.datasets.chest_drawing import draw_chests
 from benchmark.datasets.root import data_root
+from benchmark.errors import UserError
 from benchmark.images import ImageData, LabeledImages
 
 _SHARES = {"train": 0.7, "validation": 0.1, "evaluation": 0.2}
 _PIXELS_AT_ONCE = 2**18
+MOST_PIXELS = 2**31
+"""Of all images together, a byte each."""
 
 
 class ChestPhantom(Dataset):
@@ -45,6 +48,15 @@ class ChestPhantom(Dataset):
     ) -> None:
         self.size = size
         self.count = count
+
+    def check_settings(self) -> None:
+        """Raise UserError for more pixels than fit into memory together."""
+        if self.count * self.size**2 > MOST_PIXELS:
+            raise UserError(
+                f"{self.count:,} images of {self.size}×{self.size} are more than {MOST_PIXELS:,} pixels",
+                where=f"dataset {self.name}",
+                remedy="lower count or size",
+            )
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:
         """uint8 [N, 1, size, size] with two classes, drawn anew each time; `root` and `download` do not matter."""

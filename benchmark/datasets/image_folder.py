@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from benchmark.allowed import Free
 from benchmark.datasets.assemble import assemble
 from benchmark.datasets.base import DataMissingError, Dataset, whole_number
 from benchmark.datasets.folders import ImageFile, list_images, read_images, subfolders
@@ -37,7 +38,14 @@ class ImageFolder(Dataset):
     name = "image-folder"
     source = "a folder of the user"
 
-    def __init__(self, *, path: str, size: ImageSide = 64, channels: Literal[1, 3] = 1, disease: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        path: Annotated[str, Free("a folder")],
+        size: ImageSide = 64,
+        channels: Literal[1, 3] = 1,
+        disease: Annotated[str, Free("a class folder")] = "",
+    ) -> None:
         self.path = path
         self.size = size
         self.channels = channels

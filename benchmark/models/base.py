@@ -62,6 +62,10 @@ class Classifier(Plugin):
         recipe.check(where=f"classifier {self.name!r}")
         return recipe
 
+    def check_settings(self) -> None:
+        """Raise UserError where the training settings make no recipe."""
+        self.recipe()
+
     def check_size(self, size: tuple[int, int]) -> None:
         """Raise UserError when images of `size` are too small for this network."""
         if min(size) < self.minimum_size:

@@ -7,16 +7,18 @@ import importlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Interval, MinLen
 from torch import Tensor, nn
 
+from benchmark.allowed import Free
 from benchmark.errors import UserError, did_you_mean
 from benchmark.images import LabeledImages
 from benchmark.models.base import Classifier
 from benchmark.models.weights import load_into
-from benchmark.settings import BatchRows, Count, NotNegative, Positive, Whole
+from benchmark.settings import BatchRows, Count, Decay, Rate, Shift
 from benchmark.source import module_digest
 
 
@@ -42,17 +44,17 @@ class Module(Classifier):
     def __init__(
         self,
         *,
-        factory: str,
-        weights: str | None = None,
+        factory: Annotated[str, Free("a function of an importable module")],
+        weights: Annotated[str, Free("a safetensors file")] | None = None,
         rgb: bool = False,
-        mean: list[float] | None = None,
-        std: list[Positive] | None = None,
+        mean: Annotated[list[Annotated[float, Interval(ge=-1000, le=1000)]], MinLen(1)] | None = None,
+        std: Annotated[list[Annotated[float, Interval(ge=1e-6, le=1000)]], MinLen(1)] | None = None,
         epochs: Count = 10,
         batch_size: BatchRows = 64,
         optimizer: Literal["adam", "sgd"] = "adam",
-        learning_rate: Positive = 1e-3,
-        weight_decay: NotNegative = 1e-4,
-        shift: Whole = 1,
+        learning_rate: Rate = 1e-3,
+        weight_decay: Decay = 1e-4,
+        shift: Shift = 1,
     ) -> None:
         self.factory = factory
         self.weights = weights
@@ -90,6 +92,13 @@ class Module(Classifier):
     def trains(self) -> bool:
         """Only without weights."""
         return self.weights is None
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        if (self.mean is None) != (self.std is None):
+            raise self._error("one of mean and std is set without the other", "set both or neither")
+        if self.weights is not None and not Path(self.weights).is_file():
+            raise UserError("no such weights file", where=self.weights, remedy="check the path")
 
     def normalization(self, train: LabeledImages) -> tuple[Tensor, Tensor]:
         """`mean` and `std` where set; raises UserError when they do not fit the channels."""

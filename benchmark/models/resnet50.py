@@ -6,7 +6,7 @@ from torch import nn
 
 from benchmark.models.base import Classifier
 from benchmark.models.pretrained import load_imagenet
-from benchmark.settings import BatchRows, Count, NotNegative, Positive, Whole
+from benchmark.settings import BatchRows, Count, Decay, Rate, Shift
 
 
 class ResNet50(Classifier):
@@ -23,9 +23,9 @@ class ResNet50(Classifier):
         pretrained: bool = True,
         epochs: Count = 10,
         batch_size: BatchRows = 32,
-        learning_rate: Positive = 1e-4,
-        weight_decay: NotNegative = 1e-4,
-        shift: Whole = 4,
+        learning_rate: Rate = 1e-4,
+        weight_decay: Decay = 1e-4,
+        shift: Shift = 4,
     ) -> None:
         self.pretrained = pretrained
         self.epochs = epochs

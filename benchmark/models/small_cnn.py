@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from benchmark.models.base import Classifier
-from benchmark.settings import BatchRows, Count, LayerWidth, NotNegative, Positive
+from benchmark.settings import BatchRows, Count, Decay, LayerWidth, Rate
 
 
 class SmallCNN(Classifier):
@@ -21,8 +21,8 @@ class SmallCNN(Classifier):
         width: LayerWidth = 16,
         epochs: Count = 10,
         batch_size: BatchRows = 64,
-        learning_rate: Positive = 3e-3,
-        weight_decay: NotNegative = 1e-3,
+        learning_rate: Rate = 3e-3,
+        weight_decay: Decay = 1e-3,
     ) -> None:
         self.width = width
         self.epochs = epochs

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmark.errors import UserError
 from benchmark.models.base import Classifier
 from benchmark.models.recipe import Recipe
-from benchmark.settings import BatchRows, Count, LayerWidth, Positive
+from benchmark.settings import BatchRows, Count, LayerWidth, Rate
 
 
 class WideResNet(Classifier):
@@ -28,7 +28,7 @@ class WideResNet(Classifier):
         width: LayerWidth = 4,
         epochs: Count = 30,
         batch_size: BatchRows = 128,
-        learning_rate: Positive = 0.1,
+        learning_rate: Rate = 0.1,
     ) -> None:
         self.depth = depth
         self.width = width
@@ -38,13 +38,7 @@ class WideResNet(Classifier):
 
     def build(self, *, channels: int, classes: int, size: tuple[int, int]) -> nn.Module:  # noqa: ARG002
         """Raises UserError when `depth` is not 6n + 4."""
-        blocks, rest = divmod(self.depth - 4, 6)
-        if rest or blocks < 1 or self.width < 1:
-            raise UserError(
-                f"depth {self.depth}, width {self.width} do not make a wide residual network",
-                where=f"classifier {self.name!r}",
-                remedy="depth is 6n + 4 (10, 16, 22, 28, 34, …), width 1 or more",
-            )
+        blocks = self._blocks()
         layers: list[nn.Module] = [nn.Conv2d(channels, 16, 3, padding=1, bias=False)]
         before = 16
         for group, stride in ((16, 1), (32, 2), (64, 2)):
@@ -57,6 +51,21 @@ class WideResNet(Classifier):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         return network
+
+    def check_settings(self) -> None:
+        super().check_settings()
+        self._blocks()
+
+    def _blocks(self) -> int:
+        """Residual blocks of each of the three groups."""
+        blocks, rest = divmod(self.depth - 4, 6)
+        if rest or blocks < 1 or self.width < 1:
+            raise UserError(
+                f"depth {self.depth}, width {self.width} do not make a wide residual network",
+                where=f"classifier {self.name!r}",
+                remedy="depth is 6n + 4 (10, 16, 22, 28, 34, …), width 1 or more",
+            )
+        return blocks
 
 
 class _Block(nn.Module):

@@ -29,9 +29,15 @@ def perturbation_bound(written: str | float, norm: Norm, shape: tuple[int, ...],
         raise UserError(
             f"epsilon {epsilon} allows more than every image of {'×'.join(map(str, shape))} in {norm.symbol}",
             where=where,
-            remedy=f"give {largest:g} or less",
+            remedy=_meant(epsilon, norm) + f"give {largest:g} or less",
         )
     return epsilon
+
+
+def _meant(epsilon: Epsilon, norm: Norm) -> str:
+    """A guess at who counts in pixel values from 0 to 255."""
+    counted = norm is Norm.LINF and 1 < epsilon.value <= 255 and epsilon.value.is_integer()
+    return f'did you mean "{epsilon.value:g}/255"? else ' if counted else ""
 
 
 def _largest(norm: Norm, shape: tuple[int, ...]) -> float:

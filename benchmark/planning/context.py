@@ -8,15 +8,17 @@ from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from attacks.base import Attack
+from benchmark.datasets.base import Dataset
 from benchmark.errors import UserError, did_you_mean
 from benchmark.images import ImageData
 from benchmark.models.base import Classifier
 from benchmark.plan import Selection
+from benchmark.planning.network_size import refuse_too_large
 from benchmark.plugin import Plugin, look_up
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
-from benchmark.suite import AttackTable, ClassifierTable, DefenseTable, DetectorTable, Suite
+from benchmark.suite import AttackTable, ClassifierTable, DataTable, DefenseTable, DetectorTable, Suite
 from defenses.base import Defense
 from detectors.base import Detector
 
@@ -46,7 +48,13 @@ class Context:
         """The classifier of a table; raises UserError where it cannot take images of this size."""
         classifier = cast(Classifier, self._build("classifier", table.name, table.settings, key))
         classifier.check_size(self.data.train.shape[1:])
+        where = f"{self.where}: {key}"
+        refuse_too_large(classifier, shape=self.data.train.shape, classes=len(self.data.classes), where=where)
         return classifier
+
+    def dataset(self, table: DataTable) -> Dataset:
+        """The data set of a table, which need not be the one that the images are of."""
+        return cast(Dataset, self._build("dataset", table.name, table.settings, "data"))
 
     def defense(self, label: str, table: DefenseTable) -> Defense:
         """The defense of a table."""

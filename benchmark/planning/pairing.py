@@ -10,6 +10,7 @@ from attacks.zeroth_order_gradient import ZerothOrder
 from benchmark.errors import UserError, did_you_mean
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
+from benchmark.settings import Length, hints, refuse_overlong
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.suite import AttackTable, DetectionTable, RobustnessTable
@@ -54,6 +55,9 @@ def attack_step(
     written, key = (section.epsilon, name) if table.epsilon is None else (table.epsilon, f"{name}.attack.{label}")
     shape = context.data.train.shape
     epsilon = perturbation_bound(written, norm, shape, where=f"{context.where}: {key}.epsilon")
+    for setting, hint in hints(type(attack).__init__).items():
+        if hint in (Length, Length | None):
+            refuse_overlong(getattr(attack, setting), epsilon, where=f"{where}.{setting}")
     objective = _objective(table)
     if objective is not None:
         _check_objective(context, attack, objective, f"{where}.objective")

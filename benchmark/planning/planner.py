@@ -8,7 +8,11 @@ from benchmark.images import ImageData
 from benchmark.plan import Cell, Plan, Selection
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import detection_cells
-from benchmark.planning.robustness import DIAGNOSIS, PROBE, diagnosis_cell, probe_cell, robustness_cells
+from benchmark.planning.idle import refuse_idle
+from benchmark.planning.labels import DIAGNOSIS, PROBE, check_labels
+from benchmark.planning.references import check_references
+from benchmark.planning.robustness import diagnosis_cell, probe_cell, robustness_cells
+from benchmark.planning.tables import check_tables
 from benchmark.planning.transfer import TransferMatrix
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
@@ -19,11 +23,15 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
     """All cells of `suite` on `data`.
 
     Raises:
-        UserError: An unknown plug-in, setting or objective; a norm that an attack cannot respect; a filter that
-            matches nothing; a detection table without detectors; a transfer matrix of one classifier, or with
-            a label or a classifier twice.
+        UserError: An unknown plug-in, setting or objective; a value out of its range, also in a table that the
+            command line leaves out; a norm that an attack cannot respect; a label that stands for something else; a
+            filter that matches nothing; a detection table without detectors; a transfer matrix of one classifier, or
+            with a label or a classifier twice; a run that would attack nothing.
     """
     context = Context(suite, path.name, data, selection or Selection())
+    check_labels(suite, path.name)
+    check_references(suite, path.name)
+    check_tables(context)
     classifier = context.classifier(suite.classifier, "classifier")
     train = TrainStep(classifier, data.fingerprint(), context.seed)
     defenses = {
@@ -54,6 +62,7 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
             plan.cells += detection_cells(context, suite.detection, defense, context.clean(fit, samples))
     if matrix is not None:
         plan.cells += matrix.cells(defenses)
+    refuse_idle(plan, suite, context.selection, path.name)
     return plan
 
 

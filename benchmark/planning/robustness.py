@@ -5,10 +5,10 @@ from __future__ import annotations
 from attacks.base import Stop
 from attacks.iterative import IterativeAttack
 from attacks.pgd import PGD
-from benchmark.errors import UserError
 from benchmark.plan import Cell
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
+from benchmark.planning.labels import DIAGNOSIS, PROBE
 from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.diagnose import DiagnoseStep, has_curvature
@@ -17,15 +17,6 @@ from benchmark.suite import DefenseTable, RobustnessTable
 from benchmark.threat import Access, Epsilon
 from defenses.base import Defense
 
-PROBE = "probe"
-"""Label of the cell that measures the flags of a row."""
-
-DIAGNOSIS = "diagnosis"
-"""Label of the cell that measures what a row must be read with."""
-
-RESERVED = ("clean", "worst case")
-"""What a board says in the place of an attack's label."""
-
 _PROBE_STEPS = 100
 
 
@@ -33,16 +24,9 @@ def robustness_cells(context: Context, table: RobustnessTable, defense: Defense,
     """A cell for every attack on a defended model.
 
     Raises:
-        UserError: The bound makes no sense, or an attack has a label that stands for something else.
+        UserError: The bound makes no sense.
     """
     _bound(context, table)
-    for label in table.attack:
-        if label in RESERVED or not label.strip() or set(label) & set("*?["):
-            raise UserError(
-                f"no attack can be called {label!r}",
-                where=f"{context.where}: robustness.attack",
-                remedy="give it another label, and its name as `method`",
-            )
     cells = []
     for label, attack in context.attacks(table.attack):
         step, reason = attack_step(context, "robustness", label, attack, table, defense, clean, Stop.FIRST_SUCCESS)

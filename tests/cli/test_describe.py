@@ -25,8 +25,8 @@ def test_an_attack_states_its_threat_model(medrobust):
 
 def test_an_attack_says_what_its_settings_may_be_and_what_completes_a_row(medrobust):
     pgd = medrobust("describe", "pgd").out
-    assert "steps: int = 50, 1 or more\n" in pgd
-    assert "step_size: str | float | None = None, above 0\n" in pgd
+    assert "steps: int = 50, from 1 to 1,000,000,000\n" in pgd
+    assert "step_size: str | float | None = None, from 1e-12 to 1e+12\n" in pgd
     assert "completes a row: with 10 steps, 10 gradients, a way of 1.0 ε or more\n" in pgd
     assert "completes a row: never: one step" in medrobust("describe", "fgsm").out
 
