@@ -8,20 +8,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
+from benchmark.exit_status import ExitStatus
+
 # Idle OpenMP threads spin for long, which makes two threads on a busy machine many times slower than one; where they
 # sleep at once, waking them makes small kernels slow. It counts only when set before torch is imported.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-WRONG_INPUT = 2
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command (of `sys.argv` by default), and give the exit status.
 
-    0 done; 1 a cell of a run failed, or cannot be read; 2 wrong input, or the disk takes no more; 130 interrupted
-    (129 hung up, 143 terminated).
+    See `ExitStatus`.
     """
     from benchmark.errors import UserError
     from benchmark.termination import TerminatedError
@@ -39,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output (`| head`) has seen enough.
         _discard_output()
-        return 0
+        return ExitStatus.DONE
     except OSError as error:
         # Python itself would try once more to write on its way out.
         _discard_output()
@@ -51,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         with suppress(OSError):
             sys.stderr.write("interrupted\n")
-        return INTERRUPTED
+        return ExitStatus.INTERRUPTED
     return status
 
 
@@ -67,8 +65,8 @@ def _run(arguments: Sequence[str] | None) -> int:
             if isinstance(cause, (KeyboardInterrupt, BrokenPipeError)):
                 raise cause from None
             cause = cause.__context__
-        return leaving.code if isinstance(leaving.code, int) else 0
-    return 0
+        return leaving.code if isinstance(leaving.code, int) else ExitStatus.DONE
+    return ExitStatus.DONE
 
 
 def _tell_harmlessly() -> None:
@@ -97,7 +95,7 @@ def _refuse(message: str) -> int:
 
     with suppress(OSError):
         sys.stderr.write(f"error: {harmless(message)}\n")
-    return WRONG_INPUT
+    return ExitStatus.REFUSED
 
 
 def _system_said(error: OSError) -> str:

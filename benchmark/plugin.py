@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -58,19 +59,7 @@ class Plugin:
     @classmethod
     def parameters(cls) -> list[Parameter]:
         """The keyword-only constructor arguments, in order of definition."""
-        if cls.__init__ is object.__init__:
-            return []
-        known = hints(cls.__init__)
-        return [
-            Parameter(
-                name=p.name,
-                annotation=type_in_words(known[p.name]) if p.name in known else _written(p.annotation),
-                default=None if p.default is p.empty else p.default,
-                required=p.default is p.empty,
-                allowed=range_in_words(known.get(p.name)),
-            )
-            for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
-        ]
+        return list(_parameters(cls))
 
     @classmethod
     def origin(cls) -> str:
@@ -148,6 +137,23 @@ class Plugin:
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.settings().items())
         return f"{type(self).__name__}({arguments})"
+
+
+@cache
+def _parameters(cls: type[Plugin]) -> tuple[Parameter, ...]:
+    if cls.__init__ is object.__init__:
+        return ()
+    known = hints(cls.__init__)
+    return tuple(
+        Parameter(
+            name=p.name,
+            annotation=type_in_words(known[p.name]) if p.name in known else _written(p.annotation),
+            default=None if p.default is p.empty else p.default,
+            required=p.default is p.empty,
+            allowed=range_in_words(known.get(p.name)),
+        )
+        for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
+    )
 
 
 def is_name(text: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,10 +23,15 @@ from benchmark.planning.planner import make_plan
 from benchmark.progress import progress_for
 from benchmark.records import write_samples
 from benchmark.run_folder import at_work, check_same_suite
+from benchmark.settings import shortened
 from benchmark.store import Store
 from benchmark.suite import Suite, read_suite
 from benchmark.termination import terminations_raised
 from benchmark.workbench import Workbench
+
+_DEVICE = re.compile(r"cpu|(cuda|xpu|mps)(:[0-9]{1,3})?")
+_DEVICES = "use auto, cpu, or a GPU that `python -m benchmark doctor` lists, such as cuda or cuda:1"
+_BATCH_SIZE = re.compile(r"[1-9][0-9]{0,6}")
 
 
 @dataclass(frozen=True)
@@ -148,18 +154,26 @@ def choose_device(name: str) -> torch.device:
     """The device called `name`; "auto" takes a GPU when there is one. Raises UserError when it cannot be used."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # Others can be named to torch, and hold no numbers (meta) or need a library that is not asked for here (hpu).
+    if not _DEVICE.fullmatch(name):
+        raise UserError(f"no device is called {shortened(name)}", where="--device", remedy=_DEVICES)
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"cannot use {name!r} ({reason})", where="--device", remedy="use auto, cpu or cuda") from error
+        if float(torch.ones(1, device=device)) != 1:
+            raise UserError(f"{name!r} does not compute", where="--device", remedy=_DEVICES)
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"cannot use {name!r} ({reason})", where="--device", remedy=_DEVICES) from error
     return device
 
 
 def _batch_size(written: str, device: torch.device, data: ImageData) -> BatchSize:
     if written == "auto":
         return BatchSize.auto(device, data.train.shape)
-    if not written.isdecimal() or int(written) < 1:
-        raise UserError(f"{written!r} is not a batch size", where="--batch-size", remedy="give a whole number or auto")
+    if not _BATCH_SIZE.fullmatch(written):
+        raise UserError(
+            f"{shortened(written)} is not a batch size",
+            where="--batch-size",
+            remedy="give a whole number from 1 to 9,999,999, or auto",
+        )
     return BatchSize(int(written))

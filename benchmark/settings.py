@@ -51,7 +51,8 @@ Count = Annotated[int, Interval(ge=1, le=10**9)]
 Whole = Annotated[int, Interval(ge=0, le=10**9)]
 AtOnce = Annotated[int, Interval(ge=1, le=1000)]
 """Draws, candidates or networks that are in memory at the same time."""
-Seed = Annotated[int, Interval(ge=0, lt=2**63)]
+SEEDS = 2**63
+Seed = Annotated[int, Interval(ge=0, lt=SEEDS)]
 Positive = Annotated[float, Interval(ge=1e-12, le=1e12)]
 NotNegative = Annotated[float, Interval(ge=0, le=1e12)]
 Share = Annotated[float, Interval(ge=0, le=1)]
@@ -79,6 +80,7 @@ Neighbours = Annotated[int, Interval(ge=3, le=10**6)]
 LayerWidth = Annotated[int, Interval(ge=1, le=4096)]
 
 
+@cache
 def hints(constructor: Callable[..., Any]) -> dict[str, Any]:
     """The annotations of a constructor with their ranges; empty where only a type checker can resolve them."""
     try:
@@ -154,7 +156,7 @@ def _fits(value: Any, kind: Any) -> bool:
 def refuse_overlong(step: str | float | None, epsilon: str | float | Epsilon, *, where: str) -> None:
     """Raise UserError where a step is longer than the way between any two images of a ball of radius `epsilon`."""
     radius = Epsilon.parse(epsilon, where=where)
-    if step is not None and Epsilon.parse(step, where=where).value > 2 * radius.value:
+    if step is not None and Epsilon.parse(step, where=f"{where}, step_size").value > 2 * radius.value:
         raise UserError(
             f"step_size = {step} leads out of the ball of radius {radius} from any place in it",
             where=where,

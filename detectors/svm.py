@@ -15,6 +15,9 @@ from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.kernel_density import squared_distances
 from detectors.preconditions import finite, require_adversarial
 
+_SEEDS = 2**32
+"""How many the library can tell apart."""
+
 
 class SupportVectorMachine(Detector):
     """Signed distance to the boundary of a radial-kernel SVM between harmless and adversarial penultimate features.
@@ -59,7 +62,7 @@ class SupportVectorMachine(Detector):
         variance = float(scaled.var())
         self.gamma_ = 1 / (scaled.shape[1] * variance) if variance > 0 else 1.0
         # Without a seed of its own the solver would take one from numpy's global state.
-        machine = SVC(C=self.penalty, gamma=self.gamma_, class_weight="balanced", random_state=data.seed)
+        machine = SVC(C=self.penalty, gamma=self.gamma_, class_weight="balanced", random_state=data.seed % _SEEDS)
         machine.fit(scaled, adversarial_labels(len(data.clean)))
         self.machine_ = Pipeline([("scale", scaler), ("machine", machine)])
 

@@ -6,10 +6,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 import typer
 
 from benchmark.harmless import harmless, line, on_screen
+
+if TYPE_CHECKING:
+    from leaderboard.schema import Board
 
 
 def say(text: object, *, error: bool = False, bold: bool = False) -> None:
@@ -22,15 +26,16 @@ def print_document(text: str, *, error: bool = False) -> None:
     typer.echo(harmless(text), err=error, nl=not text.endswith("\n"))
 
 
-def print_board(run: Path) -> None:
-    """The tables of a run folder, as wide as the terminal, or so wide that no number is cut."""
+def print_board(run: Path) -> Board:
+    """Print the tables of a run folder, as wide as the terminal, or so wide that no number is cut, and return them."""
     from rich.console import Console
 
     from leaderboard.board import read_board
     from leaderboard.terminal import show
 
-    console = Console()
-    show(read_board(run), console if console.is_terminal else Console(width=200))
+    board, console = read_board(run), Console()
+    show(board, console if console.is_terminal else Console(width=200))
+    return board
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.exit_status import ExitStatus
+
 if TYPE_CHECKING:
     from benchmark.datasets.check import DatasetStatus
 
@@ -44,7 +46,7 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
         broken = broken or (status.found and bool(status.problem))
         print_fields(f"{status.name}: {_verdict(status)}", _details(status))
     if broken:
-        raise typer.Exit(2)
+        raise typer.Exit(ExitStatus.REFUSED)
 
 
 def _title(given: Path | None) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from benchmark.exit_status import ExitStatus
+
 Problem = tuple[str, str]
 """What is wrong, and what to do."""
 
@@ -34,7 +36,7 @@ def doctor(
         _show_data(data_root)
     if problems:
         print_fields("PROBLEMS", ((what, f"remedy: {remedy}") for what, remedy in problems))
-        raise typer.Exit(2)
+        raise typer.Exit(ExitStatus.REFUSED)
     say("Everything that a run needs is there.")
 
 
@@ -46,7 +48,7 @@ def _check_run(run: Path) -> None:
     if faults:
         problems = ((f"{fault.where}: {fault.problem}", f"remedy: {fault.remedy}") for fault in faults)
         print_fields("PROBLEMS", problems)
-        raise typer.Exit(2)
+        raise typer.Exit(ExitStatus.REFUSED)
     say(f"Every file of {run} is what was written.")
 
 

@@ -18,14 +18,14 @@ def run(
     profile: Annotated[
         str, typer.Option(help="quick (minutes on two cores), standard (hours, or a GPU), large or paper.")
     ] = "quick",
-    out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/SUITE-PROFILE.")] = None,
+    out: Annotated[str | None, typer.Option(help="Run folder; by default runs/SUITE-PROFILE.")] = None,
     data: Annotated[str, typer.Option(help="auto for the suite's data, or the name of a data set.")] = "auto",
     data_root: Annotated[Path | None, typer.Option(help="Where data are; by default $MEDROBUST_DATA.")] = None,
     defense: Annotated[list[str] | None, typer.Option(help="Only defenses whose label matches this glob.")] = None,
     attack: Annotated[list[str] | None, typer.Option(help="Only attacks whose label matches this glob.")] = None,
     detector: Annotated[list[str] | None, typer.Option(help="Only detectors whose label matches this glob.")] = None,
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many evaluation images.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, max=10**9, help="At most this many evaluation images.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Seed; by default the suite's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
     batch_size: Annotated[str, typer.Option(help="Images at a time, or auto.")] = "auto",
@@ -35,31 +35,41 @@ def run(
     """Run a suite's grid of defenses, attacks and detectors, and publish its leaderboard.
 
     A run that was interrupted goes on where it stopped; a finished one only prints its tables.
+
+    Exit status 0 where all went well, 1 where something on the board is an error, 2 where nothing was begun because of
+    wrong input or the run could not go on, 130 interrupted (143 terminated, 129 hung up).
     """
     from benchmark.cli.console import print_board, say
     from benchmark.discovery import load_plugins
     from benchmark.errors import UserError, did_you_mean
+    from benchmark.exit_status import ExitStatus
     from benchmark.plan import Selection
     from benchmark.run import RunRequest, execute, prepare
     from benchmark.run_folder import check_writable
+    from leaderboard.failures import failures
     from leaderboard.publish import publish
 
     if profile not in PROFILES:
         raise UserError(f"unknown profile {profile!r}", where="--profile", remedy=did_you_mean(profile, list(PROFILES)))
+    if out is not None and (not out.strip() or "\0" in out):
+        raise UserError(f"{out!r} is no folder", where="--out", remedy="give a folder, or leave it out")
     load_plugins(plugin or ())
     selection = Selection(tuple(defense or ()), tuple(attack or ()), tuple(detector or ()), limit, seed)
-    prepared = prepare(RunRequest(suite, profile, out, data, data_root, selection, device, batch_size, force))
+    folder = None if out is None else Path(out)
+    prepared = prepare(RunRequest(suite, profile, folder, data, data_root, selection, device, batch_size, force))
     _announce(prepared)
     if dry_run:
         _estimate(prepared)
         return
     check_writable(prepared.out)
     tally = execute(prepared, publish, lambda text: say(f"note: {text}", error=True))
-    print_board(prepared.out)
+    failed = failures(print_board(prepared.out))
     say(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
     say(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
-    if tally.failed:
-        raise typer.Exit(1)
+    for problem in failed:
+        say(f"error: {problem}", error=True)
+    if tally.failed or failed:
+        raise typer.Exit(ExitStatus.SOME_FAILED)
 
 
 def _announce(prepared: PreparedRun) -> None:

@@ -15,6 +15,7 @@ from benchmark.models.base import Classifier
 from benchmark.plan import Selection
 from benchmark.planning.network_size import refuse_too_large
 from benchmark.plugin import Plugin, look_up
+from benchmark.settings import SEEDS
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
@@ -43,6 +44,10 @@ class Context:
     def seed(self) -> int:
         """The seed in force."""
         return self.suite.seed if self.selection.seed is None else self.selection.seed
+
+    def seed_after(self, number: int) -> int:
+        """The seed that follows the one in force at a distance of `number`; after the last comes the first."""
+        return (self.seed + number) % SEEDS
 
     def classifier(self, table: ClassifierTable, key: str) -> Classifier:
         """The classifier of a table; raises UserError where it cannot take images of this size."""

@@ -82,7 +82,7 @@ def attack_step(
     else:
         draws = table.eot_samples
     needs_features = (objective.kind(where=where) if objective else attack.default_objective()).needs_features
-    proxies = tuple(replace(clean.fit.train, seed=context.seed + 1 + i) for i in range(attack.proxies))
+    proxies = tuple(replace(clean.fit.train, seed=context.seed_after(1 + i)) for i in range(attack.proxies))
     step = AttackStep(
         clean=clean,
         name=label,

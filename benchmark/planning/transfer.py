@@ -155,4 +155,4 @@ class TransferMatrix:
 
 def _train(context: Context, table: TransferClassifierTable, data: str, key: str) -> TrainStep:
     named = ClassifierTable.model_validate({"name": table.name, **table.settings})
-    return TrainStep(context.classifier(named, key), data, context.seed + table.seed)
+    return TrainStep(context.classifier(named, key), data, context.seed_after(table.seed))

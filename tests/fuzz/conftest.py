@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
+from benchmark.discovery import load_plugins
+
 SECONDS = 12
 """What one test may take where `--fuzz-minutes` does not say otherwise; five of them are a minute."""
 ROUND = 25
@@ -19,6 +21,12 @@ class Fuzz(Protocol):
     """Runs `trial` on `trials` draws of `strategy`, or for as long as there is time; returns how many it ran."""
 
     def __call__(self, trial: Callable[[Any], None], strategy: SearchStrategy[Any], *, trials: int) -> int: ...
+
+
+@pytest.fixture(scope="session")
+def plugins() -> None:
+    """The project's plug-ins are registered."""
+    load_plugins()
 
 
 @pytest.fixture
