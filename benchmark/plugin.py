@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,7 +60,7 @@ class Plugin:
     @classmethod
     def parameters(cls) -> list[Parameter]:
         """The keyword-only constructor arguments, in order of definition."""
-        return list(_parameters(cls))
+        return list(_parameters(cls.__init__))
 
     @classmethod
     def origin(cls) -> str:
@@ -140,10 +141,10 @@ class Plugin:
 
 
 @cache
-def _parameters(cls: type[Plugin]) -> tuple[Parameter, ...]:
-    if cls.__init__ is object.__init__:
+def _parameters(constructor: Callable[..., Any]) -> tuple[Parameter, ...]:
+    if constructor is object.__init__:
         return ()
-    known = hints(cls.__init__)
+    known = hints(constructor)
     return tuple(
         Parameter(
             name=p.name,
@@ -152,7 +153,7 @@ def _parameters(cls: type[Plugin]) -> tuple[Parameter, ...]:
             required=p.default is p.empty,
             allowed=range_in_words(known.get(p.name)),
         )
-        for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
+        for p in list(inspect.signature(constructor).parameters.values())[1:]
     )
 
 

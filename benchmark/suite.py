@@ -233,7 +233,7 @@ def _explain(error: ValidationError, path: Path) -> UserError:
     for depth, step in enumerate(steps):
         below = _below(found, step)
         if below is None and first["type"] == "extra_forbidden":
-            known = [f for f in getattr(found, "model_fields", {}) if f != "profile"]
+            known = [f for kind in choices(found) for f in getattr(kind, "model_fields", {}) if f != "profile"]
             where = f"{path.name}: {'.'.join(steps[: depth + 1])}"
             return UserError("unknown key", where=where, remedy=did_you_mean(step, known))
         if below is None:

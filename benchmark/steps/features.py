@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark.errors import UserError
 from benchmark.features import Features, recording
 from benchmark.frozen import frozen
 from benchmark.images import LabeledImages
@@ -92,6 +93,12 @@ def hidden_features(
         # Small batches are padded on their way in; only the first rows are images.
         return [f[:count].cpu() for f in features.layers], features.penultimate[:count].cpu(), logits.cpu()
 
+    if not len(images):
+        raise UserError(
+            "no image is left to take features from",
+            where="detection",
+            remedy="use more evaluation images: only those that the model gets right are used",
+        )
     with frozen(model), torch.no_grad():
         parts = bench.batch_size.map(len(images), extract)
     layers = [torch.cat(layer) for layer in zip(*(p[0] for p in parts), strict=True)]
