@@ -7,15 +7,35 @@ from typing import TypeVar
 
 import torch
 
+from benchmark.errors import in_words
+
 T = TypeVar("T")
-_CPU_WORDS = ("can't allocate memory", "not enough memory", "std::bad_alloc")
+_WORDS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "could not allocate",
+    "failed to allocate",
+    "unable to allocate",
+    "bad_alloc",
+    "alloc_failed",
+    "allocation failed",
+    "resource_exhausted",
+    "memoryallocation",
+    # What oneDNN says of a convolution whose buffers do not fit.
+    "could not create a primitive",
+    "could not create a memory",
+)
+"""How CUDA, cuBLAS, cuDNN, HIP, Metal, XPU, oneDNN, C++ and the C library say that memory ran out, in small letters."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on any device."""
+    """Whether an exception says that memory ran out, on any device and in any library's words."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _CPU_WORDS)
+    words = in_words(error).lower()
+    return isinstance(error, (RuntimeError, OSError)) and any(part in words for part in _WORDS)
 
 
 class BatchSize:
@@ -52,7 +72,7 @@ class BatchSize:
             except Exception as error:
                 if current == 1 or not is_out_of_memory(error):
                     raise
-                if torch.cuda.is_available():
+                if torch.cuda.is_initialized():
                     torch.cuda.empty_cache()
                 current = max(1, current // 2)
                 self.size = min(self.size, current)

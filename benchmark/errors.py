@@ -26,13 +26,25 @@ class UserError(Exception):
         return f"{prefix}{line(self.problem)}{suffix}"
 
 
+LONGEST = 2000
+"""Characters of an exception's text that are kept."""
+
+
 def in_words(error: BaseException) -> str:
-    """An exception as text that any file can hold, also one whose own text cannot be had."""
+    """An exception as text that any file can hold, also one whose own text cannot be had, is empty, or never ends."""
+    kind = _kind(error)
     try:
-        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    except Exception:
-        text = type(error).__name__
-    return text.encode("utf-8", "replace").decode()
+        text = f"{error}" if isinstance(error, UserError) else f"{kind}: {error}"
+    except BaseException as failure:
+        text = f"{kind}, whose text cannot be had ({_kind(failure)})"
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]} … ({len(text):,} characters)"
+    return text.encode("utf-8", "replace").decode() if text.strip() else kind
+
+
+def _kind(error: BaseException) -> str:
+    # Not `error.__class__` nor the class's own attribute, either of which a plug-in may have made into code.
+    return str(type.__getattribute__(type(error), "__name__"))
 
 
 def did_you_mean(name: str, known: list[str]) -> str:

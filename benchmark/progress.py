@@ -48,6 +48,9 @@ class Progress:
         self.total, self.done, self.note = 1000, round(1000 * part), note
         self.show()
 
+    def say(self, text: str) -> None:
+        """Show a line that was printed while the step runs."""
+
     def end(self, outcome: str = "done") -> None:
         """The step is over."""
 
@@ -98,6 +101,9 @@ class PlainProgress(Progress):
             self.shown = now
             self._print(self.line())
 
+    def say(self, text: str) -> None:
+        self._print(f"[{self.step}/{self.steps}] {self.label} says: {text}")
+
     def end(self, outcome: str = "done") -> None:
         self._print(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}")
 
@@ -121,6 +127,9 @@ class LiveProgress(Progress):
         text = on_screen(self.line())
         text.no_wrap, text.overflow = True, "ellipsis"
         self._live.update(text, refresh=force)
+
+    def say(self, text: str) -> None:
+        self._live.console.print(self._text(f"[{self.step}/{self.steps}] {self.label} says: {text}", style="dim"))
 
     def end(self, outcome: str = "done") -> None:
         style = "green" if outcome == "done" else "red"

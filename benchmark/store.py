@@ -140,6 +140,10 @@ class Store:
     def _aside(self, key: str) -> Path:
         return self.root / "steps" / f".{key}.{uuid.uuid4().hex}"
 
+    def discard(self, key: str) -> None:
+        """Forget a step, finished or not."""
+        shutil.rmtree(self._step(key), ignore_errors=True)
+
     def fail(self, failure: StepFailure) -> None:
         """Keep the reason why a step raised."""
         write_atomically(self._failure(failure.key), in_json(failure.model_dump_json(indent=1)))

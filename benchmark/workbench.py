@@ -40,6 +40,7 @@ class Workbench:
 
     Attributes:
         surroundings: What the processes that give the verdicts take over from this run.
+        apart: Whether this is the bench of a process that runs steps and is not the run's own.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Workbench:
         self.batch_size = batch_size
         self.progress = progress
         self.surroundings = Surroundings.of(device)
+        self.apart = False
         self._kept: dict[str, Any] = {}
         self._lent: dict[str, tuple[str, str]] = {}
 

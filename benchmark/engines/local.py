@@ -1,20 +1,22 @@
-"""Running a plan in this process, one step after another."""
+"""Running a plan on this machine, one step after another."""
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from benchmark.engines.undisturbed import PristineImages, process_settings_kept
-from benchmark.errors import in_words
+import torch
+
+from benchmark.engines.attempt import attempt
+from benchmark.engines.finished_files import FinishedFiles
+from benchmark.engines.strangers import strangers
+from benchmark.engines.undisturbed import PristineImages
+from benchmark.engines.worker import Worker
 from benchmark.plan import Plan
-from benchmark.serialising import UnsaveableError
-from benchmark.step_folder import StepRecord
-from benchmark.steps.base import Result, Step
+from benchmark.steps.base import Step
 from benchmark.store import StepFailure
+from benchmark.verdicts import fresh
 from benchmark.workbench import Workbench
-from benchmark.writing import DiskError
 
 
 @dataclass
@@ -27,73 +29,122 @@ class Tally:
 
 
 class LocalEngine:
-    """Runs every unfinished step; one that raises fails alone, with what needs it, and the others go on."""
+    """Runs every unfinished step; one that raises fails alone, with what needs it, and the others go on.
+
+    Steps run in processes forked from this one. Successive steps share a process where they rest on the same plug-ins
+    of others, or on none, so that none of these can reach the rows that do without it.
+
+    Args:
+        step_timeout: Seconds that one step may take; None for as long as it likes.
+    """
+
+    def __init__(self, *, step_timeout: float | None = None) -> None:
+        self.step_timeout = step_timeout
 
     def run(self, plan: Plan, bench: Workbench) -> Tally:
         """Compute what is missing. KeyboardInterrupt passes through; finished steps stay."""
-        tally = Tally()
-        images = PristineImages(bench.data)
-        for step in plan.steps:
-            lacking = next((need for need in step.needs if need.key in tally.failed), None)
-            if bench.store.has(step.key):
-                tally.reused.append(step.key)
-                bench.progress.reused(step.label)
-            elif lacking is not None:
-                self._fail(step, f"{lacking.label} failed: {tally.failed[lacking.key]}", tally, bench)
-                bench.progress.reused(step.label)
-            else:
-                self._compute(step, tally, bench, images)
-        return tally
+        run = _Run(plan, bench, self.step_timeout)
+        try:
+            while run.waiting:
+                run.take(run.waiting.popleft())
+        except BaseException:
+            # A docket that nobody waits for any more would keep the next run waiting.
+            fresh.close()
+            raise
+        finally:
+            run.processes.end()
+        return run.tally
 
-    def _compute(self, step: Step, tally: Tally, bench: Workbench, images: PristineImages) -> None:
+
+class _Run:
+    """One run of a plan: what is still to do, and what became of the rest."""
+
+    def __init__(self, plan: Plan, bench: Workbench, limit: float | None) -> None:
+        self.steps = {step.key: step for step in plan.steps}
+        self.waiting = deque(plan.steps)
+        self.bench = bench
+        self.tally = Tally()
+        self.files = FinishedFiles(bench.store.root)
+        self.processes = _Processes(self.steps, bench, limit)
+
+    def take(self, step: Step) -> None:
+        """Find a step finished, or compute it, or say why neither can be."""
+        tally, bench = self.tally, self.bench
+        lacking = next((need for need in step.needs if need.key in tally.failed), None)
+        if bench.store.has(step.key):
+            self.files.note(step.key)
+            if step.key not in tally.computed:
+                tally.reused.append(step.key)
+            bench.progress.reused(step.label)
+        elif lacking is not None:
+            self._fail(step, f"{lacking.label} failed: {tally.failed[lacking.key]}")
+            bench.progress.reused(step.label)
+        else:
+            self._compute(step)
+
+    def _compute(self, step: Step) -> None:
+        bench, others = self.bench, strangers(step)
         bench.progress.begin(f"{step.kind} {step.label}" if step.kind in ("attack", "detect") else step.label)
-        started = time.monotonic()
-        result, reason = _attempt(step, bench)
-        # Looked at in any case, so that nobody else meets what this step left behind.
-        reason = _meddling(bench, images) or reason
-        if result is None or reason:
-            self._fail(step, reason, tally, bench)
+        reason = self.processes.run(step, others)
+        reason = self._spoiled(step) or reason if others else reason
+        if not reason and not bench.store.has(step.key):
+            reason = "it says that it is finished and has left nothing"
+        if reason:
+            self._fail(step, reason)
             bench.progress.end(f"FAILED ({reason.splitlines()[0]})")
             return
-        record = StepRecord(
-            kind=step.kind,
-            label=step.label,
-            key=step.key,
-            spec=step.spec,
-            results=result.results,
-            seconds=round(time.monotonic() - started, 3),
-            device=str(bench.device),
-            finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        try:
-            bench.store.save(record, result.tensors, result.samples)
-        except (UnsaveableError, MemoryError) as error:
-            self._fail(step, in_words(error), tally, bench)
-            bench.progress.end(f"FAILED ({error})")
-            return
-        tally.computed.append(step.key)
+        self.files.note(step.key)
+        self.tally.computed.append(step.key)
         bench.progress.end()
 
-    def _fail(self, step: Step, reason: str, tally: Tally, bench: Workbench) -> None:
-        tally.failed[step.key] = reason
-        bench.store.fail(StepFailure(kind=step.kind, label=step.label, key=step.key, message=reason))
+    def _spoiled(self, step: Step) -> str:
+        """Which finished steps a step has written into, in words; they are computed again, before anything else."""
+        spoiled = self.files.touched()
+        if not spoiled:
+            return ""
+        self.bench.store.discard(step.key)
+        self.processes.end()
+        for key in reversed([key for key in self.steps if key in spoiled]):
+            self.waiting.appendleft(self.steps[key])
+            for done in (self.tally.computed, self.tally.reused):
+                if key in done:
+                    done.remove(key)
+        names = ", ".join(self.steps[key].label if key in self.steps else key for key in spoiled)
+        return f"it wrote into what other steps had finished ({names}); these are computed again"
+
+    def _fail(self, step: Step, reason: str) -> None:
+        self.tally.failed[step.key] = reason
+        self.bench.store.fail(StepFailure(kind=step.kind, label=step.label, key=step.key, message=reason))
 
 
-def _attempt(step: Step, bench: Workbench) -> tuple[Result | None, str]:
-    """(the result, "") or (None, why there is none): never "robust", and never the end of the others."""
-    try:
-        with process_settings_kept():
-            return step.run(bench), ""
-    except DiskError:
-        raise
-    except (Exception, SystemExit, GeneratorExit) as error:
-        return None, in_words(error)
+class _Processes:
+    """The process that steps run in, one at a time, and never one for two sets of other people's plug-ins."""
 
+    def __init__(self, steps: dict[str, Step], bench: Workbench, limit: float | None) -> None:
+        self._steps = steps
+        self._bench = bench
+        self._limit = limit
+        self._worker: Worker | None = None
+        self._of: tuple[frozenset[str], object] = frozenset(), None
 
-def _meddling(bench: Workbench, images: PristineImages) -> str:
-    """What a step changed that is not its own, in words; it is undone or forgotten."""
-    changed = bench.take_back()
-    found = [f"it changed the weights of the model that it was handed ({', '.join(changed)})"] if changed else []
-    if images.restore():
-        found.append("it changed the images that all steps work with")
-    return "; ".join(found)
+    def run(self, step: Step, others: frozenset[str]) -> str:
+        """Compute and save a step that rests on these plug-ins of others; "" or the reason why there is none."""
+        if torch.cuda.is_initialized():
+            # A process that has used a GPU has no children that can: nothing is left but to run beside the plug-in.
+            return attempt(step, self._bench, PristineImages(self._bench.data))
+        of = others, fresh.serving()
+        if self._worker is None or self._of != of or not self._worker.alive():
+            self.end()
+            self._worker, self._of = Worker(self._steps, self._bench), of
+        reason = self._worker.run(step.key, self._bench.progress, self._limit)
+        if not self._worker.alive():
+            # The server may still be at a question that hangs, or that nobody waits for.
+            fresh.close()
+            self.end()
+        return reason
+
+    def end(self) -> None:
+        """End the process, if there is one."""
+        if self._worker is not None:
+            self._worker.end()
+        self._worker = None

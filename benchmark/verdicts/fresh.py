@@ -23,7 +23,25 @@ from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket
 from benchmark.verdicts.server import ANSWER, DOCKET, IMAGES, REASON
 
-_server: subprocess.Popen[str] | None = None
+
+@dataclass(frozen=True)
+class Serving:
+    """The process that forks those that answer.
+
+    Attributes:
+        process: It, and the pipes to it.
+        owner: The process that started it; those forked from that one may ask it as well, one at a time.
+    """
+
+    process: subprocess.Popen[str]
+    owner: int
+
+    def alive(self) -> bool:
+        """Whether it is there, as far as this process can tell."""
+        return self.owner != os.getpid() or self.process.poll() is None
+
+
+_server: Serving | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,7 @@ class Surroundings:
     @classmethod
     def of(cls, device: torch.device) -> Surroundings:
         """Those of this moment; the serving process starts now, which takes seconds."""
-        _serving()
+        serving()
         return cls(device, tuple(os.path.abspath(entry) for entry in sys.path), time.time())
 
 
@@ -97,33 +115,38 @@ def answers(defendant: Defendant, docket: Docket, surroundings: Surroundings, *,
 
 def _served(folder: Path) -> int:
     """Exit status of the process that answered the docket in `folder`."""
-    server = _serving()
+    server = serving().process
     assert server.stdin is not None
     assert server.stdout is not None
     try:
-        server.stdin.write(f"{folder}\n")
+        # On a line of its own, whatever somebody else has left there without an end.
+        server.stdin.write(f"\n{folder}\n")
         server.stdin.flush()
-        reply = server.stdout.readline()
+        while reply := server.stdout.readline():
+            status, _, about = reply.rstrip("\n").partition(" ")
+            # An answer that nobody waited for must not be taken for this one.
+            if about == str(folder):
+                return int(status)
+    except BrokenPipeError:
+        pass
     except BaseException:
-        # An answer that nobody waits for must not be taken for the next one.
         close()
         raise
-    if not reply:
-        close()
-        raise UserError(
-            "the process that gives the verdicts has ended",
-            where="benchmark.verdicts.server",
-            remedy="run the same command again; finished steps are kept",
-        )
-    return int(reply)
+    close()
+    raise UserError(
+        "the process that gives the verdicts has ended",
+        where="benchmark.verdicts.server",
+        remedy="run the same command again; finished steps are kept",
+    )
 
 
-def _serving() -> subprocess.Popen[str]:
+def serving() -> Serving:
+    """The serving process, started where there is none; it takes seconds to be ready, and none are waited here."""
     global _server
-    if _server is None or _server.poll() is not None:
+    if _server is None or not _server.alive():
         root = str(Path(__file__).parents[2])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
-        _server = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "benchmark.verdicts.server"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -132,16 +155,18 @@ def _serving() -> subprocess.Popen[str]:
             # Ctrl-C is for the run, which ends its server itself.
             start_new_session=True,
         )
+        _server = Serving(process, os.getpid())
     return _server
 
 
 def close() -> None:
     """End the serving process and whatever it is running."""
     global _server
-    if _server is not None and _server.poll() is None:
+    if _server is not None and _server.alive():
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(_server.pid, signal.SIGKILL)
-        _server.wait()
+            os.killpg(_server.process.pid, signal.SIGKILL)
+        if _server.owner == os.getpid():
+            _server.process.wait()
     _server = None
 
 

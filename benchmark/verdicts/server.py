@@ -1,6 +1,7 @@
 """The process that forks a fresh one for every docket. It imports torch, and never runs a model itself.
 
-Started as `python -m benchmark.verdicts.server`; reads one folder a line and answers with one exit status a line.
+Started as `python -m benchmark.verdicts.server`; reads one folder a line and answers with one exit status and the
+folder a line.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ def main() -> None:
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     for line in requests:
+        folder = line.rstrip("\n")
+        if not folder:
+            continue
         child = os.fork()
         if not child:
             os.close(requests.fileno())
             os.close(replies.fileno())
-            _end(Path(line.rstrip("\n")))
-        replies.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
+            _end(Path(folder))
+        replies.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])} {folder}\n")
         replies.flush()
 
 

@@ -1,0 +1,66 @@
+"""One step from its computation to its place in the store: whatever a plug-in does in it becomes a reason in words."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from benchmark.engines.undisturbed import PristineImages, process_settings_kept
+from benchmark.errors import in_words
+from benchmark.step_folder import StepRecord
+from benchmark.steps.base import Result, Step
+from benchmark.workbench import Workbench
+from benchmark.writing import DiskError
+
+
+def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:
+    """Compute and save a step; "" or the reason why there is none.
+
+    Raises:
+        DiskError: The disk does not take it.
+    """
+    started = time.monotonic()
+    result, reason = _computed(step, bench)
+    try:
+        # Looked at in any case, so that nobody else meets what this step left behind.
+        reason = _meddling(bench, images) or reason
+        if result is None or reason:
+            return reason
+        record = StepRecord(
+            kind=step.kind,
+            label=step.label,
+            key=step.key,
+            spec=step.spec,
+            results=result.results,
+            seconds=round(time.monotonic() - started, 3),
+            device=str(bench.device),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        bench.store.save(record, result.tensors, result.samples)
+    except DiskError:
+        raise
+    except Exception as error:
+        if reason:
+            return reason
+        return f"what it gave cannot be saved ({in_words(error)})"
+    return ""
+
+
+def _computed(step: Step, bench: Workbench) -> tuple[Result | None, str]:
+    """(the result, "") or (None, why there is none), whatever a plug-in raises."""
+    try:
+        with process_settings_kept():
+            return step.run(bench), ""
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and not bench.apart:
+            raise
+        return None, in_words(error)
+
+
+def _meddling(bench: Workbench, images: PristineImages) -> str:
+    """What a step changed that is not its own, in words; it is undone or forgotten."""
+    changed = bench.take_back()
+    found = [f"it changed the weights of the model that it was handed ({', '.join(changed)})"] if changed else []
+    if images.restore():
+        found.append("it changed the images that all steps work with")
+    return "; ".join(found)

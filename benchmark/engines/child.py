@@ -1,0 +1,139 @@
+"""The process that steps run in: forked from the run, and ended without regard for what plug-ins left in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.engines.attempt import attempt
+from benchmark.engines.undisturbed import PristineImages
+from benchmark.errors import UserError, in_words
+from benchmark.progress import Progress
+from benchmark.steps.base import Step
+from benchmark.workbench import Workbench
+
+Send = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The file descriptors that a child has.
+
+    Attributes:
+        requests: Where it reads which step to run, one key a line.
+        replies: Where it writes what became of it, one JSON list a line.
+        output: Where everything goes that is printed in it.
+    """
+
+    requests: int
+    replies: int
+    output: int
+
+
+class Reporting(Progress):
+    """The display of another process, which is told what this one is told, at most ten times a second."""
+
+    def __init__(self, send: Send) -> None:
+        super().__init__()
+        self._send = send
+        self._due = 0.0
+
+    def expect(self, total: int) -> None:  # noqa: D102
+        self.done = 0
+        self._send("expect", total)
+
+    def advance(self, images: int) -> None:  # noqa: D102
+        self.done += images
+        if self._now():
+            self._send("advance", self.done)
+            self.done = 0
+
+    def fraction(self, part: float, note: str = "") -> None:  # noqa: D102
+        if self._now() or part >= 1:
+            self._send("fraction", float(part), str(note))
+
+    def _now(self) -> bool:
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        self._due = now + 0.1
+        return True
+
+
+def serve(steps: dict[str, Step], bench: Workbench, ends: Ends, scratch: Path) -> None:
+    """Run the steps that are asked for, until nobody asks any more; never returns.
+
+    Args:
+        steps: By key.
+        bench: What they work with.
+        ends: Towards the process that asks.
+        scratch: A folder for temporary files, which that process removes.
+    """
+    try:
+        _settle(ends, scratch)
+        replies = os.fdopen(ends.replies, "w", encoding="utf-8", errors="replace")
+        lock = threading.Lock()
+
+        def send(*message: Any) -> None:
+            with lock:
+                replies.write(json.dumps(message) + "\n")
+                replies.flush()
+
+        bench.progress, bench.apart = Reporting(send), True
+        images, threads = PristineImages(bench.data), torch.get_num_threads()
+        for key in os.fdopen(ends.requests):
+            # A thread of its own: OpenMP's workers, which the fork left behind, belong to the thread that began them.
+            # This one waits for the next request, and sees it where nobody is left to make one.
+            threading.Thread(target=_run, args=(steps[key.strip()], bench, images, threads, send), daemon=True).start()
+    except BaseException as error:
+        os.write(2, in_words(error).encode())
+        os._exit(1)
+    os._exit(0)
+
+
+def _settle(ends: Ends, scratch: Path) -> None:
+    """Leave the terminal, its signals and the streams to the process that this one was forked from."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.dup2(ends.output, 1)
+    os.dup2(ends.output, 2)
+    # New objects, whose locks nobody held when the process was forked.
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        stream = open(number, mode, encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+    tempfile.tempdir = str(scratch)
+    os.environ["TMPDIR"] = str(scratch)
+    # Where memory runs out, the system ends this process rather than the run.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+
+
+def _run(step: Step, bench: Workbench, images: PristineImages, threads: int, send: Send) -> None:
+    torch.set_num_threads(threads)
+    try:
+        reason = attempt(step, bench, images)
+    except UserError as error:
+        send("refused", error.problem, error.where, error.remedy)
+    except OSError as error:
+        send("disk", error.errno, error.strerror, None if error.filename is None else str(error.filename))
+    except BaseException as error:
+        send("ended", in_words(error))
+    else:
+        send("ended", reason)

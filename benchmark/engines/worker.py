@@ -1,0 +1,184 @@
+"""The run's side of the process that steps run in: asking, listening, waiting no longer than allowed, and ending it."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import tempfile
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmark.engines.child import Ends, serve
+from benchmark.engines.printed import Printed
+from benchmark.errors import UserError
+from benchmark.progress import Progress
+from benchmark.steps.base import Step
+from benchmark.workbench import Workbench
+
+_LISTEN = 0.2
+"""Seconds between two looks at whether the process is still there and in time."""
+
+
+class Worker:
+    """A process forked from this one, which runs steps and cannot change anything here.
+
+    Args:
+        steps: The steps that it can be asked for, by key.
+        bench: What they work with.
+    """
+
+    def __init__(self, steps: dict[str, Step], bench: Workbench) -> None:
+        self._scratch = Path(tempfile.mkdtemp(prefix="medrobust-step-"))
+        asked, self._requests = os.pipe()
+        self._replies, told = os.pipe()
+        self._output, printed = os.pipe()
+        with warnings.catch_warnings():
+            # The child works in a thread of its own and touches no stream that another thread may have locked.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
+        if not self._pid:
+            for end in (self._requests, self._replies, self._output):
+                os.close(end)
+            serve(steps, bench, Ends(asked, told, printed), self._scratch)
+        for end in (asked, told, printed):
+            os.close(end)
+        for end in (self._replies, self._output):
+            os.set_blocking(end, False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._replies, selectors.EVENT_READ)
+        self._selector.register(self._output, selectors.EVENT_READ)
+        self._status: int | None = None
+        self._heard = b""
+        self._ended = False
+
+    def alive(self) -> bool:
+        """Whether the process is still there."""
+        if self._status is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            self._status = status if pid else None
+        return self._status is None
+
+    def run(self, key: str, progress: Progress, limit: float | None) -> str:
+        """Have a step computed and saved; "" or the reason why it was not. After a hang or a death it is ended.
+
+        Args:
+            key: The step's.
+            progress: The display.
+            limit: Seconds that the step may take; None for as long as it likes.
+
+        Raises:
+            UserError: The step cannot be saved, nor can any other.
+            OSError: Likewise.
+        """
+        printed = Printed(progress)
+        with suppress(BrokenPipeError):
+            os.write(self._requests, f"{key}\n".encode())
+        last = None if limit is None else time.monotonic() + limit
+        while True:
+            # Asked before listening, so that the last words of a process that has ended are heard.
+            alive = self.alive()
+            for message in self._listen(printed):
+                reason = _told(message, progress)
+                if reason is not None:
+                    self._drain(printed)
+                    return reason
+            if not alive:
+                self._drain(printed)
+                self.end()
+                return printed.after(_death(self._status or 0))
+            if last is not None and time.monotonic() > last:
+                self.end()
+                return (
+                    f"it was not done after the {limit:g} seconds of --step-timeout\n  "
+                    "remedy: allow more seconds, or mend what hangs"
+                )
+
+    def _listen(self, printed: Printed) -> list[list[Any]]:
+        found = []
+        for key, _ in self._selector.select(_LISTEN):
+            content = _read(key.fd)
+            if not content:
+                # All of the other ends are closed: the process has ended, or a plug-in closed what is not its own.
+                self._selector.unregister(key.fd)
+            elif key.fd == self._output:
+                printed.add(content)
+            else:
+                *lines, self._heard = (self._heard + content).split(b"\n")
+                found += [message for line in lines if (message := _parsed(line))]
+        if not self._selector.get_map():
+            time.sleep(_LISTEN)
+        return found
+
+    def _drain(self, printed: Printed) -> None:
+        while content := _read(self._output):
+            printed.add(content)
+            if printed.full:
+                break
+        printed.close()
+
+    def end(self) -> None:
+        """End the process, and those that it began in its session; nothing where that was done."""
+        if self._ended:
+            return
+        self._ended = True
+        for kill, whom in ((os.killpg, self._pid), (os.kill, self._pid)):
+            if self._status is None:
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(whom, signal.SIGKILL)
+        if self._status is None:
+            self._status = os.waitpid(self._pid, 0)[1]
+        self._selector.close()
+        for descriptor in (self._requests, self._replies, self._output):
+            with suppress(OSError):
+                os.close(descriptor)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 16)
+    except BlockingIOError:
+        return b""
+
+
+def _parsed(line: bytes) -> list[Any]:
+    """A message; empty where it is none, as what a plug-in wrote into every descriptor that it found."""
+    try:
+        message = json.loads(line)
+    except (ValueError, RecursionError):
+        return []
+    return message if isinstance(message, list) and message and isinstance(message[0], str) else []
+
+
+def _told(message: list[Any], progress: Progress) -> str | None:
+    """Pass a message on to the display; the outcome of the step where that is what it tells."""
+    match message:
+        case ["ended", str(reason)]:
+            return reason
+        case ["refused", str(problem), str(where), str(remedy)]:
+            raise UserError(problem, where=where, remedy=remedy)
+        case ["disk", int() | None as number, str() | None as words, str() | None as file]:
+            raise OSError(number, words, file)
+        case ["expect", int(total)]:
+            progress.expect(total)
+        case ["advance", int(images)]:
+            progress.advance(images)
+        case ["fraction", float(part), str(note)]:
+            progress.fraction(part, note)
+    return None
+
+
+def _death(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"it ended its process with exit status {code}"
+    name = signal.Signals(-code).name
+    if -code == signal.SIGKILL:
+        return "its process was killed, as by the system where memory runs out\n  remedy: give a smaller --batch-size"
+    return f"its process was ended by {name}"
