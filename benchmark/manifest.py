@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from benchmark import __version__
+from benchmark.devices import device_name
 from benchmark.engines.local import Tally
 from benchmark.evaluation.required import missing_attacks
 from benchmark.evaluation.spent import effort_facts
@@ -192,7 +193,7 @@ def _environment(device: torch.device) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.system(),
         "packages": packages,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "commit": commit,
         "dirty": dirty,

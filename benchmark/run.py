@@ -13,6 +13,7 @@ import torch
 
 from benchmark.batching import BatchSize
 from benchmark.datasets.resolve import resolve_data
+from benchmark.devices import choose_device
 from benchmark.engines.local import LocalEngine, Tally
 from benchmark.errors import UserError
 from benchmark.images import ImageData
@@ -29,8 +30,6 @@ from benchmark.suite import Suite, read_suite
 from benchmark.termination import terminations_raised
 from benchmark.workbench import Workbench
 
-_DEVICE = re.compile(r"cpu|(cuda|xpu|mps)(:[0-9]{1,3})?")
-_DEVICES = "use auto, cpu, or a GPU that `python -m benchmark doctor` lists, such as cuda or cuda:1"
 _BATCH_SIZE = re.compile(r"[1-9][0-9]{0,6}")
 
 
@@ -47,6 +46,7 @@ class RunRequest:
     device: str = "auto"
     batch_size: str = "auto"
     force: bool = False
+    step_timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -
 
     try:
         store.write_manifest(described("running"))
-        tally = LocalEngine().run(run.plan, bench)
+        tally = LocalEngine(step_timeout=run.request.step_timeout).run(run.plan, bench)
         manifest = described("running")
         # The board is read from the manifest, and the manifest vouches for the board.
         store.write_manifest(manifest)
@@ -148,23 +148,6 @@ def _end(store: Store, described: Callable[[str], dict[str, Any]], status: str) 
     """Leave a word about a run that did not come to its end, where the disk still takes one."""
     with suppress(UserError, OSError):
         store.write_manifest(described(status))
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called `name`; "auto" takes a GPU when there is one. Raises UserError when it cannot be used."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    # Others can be named to torch, and hold no numbers (meta) or need a library that is not asked for here (hpu).
-    if not _DEVICE.fullmatch(name):
-        raise UserError(f"no device is called {shortened(name)}", where="--device", remedy=_DEVICES)
-    try:
-        device = torch.device(name)
-        if float(torch.ones(1, device=device)) != 1:
-            raise UserError(f"{name!r} does not compute", where="--device", remedy=_DEVICES)
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"cannot use {name!r} ({reason})", where="--device", remedy=_DEVICES) from error
-    return device
 
 
 def _batch_size(written: str, device: torch.device, data: ImageData) -> BatchSize:

@@ -30,6 +30,9 @@ def run(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, …")] = "auto",
     batch_size: Annotated[str, typer.Option(help="Images at a time, or auto.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace the board of another suite or profile.")] = False,
+    step_timeout: Annotated[
+        float | None, typer.Option(min=0.1, help="Seconds after which a step that is not done is an error.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,
 ) -> None:
     """Run a suite's grid of defenses, attacks and detectors, and publish its leaderboard.
@@ -56,7 +59,8 @@ def run(
     load_plugins(plugin or ())
     selection = Selection(tuple(defense or ()), tuple(attack or ()), tuple(detector or ()), limit, seed)
     folder = None if out is None else Path(out)
-    prepared = prepare(RunRequest(suite, profile, folder, data, data_root, selection, device, batch_size, force))
+    request = RunRequest(suite, profile, folder, data, data_root, selection, device, batch_size, force, step_timeout)
+    prepared = prepare(request)
     _announce(prepared)
     if dry_run:
         _estimate(prepared)

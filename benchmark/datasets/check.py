@@ -10,6 +10,7 @@ from typing import cast
 import torch
 
 from benchmark.datasets.base import DataMissingError, Dataset
+from benchmark.datasets.contract import load_checked
 from benchmark.datasets.root import data_root
 from benchmark.errors import UserError
 from benchmark.images import ImageData
@@ -43,7 +44,7 @@ def check(root: Path | None = None) -> Iterator[DatasetStatus]:
     """The state of every data set with its default settings, one after another; nothing is downloaded."""
     for name, dataset in _with_defaults():
         try:
-            data = dataset.load(root=root, download=False)
+            data = load_checked(dataset, root=root, download=False)
             official = dataset.official(root=data_root(root))
         except DataMissingError as missing:
             yield DatasetStatus(name, found=False, problem=str(missing))

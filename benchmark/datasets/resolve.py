@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.chest_phantom import ChestPhantom
+from benchmark.datasets.contract import load_checked
 from benchmark.images import ImageData
 from benchmark.plugin import look_up
 
@@ -45,7 +46,7 @@ def resolve_data(
         accepted = {parameter.name for parameter in plugin.parameters()}
         settings = {key: value for key, value in settings.items() if key == "size" and key in accepted}
     try:
-        return plugin.from_settings(settings, where=where).load(root=root, download=download)
+        return load_checked(plugin.from_settings(settings, where=where), root=root, download=download)
     except DataMissingError as missing:
         if choice != AUTO or not fallback_phantom:
             raise

@@ -9,12 +9,12 @@ import torch
 
 from benchmark.engines.attempt import attempt
 from benchmark.engines.finished_files import FinishedFiles
-from benchmark.engines.strangers import strangers
 from benchmark.engines.undisturbed import PristineImages
 from benchmark.engines.worker import Worker
 from benchmark.plan import Plan
 from benchmark.steps.base import Step
 from benchmark.store import StepFailure
+from benchmark.strangers import strangers
 from benchmark.verdicts import fresh
 from benchmark.workbench import Workbench
 

@@ -78,6 +78,12 @@ class DeployedClassifier(nn.Module):
         if self.rgb and self.channels == 1:
             x = x.expand(-1, 3, -1, -1)
         output: Tensor = self.network(x)
+        if not isinstance(output, Tensor):
+            raise UserError(
+                f"the network gave {type(output).__name__}, not a tensor",
+                where=type(self.network).__name__,
+                remedy=f"let it return logits of shape [B, {self.classes}]",
+            )
         rows = x.shape[0]
         if self.classes == 2 and output.shape in ((rows,), (rows, 1)):
             odds = output.reshape(rows)

@@ -14,7 +14,7 @@ from annotated_types import Interval, MinLen
 from torch import Tensor, nn
 
 from benchmark.allowed import Free
-from benchmark.errors import UserError, did_you_mean
+from benchmark.errors import UserError, did_you_mean, in_words
 from benchmark.images import LabeledImages
 from benchmark.models.base import Classifier
 from benchmark.models.weights import load_into
@@ -77,8 +77,10 @@ class Module(Classifier):
             takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
             named = {p.name for p in parameters}
             network = function(**{key: value for key, value in offered.items() if takes_all or key in named})
-        except Exception as error:
-            raise self._error(f"the function failed ({type(error).__name__}: {error})", "fix it") from error
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise self._error(f"the function failed ({in_words(error)})", "fix it") from error
         if not isinstance(network, nn.Module):
             raise self._error(f"it returned {type(network).__name__}", "let it return a torch.nn.Module")
         return network
@@ -129,9 +131,9 @@ class Module(Classifier):
             raise self._error("it is not of the form package.module:function", "write it as my_package.networks:make")
         try:
             module = importlib.import_module(module_name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._error(
-                f"module {module_name!r} does not import ({type(error).__name__}: {error})",
+                f"module {module_name!r} does not import ({in_words(error)})",
                 "install it, or add its folder to PYTHONPATH",
             ) from error
         function = getattr(module, attribute, None)

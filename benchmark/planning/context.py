@@ -14,6 +14,7 @@ from benchmark.images import ImageData
 from benchmark.models.base import Classifier
 from benchmark.plan import Selection
 from benchmark.planning.network_size import refuse_too_large
+from benchmark.planning.rehearsal import rehearse
 from benchmark.plugin import Plugin, look_up
 from benchmark.settings import SEEDS
 from benchmark.steps.clean import CleanStep
@@ -55,6 +56,7 @@ class Context:
         classifier.check_size(self.data.train.shape[1:])
         where = f"{self.where}: {key}"
         refuse_too_large(classifier, shape=self.data.train.shape, classes=len(self.data.classes), where=where)
+        rehearse(classifier, shape=self.data.train.shape, classes=len(self.data.classes), where=where)
         return classifier
 
     def dataset(self, table: DataTable) -> Dataset:

@@ -1,4 +1,4 @@
-"""Whose code a step runs besides the project's own."""
+"""Which plug-ins are not the project's own, and which steps run their code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark.models.module import Module
 from benchmark.plugin import Plugin
 from benchmark.steps.base import Step
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[1]
 _PACKAGES = frozenset({"benchmark", "attacks", "defenses", "detectors"})
 
 
@@ -22,12 +22,17 @@ def strangers(step: Step) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_strange(plugin: Plugin) -> bool:
+    """Whether a plug-in is somebody else's, in whole or in part."""
+    return not all(_of_the_project(c) for c in type(plugin).__mro__)
+
+
 def _collect(value: Any, found: set[str], seen: set[int]) -> None:
     if id(value) in seen:
         return
     seen.add(id(value))
     if isinstance(value, Plugin):
-        if not _ours(type(value)):
+        if is_strange(value):
             found.add(f"{value.kind} {value.name!r} ({type(value).__module__}.{type(value).__qualname__})")
         if isinstance(value, Module):
             found.add(f"factory {value.factory!r}")
@@ -37,10 +42,6 @@ def _collect(value: Any, found: set[str], seen: set[int]) -> None:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             _collect(getattr(value, field.name), found, seen)
-
-
-def _ours(plugin: type[Plugin]) -> bool:
-    return all(_of_the_project(c) for c in plugin.__mro__ if c.__module__ != "builtins")
 
 
 def _of_the_project(cls: type) -> bool:
