@@ -22,6 +22,7 @@ from benchmark.engines.undisturbed import PristineImages
 from benchmark.errors import UserError, in_words
 from benchmark.progress import Progress
 from benchmark.steps.base import Step
+from benchmark.verdicts import fresh
 from benchmark.workbench import Workbench
 
 Send = Callable[..., None]
@@ -109,10 +110,15 @@ def _settle(ends: Ends, scratch: Path) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
     os.dup2(ends.output, 1)
     os.dup2(ends.output, 2)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    needed = {1, 2, nowhere, ends.requests, ends.replies, *fresh.serving().descriptors()}
+    # Not closed: an object that still holds the number would close what gets it next.
+    for descriptor in {int(name) for name in os.listdir("/dev/fd")} - needed:
+        with suppress(OSError):
+            os.fstat(descriptor)
+            os.dup2(nowhere, descriptor)
     # New objects, whose locks nobody held when the process was forked.
     for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
         stream = open(number, mode, encoding="utf-8", errors="replace", buffering=1, closefd=False)  # noqa: SIM115

@@ -40,6 +40,10 @@ class Serving:
         """Whether it is there, as far as this process can tell."""
         return self.owner != os.getpid() or self.process.poll() is None
 
+    def descriptors(self) -> set[int]:
+        """The ends of the pipes to it."""
+        return {pipe.fileno() for pipe in (self.process.stdin, self.process.stdout) if pipe is not None}
+
 
 _server: Serving | None = None
 
