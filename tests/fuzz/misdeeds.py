@@ -93,7 +93,7 @@ DIES: dict[str, Callable[[], Any]] = {
 }
 HANGS: dict[str, Callable[[], Any]] = {
     "sleeps": lambda: time.sleep(3600),
-    "stops-itself": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "stops-itself": lambda: (os.kill(os.getpid(), signal.SIGSTOP), time.sleep(3600)),
 }
 
 

@@ -148,3 +148,18 @@ class Leaves(Defense):
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         return DefendedModel(classifier)
+
+
+class PurifiesToNaN(Defense):
+    """Purifies the first image of each batch to NaN."""
+
+    name = "purifies-to-nan"
+    purifier = True
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        def purify(x: Tensor, noise: Noise) -> Tensor:
+            y = x.clone()
+            y[:1] = float("nan")
+            return y
+
+        return DefendedModel(classifier, purify=purify)

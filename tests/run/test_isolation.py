@@ -17,7 +17,7 @@ from leaderboard.publish import publish
 
 MEDDLING = str(Path(__file__).with_name("meddling.py"))
 DEFENSES = ("wrecks-in-fit", "wrecks-in-defend", "wrecks-in-purify", "wrecks-training", "refuses-some")
-LEAVING = ("makes-images-easy", "sets-globals", "leaves")
+LEAVING = ("makes-images-easy", "sets-globals", "leaves", "purifies-to-nan")
 
 
 def _run(suite: Path, out: Path, **selection: tuple[str, ...]) -> Store:

@@ -17,7 +17,7 @@ from benchmark.models.training import assemble
 from benchmark.noise import Noise
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
-from benchmark.verdicts.fresh import Surroundings, VerdictError, answers
+from benchmark.verdicts.fresh import Surroundings, VerdictError, answers, serving
 from defenses.base import DefendedModel, Defense
 from defenses.none import NoDefense
 from tests.verdicts.lying_defenses import Leaving, Noisy, Reading, Remembering, Silent, Talking
@@ -120,3 +120,27 @@ def test_a_fresh_process_reads_nothing_that_was_noted_during_the_run(tmp_path: P
     for nosy in (Reading(file=str(late)), Reading(file=str(early), mode="a")):
         with pytest.raises(VerdictError, match="refused to the process that gives the verdicts"):
             answers(defendant(nosy), asked, surroundings, batch=64)
+
+
+def test_what_somebody_else_wrote_to_the_server_is_taken_for_no_answer() -> None:
+    questions = Questions(images(), Noise.of(1, range(20)))
+    before = asked(NoDefense(), questions)[0]
+    pipe = serving().process.stdin
+    assert pipe is not None
+    # A question that nobody waits for, and the beginning of another one.
+    pipe.write("/nowhere\n/half")
+    pipe.flush()
+    torch.testing.assert_close(asked(NoDefense(), questions)[0], before, rtol=0, atol=0)
+
+
+def test_a_process_forked_from_the_run_asks_the_same_server() -> None:
+    process = serving().process
+    ours, theirs = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.write(theirs, str(serving().process.pid).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    assert int(os.read(ours, 64)) == process.pid

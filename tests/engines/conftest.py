@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.batching import BatchSize
+from benchmark.datasets.chest_phantom import ChestPhantom
+from benchmark.engines.local import LocalEngine, Tally
+from benchmark.images import ImageData
+from benchmark.plan import Cell, Plan
+from benchmark.progress import Progress
+from benchmark.steps.base import Step
+from benchmark.store import Store
+from benchmark.workbench import Workbench
+
+
+@pytest.fixture(scope="session")
+def drawn() -> ImageData:
+    return ChestPhantom(size=28, count=120).load(root=None)
+
+
+@pytest.fixture
+def bench(drawn: ImageData, tmp_path: Path) -> Workbench:
+    return Workbench(
+        data=drawn,
+        store=Store(tmp_path / "run"),
+        device=torch.device("cpu"),
+        batch_size=BatchSize(8),
+        progress=Progress(),
+    )
+
+
+@pytest.fixture
+def ran(bench: Workbench) -> Callable[..., Tally]:
+    """Run steps in this order."""
+
+    def run(*steps: Step, **options: Any) -> Tally:
+        plan = Plan([Cell("robustness", step.label, "clean", "none", step) for step in steps])
+        return LocalEngine(**options).run(plan, bench)
+
+    return run
