@@ -23,7 +23,7 @@ def answer_apart(question: Callable[[], str], *, seconds: float) -> str:
     """What `question()` gives, in a process forked for it: nothing that it does or leaves reaches this one.
 
     Args:
-        question: Run in a thread, since OpenMP's workers do not survive a fork.
+        question: Run in another thread, since this one's OpenMP would wait for workers that the fork left behind.
         seconds: How long to wait.
 
     Raises:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import torch
@@ -93,11 +94,12 @@ def serve(steps: dict[str, Step], bench: Workbench, ends: Ends, scratch: Path) -
                 replies.flush()
 
         bench.progress, bench.apart = Reporting(send), True
-        images, threads = PristineImages(bench.data), torch.get_num_threads()
+        asked: SimpleQueue[Step] = SimpleQueue()
+        # All computing is done in another thread: in this one OpenMP would wait for workers that the fork left behind.
+        threading.Thread(target=_work, args=(asked, bench, torch.get_num_threads(), send), daemon=True).start()
+        # This one sees it where nobody is left to ask.
         for key in os.fdopen(ends.requests):
-            # A thread of its own: OpenMP's workers, which the fork left behind, belong to the thread that began them.
-            # This one waits for the next request, and sees it where nobody is left to make one.
-            threading.Thread(target=_run, args=(steps[key.strip()], bench, images, threads, send), daemon=True).start()
+            asked.put(steps[key.strip()])
     except BaseException as error:
         os.write(2, in_words(error).encode())
         os._exit(1)
@@ -131,8 +133,14 @@ def _settle(ends: Ends, scratch: Path) -> None:
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
 
 
-def _run(step: Step, bench: Workbench, images: PristineImages, threads: int, send: Send) -> None:
+def _work(asked: SimpleQueue[Step], bench: Workbench, threads: int, send: Send) -> None:
     torch.set_num_threads(threads)
+    images = PristineImages(bench.data)
+    while True:
+        _run(asked.get(), bench, images, send)
+
+
+def _run(step: Step, bench: Workbench, images: PristineImages, send: Send) -> None:
     try:
         reason = attempt(step, bench, images)
     except UserError as error:

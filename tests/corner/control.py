@@ -21,13 +21,11 @@ class Control(Defense):
     Class attributes:
         truth: The robust accuracy that its row may not exceed; nothing in front of the fragile network leaves any.
         known_gap: Why its row ranks above that all the same; empty where it does not.
-        known_reach: How it changes other rows all the same; empty where it does not.
     """
 
     source = "this test"
     truth: ClassVar[float] = 0.0
     known_gap: ClassVar[str] = ""
-    known_reach: ClassVar[str] = ""
 
 
 class Stripes(nn.Module):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,7 @@ def test_a_dishonest_defense_never_ranks_above_its_truth(
     _document(Line.of(control, kind, row))
     above = row.status.startswith("ranked") and _measure(row) > control.truth + TOLERANCE
     assert above == bool(control.known_gap), (row.status, row.worst, row.remarks, control.known_gap)
-    with pytest.raises(AssertionError) if control.known_reach else nullcontext():
-        assert_unchanged(finished, alone, "none")
+    assert_unchanged(finished, alone, "none")
 
 
 @pytest.mark.parametrize("defense", HONEST, ids=lambda d: d.name)

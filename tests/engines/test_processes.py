@@ -234,3 +234,15 @@ def _there(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_a_step_computes_on_several_threads_after_this_process_has(ran: Ran, bench: Workbench) -> None:
+    before, many = torch.get_num_threads(), torch.rand(2000, 2000)
+    try:
+        torch.set_num_threads(2)
+        many.exp().sum()
+        step = Deed("computes", lambda bench: [float(many.exp().sum()), torch.get_num_threads()])
+        assert ran(step, step_timeout=60).computed
+    finally:
+        torch.set_num_threads(before)
+    assert bench.store.record(step.key).results["given"] == [pytest.approx(float(many.exp().sum())), 2]

@@ -18,7 +18,6 @@ class PatchesTheAim(Control):
     """No attack ever reaches its aim."""
 
     name = "patches-the-aim"
-    known_reach = "a function replaced in the process of the harness stays replaced for the rows after it"
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         Aim.reached = lambda self, logits: torch.zeros_like(self.labels, dtype=torch.bool)  # type: ignore[method-assign]
@@ -29,7 +28,6 @@ class PatchesTheBall(Control):
     """Every projection gives the clean image back."""
 
     name = "patches-the-ball"
-    known_reach = "a function replaced in the process of the harness stays replaced for the rows after it"
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         Ball.project = lambda self, x: self.center.clone()  # type: ignore[method-assign]
@@ -40,7 +38,6 @@ class PatchesTheModel(Control):
     """The base class of every defended model decides with a margin that no attack can take."""
 
     name = "patches-the-model"
-    known_reach = "a function replaced in the process of the harness stays replaced for the rows after it"
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         from tests.corner.control import known, nearest
@@ -78,7 +75,6 @@ class PatchesTorch(Control):
     """`argmax` on two columns answers the class that the last clean answer had."""
 
     name = "patches-torch"
-    known_reach = "a function replaced in the process of the harness stays replaced for the rows after it"
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         honest = Tensor.argmax
