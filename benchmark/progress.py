@@ -129,7 +129,7 @@ class LiveProgress(Progress):
         self._live.update(text, refresh=force)
 
     def say(self, text: str) -> None:
-        self._live.console.print(self._text(f"[{self.step}/{self.steps}] {self.label} says: {text}", style="dim"))
+        self._live.console.print(on_screen(f"[{self.step}/{self.steps}] {self.label} says: {text}", style="dim"))
 
     def end(self, outcome: str = "done") -> None:
         style = "green" if outcome == "done" else "red"

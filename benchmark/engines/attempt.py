@@ -39,10 +39,8 @@ def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:
         bench.store.save(record, result.tensors, result.samples)
     except DiskError:
         raise
-    except Exception as error:
-        if reason:
-            return reason
-        return f"what it gave cannot be saved ({in_words(error)})"
+    except (Exception, SystemExit, GeneratorExit) as error:
+        return reason or in_words(error)
     return ""
 
 

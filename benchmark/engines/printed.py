@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.cli.console import line
+from benchmark.harmless import line
 from benchmark.progress import Progress
 
 LINES, WIDTH = 20, 400
