@@ -122,6 +122,9 @@ def _served(folder: Path) -> int:
     server = serving().process
     assert server.stdin is not None
     assert server.stdout is not None
+    for pipe in (server.stdin, server.stdout):
+        # The processes that share these share this flag as well.
+        os.set_blocking(pipe.fileno(), True)
     try:
         # On a line of its own, whatever somebody else has left there without an end.
         server.stdin.write(f"\n{folder}\n")

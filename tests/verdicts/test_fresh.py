@@ -127,6 +127,8 @@ def test_what_somebody_else_wrote_to_the_server_is_taken_for_no_answer() -> None
     before = asked(NoDefense(), questions)[0]
     pipe = serving().process.stdin
     assert pipe is not None
+    for end in serving().descriptors():
+        os.set_blocking(end, False)
     # A question that nobody waits for, and the beginning of another one.
     pipe.write("/nowhere\n/half")
     pipe.flush()
