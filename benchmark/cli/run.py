@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +32,7 @@ def run(
     batch_size: Annotated[str, typer.Option(help="Images at a time, or auto.")] = "auto",
     force: Annotated[bool, typer.Option("--force", help="Replace the board of another suite or profile.")] = False,
     step_timeout: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds after which a step that is not done is an error.")
+        float | None, typer.Option(min=0.1, max=1e9, help="Seconds after which a step that is not done is an error.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,
 ) -> None:
@@ -54,6 +55,8 @@ def run(
 
     if profile not in PROFILES:
         raise UserError(f"unknown profile {profile!r}", where="--profile", remedy=did_you_mean(profile, list(PROFILES)))
+    if step_timeout is not None and math.isnan(step_timeout):
+        raise UserError("nan is no number of seconds", where="--step-timeout", remedy="give a number, or leave it out")
     if out is not None and (not out.strip() or "\0" in out):
         raise UserError(f"{out!r} is no folder", where="--out", remedy="give a folder, or leave it out")
     load_plugins(plugin or ())
