@@ -102,14 +102,14 @@ def _kind(bare: Any, markers: tuple[Any, ...]) -> str:
         return f"a {'whole ' * (bare is int)}number {within}".rstrip() if within else _any_number(bare)
     if bare is str:
         return f"text: {within}" if within else "text"
-    if typing.get_origin(bare) is list:
+    if typing.get_origin(bare) in (list, tuple):
         return f"a list, each {allowed_in_words(typing.get_args(bare)[0])}"
     return inspect.formatannotation(bare)
 
 
 def _of_each(bare: Any) -> tuple[Any, ...]:
     """What a list's annotation says of its elements."""
-    if typing.get_origin(bare) is not list:
+    if typing.get_origin(bare) not in (list, tuple):
         return ()
     return tuple(marker for _, markers in _members(typing.get_args(bare)[0]) for marker in markers)
 

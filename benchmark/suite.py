@@ -23,7 +23,12 @@ _Whole = Annotated[Whole, Strict()]
 _AtOnce = Annotated[AtOnce, Strict()]
 _Flag = Annotated[bool, Strict()]
 _Seed = Annotated[Seed, Strict()]
-_Epsilon = Annotated[str, Free('a fraction such as "8/255"')] | Annotated[float, Strict()]
+_Epsilon = (
+    Annotated[str, Free('a fraction such as "8/255", above 0 and at most what every image allows')]
+    | Annotated[float, Strict()]
+)
+_Name = Annotated[str, Free("the name of a plug-in, an objective or an estimator")]
+_Glob = Annotated[str, Free("a label of a defense, or a glob")]
 
 
 class _Table(BaseModel):
@@ -43,13 +48,13 @@ class _PluginTable(BaseModel):
 class DataTable(_PluginTable):
     """`[data]`: the dataset plug-in and its settings."""
 
-    name: str
+    name: _Name
 
 
 class ClassifierTable(_PluginTable):
     """`[classifier]`: the classifier plug-in and its settings."""
 
-    name: str
+    name: _Name
 
 
 class EvaluationTable(_Table):
@@ -66,7 +71,7 @@ class DefenseTable(_PluginTable):
     for a defense that is dear to ask.
     """
 
-    method: str | None = None
+    method: _Name | None = None
     enabled: _Flag = True
     claimed_accuracy: Annotated[Share, Strict()] | None = None
     probes: _Whole | None = None
@@ -76,20 +81,20 @@ class DefenseTable(_PluginTable):
 class DetectorTable(_PluginTable):
     """`[detector.LABEL]`: a detector, by default the one named LABEL."""
 
-    method: str | None = None
+    method: _Name | None = None
     enabled: _Flag = True
 
 
 class ObjectiveTable(_PluginTable):
     """`objective = { name = "hfc", weight = 1.0 }`."""
 
-    name: str
+    name: _Name
 
 
 class GradientTable(_PluginTable):
     """`gradient = { name = "zeroth-order", pairs = 64 }`."""
 
-    name: str
+    name: _Name
 
 
 class AttackTable(_PluginTable):
@@ -98,16 +103,16 @@ class AttackTable(_PluginTable):
     With `on_grid` it asks about, and submits, only images that an 8-bit file can hold.
     """
 
-    method: str | None = None
+    method: _Name | None = None
     enabled: _Flag = True
     norm: Norm | None = None
     epsilon: _Epsilon | None = None
-    objective: str | ObjectiveTable | None = None
-    gradient: str | GradientTable = "auto"
+    objective: _Name | ObjectiveTable | None = None
+    gradient: _Name | GradientTable = "auto"
     eot_samples: _AtOnce | Literal["auto"] = "auto"
-    defenses: tuple[str, ...] = ("*",)
+    defenses: tuple[_Glob, ...] = ("*",)
     on_grid: _Flag = False
-    trained_on: str | None = None
+    trained_on: Annotated[str, Free("the label of another attack of the table")] | None = None
 
 
 class RobustnessTable(_Table):
@@ -133,14 +138,14 @@ class DetectionTable(_Table):
     norm: Norm = Norm.LINF
     epsilon: _Epsilon
     samples: _Count | Literal["all"] | None = None
-    defenses: tuple[str, ...] = ("none",)
+    defenses: tuple[_Glob, ...] = ("none",)
     attack: dict[str, AttackTable] = {}
 
 
 class TransferClassifierTable(_PluginTable):
     """`[transfer.classifier.LABEL]`: a classifier of the matrix; `seed` is added to the suite's."""
 
-    name: str
+    name: _Name
     seed: _Seed = 0
 
 
@@ -153,7 +158,7 @@ class TransferTable(_Table):
 
     norm: Norm = Norm.LINF
     epsilon: _Epsilon
-    defenses: tuple[str, ...] = ("*",)
+    defenses: tuple[_Glob, ...] = ("*",)
     attack: TransferAttackTable = TransferAttackTable()
     classifier: dict[str, TransferClassifierTable] = {}
 
@@ -161,8 +166,8 @@ class TransferTable(_Table):
 class Suite(_Table):
     """A suite with one profile applied."""
 
-    name: str
-    title: str
+    name: Annotated[str, Free("a label, which names the run's folder")]
+    title: Annotated[str, Free("one line")]
     protocol: _Count = 1
     profile: str = "quick"
     seed: _Seed = 0

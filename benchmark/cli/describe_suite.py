@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator
 
+from benchmark.cli.describe_keys import suite_keys
 from benchmark.suite import PROFILES, DetectionTable, RobustnessTable, Suite, read_suite
 
 
@@ -18,6 +19,7 @@ def suite_fields(name: str) -> Iterator[tuple[str, object]]:
     yield "protocol", suites[0].protocol
     for suite in suites:
         yield f"profile {suite.profile}", "\n".join(_contents(suite))
+    yield "keys of a suite", "\n".join(suite_keys())
     yield "defined in", path
 
 
