@@ -9,7 +9,9 @@ from benchmark.planning.context import Context
 def check_tables(context: Context) -> None:
     """Raise UserError for a table that makes no plug-in, an unknown one or one of values out of their ranges."""
     suite, shape = context.suite, context.data.train.shape
-    context.dataset(suite.data)
+    if suite.data.name != context.data.name:
+        # Otherwise it is the one that the images were loaded by.
+        context.dataset(suite.data)
     for label, defense in suite.defense.items():
         if defense.enabled:
             context.defense(label, defense)
