@@ -25,7 +25,9 @@ def process_settings_kept() -> Iterator[None]:
         torch.set_default_device(device if device.type != "cpu" else None)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(gradients)
-        torch.use_deterministic_algorithms(deterministic)
+        # Setting it, even to what it is, imports torch's compiler, which takes a second in every process.
+        if torch.are_deterministic_algorithms_enabled() != deterministic:
+            torch.use_deterministic_algorithms(deterministic)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         np.seterr(**errors)
