@@ -15,7 +15,7 @@ from annotated_types import GroupedMetadata
 
 @dataclass(frozen=True)
 class Free:
-    """Marks a text of which only the plug-in can say whether it will do, e.g. a path, and says why."""
+    """Says in words what no bound can: which text will do, where only the plug-in knows, or a range with one value more."""
 
     what: str
 

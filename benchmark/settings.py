@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +10,19 @@ from functools import cache
 from reprlib import Repr
 from typing import Annotated, Any, Literal
 
-from annotated_types import BaseMetadata, Ge, GroupedMetadata, Interval
-from pydantic import AllowInfNan, ConfigDict, GetCoreSchemaHandler, PydanticUserError, TypeAdapter, ValidationError
+from annotated_types import BaseMetadata, GroupedMetadata, Interval
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic_core import CoreSchema, core_schema
 
-from benchmark.allowed import allowed_in_words, choices
+from benchmark.allowed import Free, allowed_in_words, choices
 from benchmark.errors import UserError
 from benchmark.threat import Epsilon
 
@@ -45,6 +54,12 @@ class Written:
         return core_schema.no_info_plain_validator_function(check)
 
 
+def _finite_in_single_precision(margin: float) -> float:
+    if not (0 <= margin <= 1e12 or margin == math.inf):
+        raise ValueError("out of range")
+    return margin
+
+
 # No computation counts further than a billion, and 32 bits hold it. The squares of 1e-12 and 1e12, and their products
 # with the values of an image, are numbers that single precision still tells from 0 and infinity.
 Count = Annotated[int, Interval(ge=1, le=10**9)]
@@ -62,7 +77,9 @@ Rate = Annotated[float, Interval(ge=1e-12, le=1)]
 """Of learning: above 1 training leaves single precision within a few steps."""
 Decay = Annotated[float, Interval(ge=0, le=1)]
 """Of weights: more than all of them cannot be taken off."""
-Confidence = Annotated[float, Ge(0), AllowInfNan(True)]
+Confidence = Annotated[
+    float, AllowInfNan(True), AfterValidator(_finite_in_single_precision), Free("from 0 to 1e+12, or inf")
+]
 """A margin in logits at which growth ends; infinite for one that never does."""
 Length = Annotated[str | float, Written(Interval(ge=1e-12, le=1e12))]
 """A step in the unit of ε, such as "1/255"; planning refuses one that leaves the ball from any place in it."""

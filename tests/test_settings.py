@@ -81,8 +81,9 @@ def allowed(hint: Any, value: Any) -> bool:
     if isinstance(value, (int, float)):
         number = "float" in kinds and (isinstance(value, float) or abs(value) < 2**63)
         number = number or ("int" in kinds and isinstance(value, int))
-        finite = math.isfinite(value) or (hint == Confidence and value == math.inf)
-        return number and finite and within(words, value)
+        if value == math.inf and hint == Confidence:
+            return True
+        return number and math.isfinite(value) and within(words, value)
     return isinstance(value, str) and "str" in kinds and "from" not in words
 
 
@@ -177,7 +178,7 @@ def test_a_range_reads_as_words() -> None:
     assert words == {
         "length": "from 1e-12 to 1e+12",
         "radius": "from 1e-12 to 1",
-        "kappa": "0 or more",
+        "kappa": "from 0 to 1e+12, or inf",
         "rates": "from 1e-12 to 1e+12",
         "share": "0 or more and below 1",
         "count": "from 1 to 8",
