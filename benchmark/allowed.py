@@ -15,7 +15,7 @@ from annotated_types import GroupedMetadata
 
 @dataclass(frozen=True)
 class Free:
-    """Says in words what no bound can: which text will do, where only the plug-in knows, or a range with one value more."""
+    """Says in words what no bound can: which text will do where only a plug-in knows, or a range and one value."""
 
     what: str
 

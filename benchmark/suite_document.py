@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import tomllib
 import unicodedata
@@ -18,6 +19,7 @@ DEEPEST = 8
 LONGEST_TEXT = 4096
 """Characters of a key or a text; as long as the longest path."""
 _WHOLE_NUMBERS = range(-(2**63), 2**63)
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){32}""")
 _UNSEEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
 
@@ -29,6 +31,9 @@ def read_document(path: Path) -> dict[str, Any]:
             whole numbers beyond 64 bits, very long texts, or characters that cannot be seen.
     """
     text = _text(path)
+    # Before it is parsed, which takes a time that grows with the square of such a key.
+    if _LONG_KEY.search(text):
+        raise _too_deep(path.name)
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
