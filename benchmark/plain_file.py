@@ -56,6 +56,15 @@ def is_file(path: Path) -> bool:
     return _is(path, _FILE)
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a name can stand in records and tables; the system takes any bytes for one."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def open_plain(path: Path, *, most: int) -> BufferedReader:
     """Open a plain file for reading.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmark.errors import UserError
+from benchmark.plain_file import is_utf8
 from benchmark.store import Store
 from benchmark.suite import Suite
 from benchmark.writing import writing
@@ -15,6 +16,8 @@ from benchmark.writing import writing
 
 def check_writable(folder: Path) -> None:
     """Raise UserError when a run cannot write to `folder`, or would write elsewhere."""
+    if not is_utf8(str(folder)):
+        raise UserError("the name is not UTF-8", where=str(folder), remedy="give another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,7 +13,7 @@ from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.decode import decode
 from benchmark.errors import UserError
 from benchmark.images import LabeledImages
-from benchmark.plain_file import is_folder, kind
+from benchmark.plain_file import is_folder, is_utf8, kind
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
@@ -99,16 +99,8 @@ def _children(folder: Path) -> list[Path]:
 
 def _named(folder: Path, paths: list[Path]) -> list[Path]:
     """`paths`, whose names stand in records and tables."""
-    odd = [p.name for p in paths if not _is_utf8(p.name)]
+    odd = [p.name for p in paths if not is_utf8(p.name)]
     if odd:
         more = f" and {len(odd) - 1:,} more" if len(odd) > 1 else ""
         raise UserError(f"the name {odd[0]!r}{more} is not UTF-8", where=str(folder), remedy="rename, as with convmv")
     return paths
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
