@@ -13,6 +13,7 @@ from benchmark.datasets.base import Dataset
 from benchmark.engines.undisturbed import process_settings_kept
 from benchmark.errors import UserError, in_words
 from benchmark.images import ImageData, LabeledImages
+from benchmark.plain_file import is_utf8
 from benchmark.strangers import is_strange
 
 _CONTRACT = "let load return what benchmark.datasets.assemble.assemble makes of three splits"
@@ -45,7 +46,7 @@ def _check(data: Any, where: str) -> None:
     texts = isinstance(data.name, str) and isinstance(data.title, str)
     if not texts or not _are_texts(data.notes) or not _are_texts(data.classes) or len(data.classes) < 2:
         raise UserError(
-            "name and title must be texts, notes and classes texts in a tuple, two classes or more",
+            "name and title must be texts, notes and classes texts in UTF-8 in a tuple, two classes or more",
             where=where,
             remedy=_CONTRACT,
         )
@@ -91,9 +92,9 @@ def _check_split(name: str, images: Any, classes: int, where: str) -> None:
     if images.labels.shape != (count,) or images.index.shape != (count,) or len(images.pixels) != count:
         raise refuse(f"has {len(images.pixels)} images, labels of shape {list(images.labels.shape)} and {count} ids")
     if not _are_texts(images.ids) or len(set(images.ids)) < count:
-        raise refuse("has ids that are not texts, or not all different")
+        raise refuse("has ids that are not texts in UTF-8, or not all different")
     if images.groups is not None and not (_are_texts(images.groups) and len(images.groups) == count):
-        raise refuse("has groups that are not one text an image")
+        raise refuse("has groups that are not one text in UTF-8 an image")
     if len(images.index.unique()) < count:
         raise refuse("has two images of one index")
     if not 0 <= int(images.labels.min()) <= int(images.labels.max()) < classes:
@@ -103,7 +104,7 @@ def _check_split(name: str, images: Any, classes: int, where: str) -> None:
 
 
 def _are_texts(values: Any) -> bool:
-    return isinstance(values, tuple) and all(isinstance(value, str) for value in values)
+    return isinstance(values, tuple) and all(isinstance(value, str) and is_utf8(value) for value in values)
 
 
 def _overlap(one: Tensor, other: Tensor) -> bool:

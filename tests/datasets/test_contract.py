@@ -22,14 +22,16 @@ from benchmark.images import ImageData
 class Theirs(Dataset):
     """Somebody else's data set, which returns what it is told to."""
 
-    name = "theirs"
-
     def __init__(self, *, give: Any = None) -> None:
         self.give = give
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:
         given: ImageData = self.give()
         return given
+
+
+# Not in the class, which would register it for every other test.
+Theirs.name = "theirs"
 
 
 class Peculiar(Tensor):
@@ -69,6 +71,11 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "ids all alike": (lambda: _with(ids=("x",) * len(_data().evaluation)), "ids"),
     "too few ids": (lambda: _with(ids=("x",)), "1 ids"),
     "ids of numbers": (lambda: _with(ids=tuple(range(len(_data().evaluation)))), "ids"),
+    "ids that are not UTF-8": (
+        lambda: _with(ids=tuple(f"\udcff{row}" for row in range(len(_data().evaluation)))),
+        "ids that are not texts in UTF-8",
+    ),
+    "a class that is not UTF-8": (lambda: replace(_data(), classes=("ill", "\udcff")), "texts in UTF-8"),
     "groups of one": (lambda: _with(groups=("x",)), "groups"),
     "same index": (lambda: _with(index=torch.zeros(len(_data().evaluation), dtype=torch.int64)), "index"),
     "one class name": (lambda: replace(_data(), classes=("ill",)), "two classes"),
