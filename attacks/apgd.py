@@ -9,18 +9,18 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Aids, Stop
-from attacks.boundary import likely_rivals
+from attacks.searches.linear_boundary import likely_rivals
 from attacks.composing import OBJECTIVES
 from attacks.effort import Effort
-from attacks.iterative import IterativeAttack, State
-from attacks.objectives import Objective
+from attacks.searches.iterative import IterativeAttack, State
+from attacks.objectives.base import Objective
 from attacks.victim import Victim
-from benchmark.errors import UserError, did_you_mean
-from benchmark.noise import Noise
-from benchmark.settings import Count, Whole
-from benchmark.threat import Norm
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Whole
+from benchmark.core.threat import Norm
 
 MOMENTUM = 0.75
 """α of Croce and Hein 2020, eq. 3: the share of the new direction; the rest is the last move."""

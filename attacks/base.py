@@ -10,21 +10,21 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.ball import TOLERANCE, Ball, perturbation_size
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import TOLERANCE, Ball, perturbation_size
 from attacks.effort import LEAST, Effort
-from attacks.gradients import Autograd, GradientEstimator
-from attacks.grid_ball import GridBall
-from attacks.objectives import CrossEntropy, Objective
-from attacks.transcript import Transcript
+from attacks.gradients.base import Autograd, GradientEstimator
+from attacks.geometry.grid_ball import GridBall
+from attacks.objectives.base import CrossEntropy, Objective
+from attacks.testimony.transcript import Transcript
 from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
-from attacks.watcher import Watcher
-from attacks.witness import NoAnswerError, Witness
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
-from benchmark.plugin import Plugin
-from benchmark.threat import Access, Epsilon, Norm
+from attacks.objectives.known_detector import Watcher
+from attacks.testimony.witness import NoAnswerError, Witness
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.plugin import Plugin
+from benchmark.core.threat import Access, Epsilon, Norm
 from defenses.base import DefendedModel
 
 

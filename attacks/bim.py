@@ -8,12 +8,12 @@ from typing import ClassVar
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.iterative import IterativeAttack, State
-from attacks.step_size import reach_of_steps, resolve_step_size
+from attacks.searches.iterative import IterativeAttack, State
+from attacks.searches.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count, Length
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Length
+from benchmark.core.threat import Norm
 
 
 class BIM(IterativeAttack):

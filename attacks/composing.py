@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.base import Attack
-from attacks.densities import TargetDensity
-from attacks.feature_guides import ClosestGuide, RandomGuide
-from attacks.gradients import BPDA, Autograd, Exact, GradientEstimator, Undefended
-from attacks.hfc import HierarchicalFeatureConstraint
-from attacks.local_dimension import LocalDimension
-from attacks.objectives import CrossEntropy, DifferenceOfLogitsRatio, Margin, Objective
-from attacks.zeroth_order_gradient import ZerothOrder
-from benchmark.errors import UserError, did_you_mean
-from benchmark.settings import check_setting
+from attacks.objectives.target_density import TargetDensity
+from attacks.objectives.feature_guides import ClosestGuide, RandomGuide
+from attacks.gradients.base import BPDA, Autograd, Exact, GradientEstimator, Undefended
+from attacks.objectives.hfc import HierarchicalFeatureConstraint
+from attacks.objectives.local_dimension import LocalDimension
+from attacks.objectives.base import CrossEntropy, DifferenceOfLogitsRatio, Margin, Objective
+from attacks.gradients.zeroth_order import ZerothOrder
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.settings import check_setting
 
 OBJECTIVES: dict[str, type[Objective]] = {
     o.name: o

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.iterative import State
-from attacks.nearest import NearestImageAttack
-from attacks.objectives import Margin, Objective
+from attacks.searches.iterative import State
+from attacks.searches.minimum_norm import NearestImageAttack
+from attacks.objectives.base import Margin, Objective
 from attacks.victim import Observation, Victim
-from benchmark.noise import Noise
-from benchmark.settings import Confidence, Count, Positive, Rate
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Confidence, Count, Positive, Rate
+from benchmark.core.threat import Norm
 
 _MARGIN = 0.02
 """Pixels at exactly 0 or 1 would lie at infinity in tanh space and never move: its box is this much wider, and cut."""

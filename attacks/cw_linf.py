@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
-from attacks.objectives import Margin, Objective
-from benchmark.settings import Confidence, Count, Length
-from benchmark.threat import Norm
+from attacks.objectives.base import Margin, Objective
+from benchmark.core.settings import Confidence, Count, Length
+from benchmark.core.threat import Norm
 
 
 class CWLinf(BIM):

@@ -11,12 +11,12 @@ from annotated_types import Interval
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.iterative import State
-from attacks.nearest import NearestImageAttack, unit_length
+from attacks.searches.iterative import State
+from attacks.searches.minimum_norm import NearestImageAttack, unit_length
 from attacks.victim import Observation, Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count, Positive
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Positive
+from benchmark.core.threat import Norm
 
 
 @dataclass(frozen=True)

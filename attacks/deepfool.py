@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.boundary import RivalState, dual_norm, likely_rivals, linearize, movable
-from attacks.nearest import NearestImageAttack
-from attacks.objectives import Margin, Objective
+from attacks.searches.linear_boundary import RivalState, dual_norm, likely_rivals, linearize, movable
+from attacks.searches.minimum_norm import NearestImageAttack
+from attacks.objectives.base import Margin, Objective
 from attacks.victim import Observation, Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count, NotNegative
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, NotNegative
+from benchmark.core.threat import Norm
 
 
 @dataclass(frozen=True)

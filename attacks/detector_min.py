@@ -8,22 +8,22 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim
-from attacks.antithetic import antithetic_gradient
+from attacks.objectives.aim import Aim
+from attacks.gradients.antithetic import antithetic_gradient
 from attacks.base import Aids, AttackError, Attempt, Stop
 from attacks.bim import BIM
-from attacks.camouflage import Camouflage
+from attacks.objectives.evasion import Camouflage
 from attacks.effort import Effort
-from attacks.iterative import State
-from attacks.objectives import CrossEntropy, Objective
-from attacks.step_size import resolve_step_size
+from attacks.searches.iterative import State
+from attacks.objectives.base import CrossEntropy, Objective
+from attacks.searches.step_size import resolve_step_size
 from attacks.victim import Victim
-from attacks.watcher import Watcher
-from benchmark.errors import UserError
-from benchmark.features import Features
-from benchmark.noise import Noise
-from benchmark.settings import AtOnce, Count, Length, Memory, NotNegative, PixelLength
-from benchmark.threat import Epsilon, Norm
+from attacks.objectives.known_detector import Watcher
+from benchmark.core.errors import UserError
+from benchmark.core.features import Features
+from benchmark.core.noise import Noise
+from benchmark.core.settings import AtOnce, Count, Length, Memory, NotNegative, PixelLength
+from benchmark.core.threat import Epsilon, Norm
 
 _ROUNDING = 1e-6
 

@@ -8,12 +8,12 @@ from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.library import Differentiated, LibraryFinishedError
-from attacks.objectives import Margin, Objective
+from attacks.searches.library_adapter import Differentiated, LibraryFinishedError
+from attacks.objectives.base import Margin, Objective
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.settings import Confidence, Count, NotNegative, Positive, Rate
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Confidence, Count, NotNegative, Positive, Rate
+from benchmark.core.threat import Norm
 
 
 class EAD(Attack):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from benchmark.threat import Access
+from benchmark.core.threat import Access
 
 LEAST_VALUES = 500
 """Values in place of gradients. An estimate from n pairs meets the gradient by d pixels at a cosine of about

@@ -8,15 +8,15 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from attacks.ball import perturbation_size
-from attacks.boundary import RivalState, likely_rivals, linearize
-from attacks.nearest import NearestImageAttack, look
-from attacks.objectives import Margin, Objective
-from attacks.projection import onto_plane
+from attacks.geometry.ball import perturbation_size
+from attacks.searches.linear_boundary import RivalState, likely_rivals, linearize
+from attacks.searches.minimum_norm import NearestImageAttack, look
+from attacks.objectives.base import Margin, Objective
+from attacks.geometry.projection import onto_plane
 from attacks.victim import Observation, Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count, Share
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Share
+from benchmark.core.threat import Norm
 
 
 class FAB(NearestImageAttack):

@@ -10,16 +10,16 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from attacks.ball import _onto_l1_ball, perturbation_size
-from attacks.boundary import dual_norm, movable
+from attacks.geometry.ball import _onto_l1_ball, perturbation_size
+from attacks.searches.linear_boundary import dual_norm, movable
 from attacks.effort import Effort
-from attacks.iterative import State
-from attacks.nearest import NearestImageAttack, unit_length
-from attacks.objectives import Margin, Objective
+from attacks.searches.iterative import State
+from attacks.searches.minimum_norm import NearestImageAttack, unit_length
+from attacks.objectives.base import Margin, Objective
 from attacks.victim import Observation, Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count, Positive
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Positive
+from benchmark.core.threat import Norm
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.ball import perturbation_size
+from attacks.geometry.ball import perturbation_size
 from attacks.base import Aids
 from attacks.effort import Effort
-from attacks.first_point import TRIES, Pool, decides, first_point
-from attacks.iterative import State
-from attacks.nearest import NearestImageAttack, look, unit_length
+from attacks.searches.starting_points import TRIES, Pool, decides, first_point
+from attacks.searches.iterative import State
+from attacks.searches.minimum_norm import NearestImageAttack, look, unit_length
 from attacks.victim import Observation, Oracle
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Access, Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Access, Norm
 
 _BISECTIONS, _HALVINGS = 16, 10
 _STACKED = 20

@@ -10,11 +10,11 @@ from annotated_types import Interval
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.iterative import IterativeAttack, State
+from attacks.searches.iterative import IterativeAttack, State
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Norm
 
 
 class JSMA(IterativeAttack):

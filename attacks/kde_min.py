@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
-from attacks.densities import TargetDensity
-from attacks.objectives import CrossEntropy, Objective
-from benchmark.settings import Count, Length, NotNegative, Positive
+from attacks.objectives.target_density import TargetDensity
+from attacks.objectives.base import CrossEntropy, Objective
+from benchmark.core.settings import Count, Length, NotNegative, Positive
 
 
 class KDEMin(BIM):

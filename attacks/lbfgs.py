@@ -7,16 +7,16 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Attack, Attempt, Stop
-from attacks.boundary import likely_rivals
+from attacks.searches.linear_boundary import likely_rivals
 from attacks.effort import Effort
-from attacks.nearest import Nearest, look
-from attacks.quasi_newton import minimize_in_box
+from attacks.searches.minimum_norm import Nearest, look
+from attacks.searches.quasi_newton import minimize_in_box
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Norm
 
 _LARGEST, _SMALLEST = 4.0, -4.0
 """Decimal logarithms of the largest and smallest c."""

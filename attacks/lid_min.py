@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
-from attacks.local_dimension import LocalDimension
-from attacks.objectives import CrossEntropy, Objective
-from benchmark.settings import Count, Length, Neighbours, NotNegative
+from attacks.objectives.local_dimension import LocalDimension
+from attacks.objectives.base import CrossEntropy, Objective
+from benchmark.core.settings import Count, Length, Neighbours, NotNegative
 
 
 class LIDMin(BIM):

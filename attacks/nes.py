@@ -8,17 +8,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from attacks.antithetic import antithetic_gradient
+from attacks.gradients.antithetic import antithetic_gradient
 from attacks.base import Aids
 from attacks.effort import LEAST_VALUES, Effort
-from attacks.iterative import IterativeAttack, State
-from attacks.objectives import Margin, Objective
-from attacks.step_size import reach_of_steps, resolve_step_size
+from attacks.searches.iterative import IterativeAttack, State
+from attacks.objectives.base import Margin, Objective
+from attacks.searches.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Oracle
-from benchmark.errors import UserError, did_you_mean
-from benchmark.noise import Noise
-from benchmark.settings import AtOnce, Count, Deviation, Length, Memory
-from benchmark.threat import Access, Norm
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.noise import Noise
+from benchmark.core.settings import AtOnce, Count, Deviation, Length, Memory
+from benchmark.core.threat import Access, Norm
 
 DIRECTIONS = ("gaussian", "signs")
 

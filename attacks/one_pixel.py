@@ -10,11 +10,11 @@ from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.nearest import Nearest
+from attacks.searches.minimum_norm import Nearest
 from attacks.victim import Observation, Oracle
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Access, Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Access, Norm
 
 _STACKED = 20
 """Candidates of one image that are asked about in one batch."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from attacks.bim import BIM
-from attacks.iterative import State
+from attacks.searches.iterative import State
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count, Length
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Length
 
 
 class PGD(BIM):

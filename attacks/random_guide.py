@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attacks import feature_guides
+from attacks.objectives import feature_guides
 from attacks.bim import BIM
-from attacks.objectives import CrossEntropy, Objective
-from benchmark.settings import Count, Length, NotNegative, Seed
+from attacks.objectives.base import CrossEntropy, Objective
+from benchmark.core.settings import Count, Length, NotNegative, Seed
 
 
 class RandomGuide(BIM):

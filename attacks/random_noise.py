@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks.ball import Ball
-from attacks.candidates import CandidateSearch
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Norm
+from attacks.geometry.ball import Ball
+from attacks.searches.candidates import CandidateSearch
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Norm
 
 
 class RandomNoise(CandidateSearch):

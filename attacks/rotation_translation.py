@@ -9,15 +9,15 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from attacks.ball import Ball
+from attacks.geometry.ball import Ball
 from attacks.base import Attempt, Stop
-from attacks.candidates import CandidateSearch
+from attacks.searches.candidates import CandidateSearch
 from attacks.victim import Oracle
-from attacks.warp import pixel_positions, read_at
-from benchmark.errors import UserError
-from benchmark.noise import Noise
-from benchmark.settings import AtOnce, Count, Whole
-from benchmark.threat import Epsilon, Norm
+from attacks.geometry.warp import pixel_positions, read_at
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
+from benchmark.core.settings import AtOnce, Count, Whole
+from benchmark.core.threat import Epsilon, Norm
 
 MOST_MOTIONS = 10**6
 """Their grid is in memory."""

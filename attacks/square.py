@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.nearest import Nearest
+from attacks.searches.minimum_norm import Nearest
 from attacks.victim import Observation, Oracle
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Access, Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Access, Norm
 
 
 class Square(Attack):

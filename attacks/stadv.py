@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.iterative import IterativeAttack, State
-from attacks.objectives import Margin, Objective
-from attacks.step_size import reach_of_steps, resolve_step_size
+from attacks.searches.iterative import IterativeAttack, State
+from attacks.objectives.base import Margin, Objective
+from attacks.searches.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Victim
-from attacks.warp import pixel_positions, read_at
-from benchmark.noise import Noise
-from benchmark.settings import Count, Length, NotNegative
-from benchmark.threat import Epsilon, Norm
+from attacks.geometry.warp import pixel_positions, read_at
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Length, NotNegative
+from benchmark.core.threat import Epsilon, Norm
 
 _MEAN_DECAY, _SQUARE_DECAY = 0.9, 0.999
 

@@ -13,12 +13,12 @@ from attacks.apgd import APGD, Loss
 from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.effort import Effort
 from attacks.fab import FAB
-from attacks.square_search import SquareSearch
+from attacks.searches.square_search import SquareSearch
 from attacks.victim import Oracle, Victim
-from benchmark.errors import UserError
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Access, Norm
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Access, Norm
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
 from attacks.effort import Effort
-from attacks.gradients import Autograd
+from attacks.gradients.base import Autograd
 from attacks.mi_fgsm import MIFGSM
-from attacks.objectives import CrossEntropy
-from attacks.step_size import reach_of_steps
+from attacks.objectives.base import CrossEntropy
+from attacks.searches.step_size import reach_of_steps
 from attacks.victim import Blind, Counter, Victim
-from benchmark.errors import UserError
-from benchmark.frozen import frozen
-from benchmark.noise import Noise
-from benchmark.settings import Count, Length, NotNegative
-from benchmark.threat import Access, Norm
+from benchmark.core.errors import UserError
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Length, NotNegative
+from benchmark.core.threat import Access, Norm
 from defenses.base import DefendedModel
 
 

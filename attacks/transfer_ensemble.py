@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Interval
 
 from attacks.transfer import Transfer
-from benchmark.settings import Count, Length, NotNegative
+from benchmark.core.settings import Count, Length, NotNegative
 
 
 class TransferEnsemble(Transfer):

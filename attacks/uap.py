@@ -5,18 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim
-from attacks.ball import Ball
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
 from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.objectives import Margin, Objective
-from attacks.step_size import resolve_step_size
+from attacks.objectives.base import Margin, Objective
+from attacks.searches.step_size import resolve_step_size
 from attacks.victim import Counter, Victim
-from benchmark.errors import UserError
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
-from benchmark.settings import BatchRows, Confidence, Count, Length
-from benchmark.threat import Norm
+from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.settings import BatchRows, Confidence, Count, Length
+from benchmark.core.threat import Norm
 
 
 class UniversalPerturbation(Attack):

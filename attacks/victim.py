@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.ball import Ball
-from attacks.gradients import Ascent, GradientEstimator
-from attacks.objectives import Objective
-from attacks.transcript import Claim, Question
-from attacks.witness import Witness
-from benchmark.features import Features, recording
-from benchmark.noise import Noise
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
+from attacks.gradients.base import Ascent, GradientEstimator
+from attacks.objectives.base import Objective
+from attacks.testimony.transcript import Claim, Question
+from attacks.testimony.witness import Witness
+from benchmark.core.features import Features, recording
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel, Passes
 
 

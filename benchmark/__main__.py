@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
-from benchmark.exit_status import ExitStatus
+from benchmark.core.exit_status import ExitStatus
 
 # Idle OpenMP threads spin for long, which makes two threads on a busy machine many times slower than one; where they
 # sleep at once, waking them makes small kernels slow. It counts only when set before torch is imported.
@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     See `ExitStatus`.
     """
-    from benchmark.errors import UserError
-    from benchmark.termination import TerminatedError
+    from benchmark.core.errors import UserError
+    from benchmark.core.termination import TerminatedError
 
     _tell_harmlessly()
     for stream in (sys.stdout, sys.stderr):
@@ -74,8 +74,8 @@ def _tell_harmlessly() -> None:
     import traceback
     import warnings
 
-    from benchmark.harmless import harmless
-    from benchmark.harmless import line as on_one_line
+    from benchmark.core.harmless import harmless
+    from benchmark.core.harmless import line as on_one_line
 
     def warning(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
@@ -91,7 +91,7 @@ def _tell_harmlessly() -> None:
 
 
 def _refuse(message: str) -> int:
-    from benchmark.harmless import harmless
+    from benchmark.core.harmless import harmless
 
     with suppress(OSError):
         sys.stderr.write(f"error: {harmless(message)}\n")
@@ -101,7 +101,7 @@ def _refuse(message: str) -> int:
 def _system_said(error: OSError) -> str:
     import errno
 
-    from benchmark.harmless import line
+    from benchmark.core.harmless import line
 
     # No write to a stream ends in these.
     elsewhere = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)

@@ -13,19 +13,19 @@ from typing import Any
 import torch
 
 from benchmark import __version__
-from benchmark.devices import device_name
+from benchmark.core.devices import device_name
 from benchmark.engines.local import Tally
 from benchmark.evaluation.required import missing_attacks
 from benchmark.evaluation.spent import effort_facts
-from benchmark.images import ImageData
-from benchmark.plan import Cell, Plan
+from benchmark.core.images import ImageData
+from benchmark.planning.plan import Cell, Plan
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
-from benchmark.store import Store
-from benchmark.suite import Suite
-from benchmark.threat import ThreatModel
+from benchmark.records.store import Store
+from benchmark.suites.suite import Suite
+from benchmark.core.threat import ThreatModel
 
 _PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "medmnist", "scikit-learn", "numpy", "scipy")
 

@@ -11,24 +11,24 @@ from typing import Any
 
 import torch
 
-from benchmark.batching import BatchSize
-from benchmark.datasets.resolve import resolve_data
-from benchmark.devices import choose_device
+from benchmark.core.batching import BatchSize
+from benchmark.datasets.loading.resolve import resolve_data
+from benchmark.core.devices import choose_device
 from benchmark.engines.local import LocalEngine, Tally
-from benchmark.errors import UserError
-from benchmark.images import ImageData
-from benchmark.inspection import published
+from benchmark.core.errors import UserError
+from benchmark.core.images import ImageData
+from benchmark.records.inspection import published
 from benchmark.manifest import build_manifest
-from benchmark.plan import Plan, Selection
+from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.planner import make_plan
-from benchmark.progress import progress_for
-from benchmark.records import write_samples
-from benchmark.run_folder import at_work, check_same_suite
-from benchmark.settings import shortened
-from benchmark.store import Store
-from benchmark.suite import Suite, read_suite
-from benchmark.termination import terminations_raised
-from benchmark.workbench import Workbench
+from benchmark.core.progress import progress_for
+from benchmark.records.samples import write_samples
+from benchmark.records.run_folder import at_work, check_same_suite
+from benchmark.core.settings import shortened
+from benchmark.records.store import Store
+from benchmark.suites.suite import Suite, read_suite
+from benchmark.core.termination import terminations_raised
+from benchmark.steps.context import Workbench
 
 _BATCH_SIZE = re.compile(r"[1-9][0-9]{0,6}")
 

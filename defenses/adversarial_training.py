@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from benchmark.errors import UserError
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
-from benchmark.models.deployed import DeployedClassifier
-from benchmark.models.loop import EVALUATION_BATCH, class_weights, optimize
-from benchmark.models.operating_point import youden_logit
-from benchmark.models.recipe import Recipe
-from benchmark.models.weights import fill
-from benchmark.noise import Noise
-from benchmark.settings import BatchRows, Count, Decay, PixelLength, Rate, Share, Shift, refuse_overlong
-from benchmark.threat import Epsilon
+from benchmark.core.errors import UserError
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.models.training.loop import EVALUATION_BATCH, class_weights, optimize
+from benchmark.models.training.operating_point import youden_logit
+from benchmark.models.training.recipe import Recipe
+from benchmark.models.training.weights import fill
+from benchmark.core.noise import Noise
+from benchmark.core.settings import BatchRows, Count, Decay, PixelLength, Rate, Share, Shift, refuse_overlong
+from benchmark.core.threat import Epsilon
 from defenses.base import DefendedModel, Defense, FitData
 
 

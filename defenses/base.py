@@ -12,10 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError, did_you_mean
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
-from benchmark.plugin import Plugin
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.plugin import Plugin
 
 Purify = Callable[[Tensor, Noise], Tensor]
 Surrogate = Callable[[Tensor], Tensor]

@@ -9,9 +9,9 @@ import torch
 from annotated_types import Interval
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
-from benchmark.settings import AtOnce, BatchRows, Count, Deviation, Positive, Rate, Share
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
+from benchmark.core.settings import AtOnce, BatchRows, Count, Deviation, Positive, Rate, Share
 from defenses.base import DefendedModel, Defense, FitData, Passes
 from defenses.energy.convergence import Convergence
 from defenses.energy.exact import Chain, differentiable_chain

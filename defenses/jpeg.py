@@ -10,10 +10,10 @@ import torch
 from annotated_types import Interval
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from defenses.base import IDENTITY, DefendedModel, Defense
-from defenses.differentiable_jpeg import differentiable_jpeg
+from defenses.compression.differentiable_jpeg import differentiable_jpeg
 
 
 class JPEG(Defense):

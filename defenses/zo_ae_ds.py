@@ -8,9 +8,9 @@ import torch
 from annotated_types import Interval
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
-from benchmark.settings import AtOnce, NotNegative, Rate, Whole
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
+from benchmark.core.settings import AtOnce, NotNegative, Rate, Whole
 from defenses.base import DecisionRule, DefendedModel, Defense, FitData, Passes
 from defenses.zeroth_order.black_box import BlackBox
 from defenses.zeroth_order.bounds import check_choice, check_number, check_whole

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, cat, from_numpy, nn
 
-from benchmark.plugin import Plugin
+from benchmark.core.plugin import Plugin
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

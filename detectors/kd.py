@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.errors import UserError
-from benchmark.settings import Count, Positive
+from benchmark.core.errors import UserError
+from benchmark.core.settings import Count, Positive
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from detectors.kernel_density import choose_bandwidth, log_density, squared_distances
-from detectors.preconditions import finite, require_classes
-from detectors.principal_components import PrincipalComponents
+from benchmark.core.statistics.kernel_density import choose_bandwidth, log_density, squared_distances
+from detectors.fitting.preconditions import finite, require_classes
+from benchmark.core.statistics.principal_components import PrincipalComponents
 
 
 class KernelDensity(Detector):

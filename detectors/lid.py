@@ -6,18 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.errors import UserError
-from benchmark.local_dimension import local_dimension
-from benchmark.settings import Count, Neighbours
-from detectors.adversarial_regression import (
+from benchmark.core.errors import UserError
+from benchmark.core.statistics.differentiable_local_dimension import local_dimension
+from benchmark.core.settings import Count, Neighbours
+from detectors.fitting.adversarial_regression import (
     adversarial_labels,
     decision,
     differentiable_decision,
     fit_regression,
 )
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from detectors.local_dimension import local_intrinsic_dimension
-from detectors.preconditions import finite, require_adversarial
+from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
+from detectors.fitting.preconditions import finite, require_adversarial
 
 
 class LocalIntrinsicDimension(Detector):

@@ -6,19 +6,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.features import recording
-from benchmark.frozen import frozen
-from benchmark.settings import Share
-from detectors.adversarial_regression import (
+from benchmark.core.errors import UserError
+from benchmark.core.features import recording
+from benchmark.core.frozen import frozen
+from benchmark.core.settings import Share
+from detectors.fitting.adversarial_regression import (
     adversarial_labels,
     decision,
     differentiable_decision,
     fit_regression,
 )
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from detectors.gaussian import TiedGaussian
-from detectors.preconditions import finite, require_adversarial, require_classes
+from benchmark.core.statistics.gaussian import TiedGaussian
+from detectors.fitting.preconditions import finite, require_adversarial, require_classes
 
 _ROWS = 64
 _FEWEST_ROWS = 8

@@ -9,11 +9,11 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from benchmark.errors import UserError
-from detectors.adversarial_regression import adversarial_labels, decision
+from benchmark.core.errors import UserError
+from detectors.fitting.adversarial_regression import adversarial_labels, decision
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from detectors.kernel_density import squared_distances
-from detectors.preconditions import finite, require_adversarial
+from benchmark.core.statistics.kernel_density import squared_distances
+from detectors.fitting.preconditions import finite, require_adversarial
 
 _SEEDS = 2**32
 """How many the library can tell apart."""

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.intervals import share_of
-from benchmark.store import Store
-from benchmark.threat import Norm
+from benchmark.records.store import Store
+from benchmark.core.threat import Norm
 from leaderboard.schema import AttackResult, Spread
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.errors import UserError
-from benchmark.store import Store
+from benchmark.core.errors import UserError
+from benchmark.records.store import Store
 from leaderboard.detection import detection_rows
 from leaderboard.reading import alone, evaluation_images
 from leaderboard.reference import constant_answer

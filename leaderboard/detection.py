@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark.evaluation.detection import DetectorScores
 from benchmark.evaluation.detection_bootstrap import evaluate_detection
 from benchmark.evaluation.intervals import share_of
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.reading import alone, checked
 from leaderboard.schema import DetectionRow
 

@@ -7,7 +7,7 @@ from typing import Any
 from benchmark.evaluation.diagnoses.curvature import confirmed, without_curvature
 from benchmark.evaluation.flags.base import FAILED
 from benchmark.evaluation.intervals import wilson
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.schema import Diagnosis, Estimate
 from leaderboard.text import with_interval
 

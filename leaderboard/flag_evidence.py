@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmark.evaluation.detection import threshold_at
 from benchmark.evaluation.flags.base import AttackEvidence, DetectionEvidence, RowEvidence
-from benchmark.store import Store
+from benchmark.records.store import Store
 
 
 def row_evidence(

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from benchmark.errors import UserError
-from benchmark.store import Store
+from benchmark.core.errors import UserError
+from benchmark.records.store import Store
 
 T = TypeVar("T")
 

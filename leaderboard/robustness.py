@@ -14,7 +14,7 @@ from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import share_of
 from benchmark.evaluation.spent import unspent
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.attack_results import attack_result, row_threat, spread, without_result
 from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
 from leaderboard.flag_evidence import row_evidence

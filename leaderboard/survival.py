@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.attack_results import perturbation
 from leaderboard.reading import alone, checked
 from leaderboard.schema import SurvivalCurve

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.harmless import line, on_screen
+from benchmark.core.harmless import line, on_screen
 from leaderboard.detection_table import detection_table
 from leaderboard.schema import Board
 from leaderboard.tables import robustness_table

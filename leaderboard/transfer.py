@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.evaluation.intervals import share_of
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.attack_results import perturbation
 from leaderboard.reading import alone, checked
 from leaderboard.schema import TransferEntry, TransferMatrix

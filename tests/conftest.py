@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import plugin
-from benchmark.discovery import load_plugins
+from benchmark.core import plugin
+from benchmark.core.discovery import load_plugins
 
 # A package of its own, with tests of its own, which run where it is installed.
 collect_ignore = ["third_party_package"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmark import testing
-from benchmark.discovery import load_plugins
-from benchmark.plugin import KINDS, registered
+from benchmark.core.discovery import load_plugins
+from benchmark.core.plugin import KINDS, registered
 
 SETTINGS = {
     # What is slow with its defaults: one line each. Everything else runs as it is.

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from benchmark import __version__
-from benchmark.errors import UserError, did_you_mean
+from benchmark.core.errors import UserError, did_you_mean
 
 COMMANDS = {
     "run": "benchmark.cli.run:run",
@@ -28,7 +28,7 @@ COMMANDS = {
 @contextmanager
 def _harmless_refusals() -> Iterator[None]:
     """What the parser says of wrong arguments quotes them as they are."""
-    from benchmark.harmless import line
+    from benchmark.core.harmless import line
 
     try:
         yield

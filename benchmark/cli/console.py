@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark.harmless import harmless, line, on_screen
+from benchmark.core.harmless import harmless, line, on_screen
 
 if TYPE_CHECKING:
     from leaderboard.schema import Board

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.exit_status import ExitStatus
+from benchmark.core.exit_status import ExitStatus
 
 if TYPE_CHECKING:
-    from benchmark.datasets.check import DatasetStatus
+    from benchmark.datasets.loading.check import DatasetStatus
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Say where data belong, and check what is there.")
 
@@ -22,8 +22,8 @@ Plugins = Annotated[list[str] | None, typer.Option(help="A plug-in file or modul
 def where(data_root: Root = None, plugin: Plugins = None) -> None:
     """Print what to put where, for every data set."""
     from benchmark.cli.console import print_fields
-    from benchmark.datasets.check import placements
-    from benchmark.discovery import load_plugins
+    from benchmark.datasets.loading.check import placements
+    from benchmark.core.discovery import load_plugins
 
     load_plugins(plugin or (), kinds=["dataset"])
     print_fields(_title(data_root), placements(data_root))
@@ -37,7 +37,7 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
     """
     from benchmark.cli.console import print_fields, say
     from benchmark.datasets import check as checking
-    from benchmark.discovery import load_plugins
+    from benchmark.core.discovery import load_plugins
 
     load_plugins(plugin or (), kinds=["dataset"])
     say(_title(data_root))
@@ -50,8 +50,8 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
 
 
 def _title(given: Path | None) -> str:
-    from benchmark.datasets.root import data_root
-    from benchmark.plain_file import kind
+    from benchmark.datasets.reading.root import data_root
+    from benchmark.core.plain_file import kind
 
     root = data_root(given)
     found = {"a folder": "", "": " (no such folder)"}

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from attacks.base import Attack
     from benchmark.evaluation.flags.base import FlagCheck
-    from benchmark.plugin import Parameter, Plugin
+    from benchmark.core.plugin import Parameter, Plugin
     from defenses.base import Defense
 
 Field = tuple[str, object]
@@ -24,11 +24,11 @@ def describe(
     """Show a plug-in's traits, settings, source and threat model, what a suite contains, or what a flag means."""
     from benchmark.cli.console import print_fields
     from benchmark.cli.describe_suite import suite_fields
-    from benchmark.discovery import load_plugins
-    from benchmark.errors import UserError, did_you_mean
+    from benchmark.core.discovery import load_plugins
+    from benchmark.core.errors import UserError, did_you_mean
     from benchmark.evaluation.flags.catalogue import CHECKS
-    from benchmark.plugin import KINDS, look_up, registered
-    from benchmark.suite import suite_names
+    from benchmark.core.plugin import KINDS, look_up, registered
+    from benchmark.suites.suite import suite_names
 
     load_plugins(plugin or ())
     known = [(kind, entry) for kind in KINDS for entry in registered(kind)]

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
-from benchmark.allowed import allowed_in_words, choices
-from benchmark.suite import Suite
+from benchmark.core.allowed import allowed_in_words, choices
+from benchmark.suites.suite import Suite
 
 
 def suite_keys() -> Iterator[str]:

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 
 from benchmark.cli.describe_keys import suite_keys
-from benchmark.suite import PROFILES, DetectionTable, RobustnessTable, Suite, read_suite
+from benchmark.suites.suite import PROFILES, DetectionTable, RobustnessTable, Suite, read_suite
 
 
 def suite_fields(name: str) -> Iterator[tuple[str, object]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.exit_status import ExitStatus
+from benchmark.core.exit_status import ExitStatus
 
 Problem = tuple[str, str]
 """What is wrong, and what to do."""
@@ -42,7 +42,7 @@ def doctor(
 
 def _check_run(run: Path) -> None:
     from benchmark.cli.console import print_fields, say
-    from benchmark.inspection import run_faults
+    from benchmark.records.inspection import run_faults
 
     faults = run_faults(run)
     if faults:
@@ -65,9 +65,9 @@ def _check_libraries() -> list[Problem]:
 
 def _check_plugins() -> list[Problem]:
     from benchmark.cli.console import print_fields
-    from benchmark.discovery import load_plugins
-    from benchmark.errors import UserError
-    from benchmark.plugin import KINDS, registered
+    from benchmark.core.discovery import load_plugins
+    from benchmark.core.errors import UserError
+    from benchmark.core.plugin import KINDS, registered
 
     try:
         load_plugins()
@@ -98,9 +98,9 @@ def _show_data(given: Path | None) -> None:
 
     from benchmark.cli.console import print_fields
     from benchmark.datasets.base import DataMissingError, Dataset
-    from benchmark.datasets.root import data_root
-    from benchmark.errors import UserError
-    from benchmark.plugin import registered
+    from benchmark.datasets.reading.root import data_root
+    from benchmark.core.errors import UserError
+    from benchmark.core.plugin import registered
 
     root = data_root(given)
     fields = []

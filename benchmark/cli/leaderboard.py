@@ -47,8 +47,8 @@ def attacks(run: Run) -> None:
 def _name_faults(run: Path) -> None:
     """Name the files that are not what was written; exit status 1 where there are any."""
     from benchmark.cli.console import print_document
-    from benchmark.inspection import step_faults
-    from benchmark.store import Store
+    from benchmark.records.inspection import step_faults
+    from benchmark.records.store import Store
 
     store = Store(run)
     faults = step_faults(store, store.manifest())

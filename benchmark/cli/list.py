@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from benchmark.plugin import Plugin
+    from benchmark.core.plugin import Plugin
 
 
 def list_plugins(
@@ -19,9 +19,9 @@ def list_plugins(
 ) -> None:
     """List the plug-ins and the suites."""
     from benchmark.cli.console import print_document, print_table
-    from benchmark.discovery import load_plugins
-    from benchmark.errors import UserError, did_you_mean
-    from benchmark.plugin import KINDS, registered
+    from benchmark.core.discovery import load_plugins
+    from benchmark.core.errors import UserError, did_you_mean
+    from benchmark.core.plugin import KINDS, registered
 
     known = [*KINDS, "suite"]
     if kind is not None and kind not in known:
@@ -64,7 +64,7 @@ def _entry(plugin: type[Plugin]) -> dict[str, Any]:
 
 
 def _suites() -> list[dict[str, Any]]:
-    from benchmark.suite import read_suite, suite_names
+    from benchmark.suites.suite import read_suite, suite_names
 
     found = [(name, *read_suite(name)) for name in suite_names()]
     return [{"kind": "suite", "name": n, "summary": suite.title, "origin": str(path)} for n, suite, path in found]

@@ -37,9 +37,9 @@ def new(
 
 
 def _check(kind: str, name: str, kinds: list[str]) -> None:
-    from benchmark.discovery import load_plugins
-    from benchmark.errors import UserError, did_you_mean
-    from benchmark.plugin import is_name, registered
+    from benchmark.core.discovery import load_plugins
+    from benchmark.core.errors import UserError, did_you_mean
+    from benchmark.core.plugin import is_name, registered
 
     if kind not in kinds:
         raise UserError(f"no skeleton for kind {kind!r}", where="new", remedy=did_you_mean(kind, kinds))
@@ -54,7 +54,7 @@ def _check(kind: str, name: str, kinds: list[str]) -> None:
 
 
 def _write(files: dict[Path, str]) -> None:
-    from benchmark.errors import UserError
+    from benchmark.core.errors import UserError
 
     for path in files:
         if path.exists():

@@ -44,12 +44,12 @@ def run(
     wrong input or the run could not go on, 130 interrupted (143 terminated, 129 hung up).
     """
     from benchmark.cli.console import print_board, say
-    from benchmark.discovery import load_plugins
-    from benchmark.errors import UserError, did_you_mean
-    from benchmark.exit_status import ExitStatus
-    from benchmark.plan import Selection
+    from benchmark.core.discovery import load_plugins
+    from benchmark.core.errors import UserError, did_you_mean
+    from benchmark.core.exit_status import ExitStatus
+    from benchmark.planning.plan import Selection
     from benchmark.run import RunRequest, execute, prepare
-    from benchmark.run_folder import check_writable
+    from benchmark.records.run_folder import check_writable
     from leaderboard.failures import failures
     from leaderboard.publish import publish
 
@@ -95,8 +95,8 @@ def _estimate(prepared: PreparedRun) -> None:
     from tabulate import tabulate
 
     from benchmark.cli.console import print_document, say
-    from benchmark.estimate import cell_estimates
-    from benchmark.harmless import line
+    from benchmark.planning.estimate import cell_estimates
+    from benchmark.core.harmless import line
 
     rows, total = cell_estimates(prepared)
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]

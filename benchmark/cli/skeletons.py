@@ -12,11 +12,11 @@ from dataclasses import replace
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.iterative import IterativeAttack, State
+from attacks.searches.iterative import IterativeAttack, State
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.settings import Count
-from benchmark.threat import Access, Norm
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
+from benchmark.core.threat import Access, Norm
 
 
 class $cls(IterativeAttack):
@@ -57,8 +57,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
-from benchmark.settings import Count
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count
 from defenses.base import DefendedModel, Defense
 
 
@@ -94,7 +94,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.settings import Positive
+from benchmark.core.settings import Positive
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 
 

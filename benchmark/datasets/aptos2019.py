@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmark.datasets.assemble import assemble
+from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.base import DataMissingError, Dataset, whole_number
-from benchmark.datasets.decode import Box, decode
-from benchmark.datasets.root import data_root
-from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
-from benchmark.errors import UserError
-from benchmark.images import ImageData, LabeledImages
-from benchmark.plain_file import is_file, is_folder, open_plain
-from benchmark.settings import ImageSide
+from benchmark.datasets.reading.decode import Box, decode
+from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
+from benchmark.core.errors import UserError
+from benchmark.core.images import ImageData, LabeledImages
+from benchmark.core.plain_file import is_file, is_folder, open_plain
+from benchmark.core.settings import ImageSide
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,7 +37,7 @@ class APTOS2019(Dataset):
     published. The black border around the retina is cropped away before resizing.
 
     Args:
-        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.decode`).
+        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.reading.decode`).
     """
 
     name = "aptos2019"

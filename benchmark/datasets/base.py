@@ -6,10 +6,10 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from benchmark.errors import UserError
-from benchmark.images import ImageData
-from benchmark.plain_file import kind
-from benchmark.plugin import Plugin
+from benchmark.core.errors import UserError
+from benchmark.core.images import ImageData
+from benchmark.core.plain_file import kind
+from benchmark.core.plugin import Plugin
 
 
 class DataMissingError(UserError):
@@ -22,7 +22,7 @@ class DataMissingError(UserError):
 class Dataset(Plugin):
     """Labelled images in three splits that share no patient.
 
-    A subclass implements `load`; `benchmark.datasets.assemble.assemble` makes its result and checks it.
+    A subclass implements `load`; `benchmark.datasets.reading.assemble.assemble` makes its result and checks it.
 
     Class attributes:
         phantom: The images are drawn by a program and say nothing about patients.
@@ -40,7 +40,7 @@ class Dataset(Plugin):
         """Read the images.
 
         Args:
-            root: The data root; None for the one in force (see `benchmark.datasets.root.data_root`).
+            root: The data root; None for the one in force (see `benchmark.datasets.reading.root.data_root`).
             download: Whether a missing file may be fetched, where the data set can be.
 
         Raises:

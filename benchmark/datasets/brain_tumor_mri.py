@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.datasets.assemble import assemble
+from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.base import Dataset, whole_number
-from benchmark.datasets.folders import list_images, read_images
-from benchmark.datasets.root import data_root
-from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
-from benchmark.images import ImageData
-from benchmark.settings import ImageSide
+from benchmark.datasets.reading.folders import list_images, read_images
+from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
+from benchmark.core.images import ImageData
+from benchmark.core.settings import ImageSide
 
 _CLASSES = ("notumor", "glioma", "meningioma", "pituitary")
 
@@ -23,7 +23,7 @@ class BrainTumorMRI(Dataset):
     patient ids, and is known for near-copies across its folders: accuracy on it flatters.
 
     Args:
-        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.decode`).
+        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.reading.decode`).
     """
 
     name = "brain-tumor-mri"

@@ -11,12 +11,12 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from benchmark.datasets.assemble import assemble
+from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.base import Dataset, whole_number
-from benchmark.datasets.chest_drawing import draw_chests
-from benchmark.datasets.root import data_root
-from benchmark.errors import UserError
-from benchmark.images import ImageData, LabeledImages
+from benchmark.datasets.drawing.chest import draw_chests
+from benchmark.datasets.reading.root import data_root
+from benchmark.core.errors import UserError
+from benchmark.core.images import ImageData, LabeledImages
 
 _SHARES = {"train": 0.7, "validation": 0.1, "evaluation": 0.2}
 _PIXELS_AT_ONCE = 2**18

@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from benchmark.allowed import Free
-from benchmark.datasets.assemble import assemble
+from benchmark.core.allowed import Free
+from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.base import DataMissingError, Dataset, whole_number
-from benchmark.datasets.folders import ImageFile, list_images, read_images, subfolders
-from benchmark.datasets.root import data_root
-from benchmark.datasets.splitting import VALIDATION_SHARE, split_off
-from benchmark.errors import UserError, did_you_mean
-from benchmark.images import ImageData
-from benchmark.plain_file import is_folder
-from benchmark.settings import ImageSide
+from benchmark.datasets.reading.folders import ImageFile, list_images, read_images, subfolders
+from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.images import ImageData
+from benchmark.core.plain_file import is_folder
+from benchmark.core.settings import ImageSide
 
 _EVALUATION_SHARE = 0.2
 
@@ -30,7 +30,7 @@ class ImageFolder(Dataset):
 
     Args:
         path: The folder, absolute or within the data root.
-        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.decode`).
+        size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.reading.decode`).
         channels: 1 for grayscale, 3 for colour.
         disease: For two classes, the folder that gets label 1; by default the last in alphabetical order.
     """

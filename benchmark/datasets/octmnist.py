@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.datasets.medmnist_base import MedMNIST
+from benchmark.datasets.medmnist import MedMNIST
 
 
 class OCTMNIST(MedMNIST):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from benchmark.engines.undisturbed import PristineImages, process_settings_kept
-from benchmark.errors import in_words
-from benchmark.step_folder import StepRecord
+from benchmark.core.undisturbed import PristineImages, process_settings_kept
+from benchmark.core.errors import in_words
+from benchmark.records.step_folder import StepRecord
 from benchmark.steps.base import Result, Step
-from benchmark.workbench import Workbench
-from benchmark.writing import DiskError
+from benchmark.steps.context import Workbench
+from benchmark.core.writing import DiskError
 
 
 def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:

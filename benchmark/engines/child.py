@@ -19,12 +19,12 @@ from typing import Any
 import torch
 
 from benchmark.engines.attempt import attempt
-from benchmark.engines.undisturbed import PristineImages
-from benchmark.errors import UserError, in_words
-from benchmark.progress import Progress
+from benchmark.core.undisturbed import PristineImages
+from benchmark.core.errors import UserError, in_words
+from benchmark.core.progress import Progress
 from benchmark.steps.base import Step
 from benchmark.verdicts import fresh
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 
 Send = Callable[..., None]
 

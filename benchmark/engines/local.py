@@ -9,14 +9,14 @@ import torch
 
 from benchmark.engines.attempt import attempt
 from benchmark.engines.finished_files import FinishedFiles
-from benchmark.engines.undisturbed import PristineImages
+from benchmark.core.undisturbed import PristineImages
 from benchmark.engines.worker import Worker
-from benchmark.plan import Plan
+from benchmark.planning.plan import Plan
 from benchmark.steps.base import Step
-from benchmark.store import StepFailure
-from benchmark.strangers import strangers
+from benchmark.records.store import StepFailure
+from benchmark.steps.strangers import strangers
 from benchmark.verdicts import fresh
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.harmless import line
-from benchmark.progress import Progress
+from benchmark.core.harmless import line
+from benchmark.core.progress import Progress
 
 LINES, WIDTH = 20, 400
 """How much of one step's output is shown."""

@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmark.engines.child import Ends, serve
 from benchmark.engines.printed import Printed
-from benchmark.errors import UserError
-from benchmark.progress import Progress
+from benchmark.core.errors import UserError
+from benchmark.core.progress import Progress
 from benchmark.steps.base import Step
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 
 _LISTEN = 0.2
 """Seconds between two looks at whether the process is still there and in time."""

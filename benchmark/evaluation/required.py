@@ -6,7 +6,7 @@ from attacks.base import Attack
 from attacks.composing import ESTIMATORS
 from attacks.effort import LEAST, LEAST_VALUES
 from benchmark.steps.attack import AttackStep
-from benchmark.threat import Access, Norm
+from benchmark.core.threat import Access, Norm
 from defenses.base import Defense
 
 MINIMUM_EOT_SAMPLES = 20

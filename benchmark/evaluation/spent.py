@@ -8,7 +8,7 @@ from benchmark.evaluation.flags.base import AttackEvidence
 from benchmark.evaluation.required import perturbation_set, served
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.attack_cost import least_passes
-from benchmark.threat import Access, Epsilon, Norm
+from benchmark.core.threat import Access, Epsilon, Norm
 from defenses.base import Defense
 
 _TOLERATED = 10

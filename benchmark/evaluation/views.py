@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 
 MOST_SHIFT, MOST_ZOOM, MOST_DEGREES, MOST_GAMMA, MOST_NOISE = 2.0, 0.03, 3.0, 0.1, 2 / 255
 """How much `composite` does at most: pixels, shares, degrees, shares of the exponent, and values of a pixel."""

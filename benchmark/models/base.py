@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.images import LabeledImages
-from benchmark.models.pixel_statistics import pixel_statistics
-from benchmark.models.recipe import Recipe
-from benchmark.plugin import Plugin
+from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
+from benchmark.models.training.pixel_statistics import pixel_statistics
+from benchmark.models.training.recipe import Recipe
+from benchmark.core.plugin import Plugin
 
 
 class Classifier(Plugin):

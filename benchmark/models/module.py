@@ -13,13 +13,13 @@ import torch
 from annotated_types import Interval, MinLen
 from torch import Tensor, nn
 
-from benchmark.allowed import Free
-from benchmark.errors import UserError, did_you_mean, in_words
-from benchmark.images import LabeledImages
+from benchmark.core.allowed import Free
+from benchmark.core.errors import UserError, did_you_mean, in_words
+from benchmark.core.images import LabeledImages
 from benchmark.models.base import Classifier
-from benchmark.models.weights import load_into
-from benchmark.settings import BatchRows, Count, Decay, Rate, Shift
-from benchmark.source import module_digest
+from benchmark.models.training.weights import load_into
+from benchmark.core.settings import BatchRows, Count, Decay, Rate, Shift
+from benchmark.core.source import module_digest
 
 
 class Module(Classifier):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from benchmark.models.base import Classifier
-from benchmark.settings import BatchRows, Count, Decay, LayerWidth, Rate
+from benchmark.core.settings import BatchRows, Count, Decay, LayerWidth, Rate
 
 
 class SmallCNN(Classifier):

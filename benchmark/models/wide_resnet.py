@@ -7,10 +7,10 @@ from typing import Annotated
 from annotated_types import Interval
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
-from benchmark.models.recipe import Recipe
-from benchmark.settings import BatchRows, Count, LayerWidth, Rate
+from benchmark.models.training.recipe import Recipe
+from benchmark.core.settings import BatchRows, Count, LayerWidth, Rate
 
 
 class WideResNet(Classifier):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from benchmark.errors import UserError
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.errors import UserError
+from benchmark.core.threat import Epsilon, Norm
 
 
 def perturbation_bound(written: str | float, norm: Norm, shape: tuple[int, ...], *, where: str) -> Epsilon:

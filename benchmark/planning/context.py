@@ -9,18 +9,18 @@ from typing import Any, cast
 
 from attacks.base import Attack
 from benchmark.datasets.base import Dataset
-from benchmark.errors import UserError, did_you_mean
-from benchmark.images import ImageData
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.images import ImageData
 from benchmark.models.base import Classifier
-from benchmark.plan import Selection
+from benchmark.planning.plan import Selection
 from benchmark.planning.network_size import refuse_too_large
 from benchmark.planning.rehearsal import rehearse
-from benchmark.plugin import Plugin, look_up
-from benchmark.settings import SEEDS
+from benchmark.core.plugin import Plugin, look_up
+from benchmark.core.settings import SEEDS
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
-from benchmark.suite import AttackTable, ClassifierTable, DataTable, DefenseTable, DetectorTable, Suite
+from benchmark.suites.suite import AttackTable, ClassifierTable, DataTable, DefenseTable, DetectorTable, Suite
 from defenses.base import Defense
 from detectors.base import Detector
 

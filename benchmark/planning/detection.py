@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attacks.base import Stop
-from benchmark.errors import UserError, did_you_mean
-from benchmark.plan import Cell
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.planning.plan import Cell
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, detector_aware, threat_model
@@ -14,7 +14,7 @@ from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
 from benchmark.steps.detector_fitting import DetectorFitting
-from benchmark.suite import DetectionTable
+from benchmark.suites.suite import DetectionTable
 from defenses.base import Defense
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from benchmark.errors import UserError
-from benchmark.plan import Plan, Selection
+from benchmark.core.errors import UserError
+from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.labels import DIAGNOSIS, PROBE
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.detect import DetectStep
-from benchmark.suite import Suite
+from benchmark.suites.suite import Suite
 
 
 def refuse_idle(plan: Plan, suite: Suite, selection: Selection, where: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from benchmark.errors import UserError, did_you_mean
-from benchmark.suite import Suite
+from benchmark.core.errors import UserError, did_you_mean
+from benchmark.suites.suite import Suite
 
 PROBE = "probe"
 """Label of the cell that measures the flags of a row."""

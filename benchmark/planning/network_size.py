@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
-from benchmark.models.loop import seeded
+from benchmark.models.training.loop import seeded
 from benchmark.models.module import Module
 
 MOST_PARAMETERS = 10**9

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.images import ImageData
-from benchmark.plan import Cell, Plan, Selection
+from benchmark.core.images import ImageData
+from benchmark.planning.plan import Cell, Plan, Selection
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import detection_cells
 from benchmark.planning.idle import refuse_idle
@@ -16,7 +16,7 @@ from benchmark.planning.tables import check_tables
 from benchmark.planning.transfer import TransferMatrix
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
-from benchmark.suite import Suite
+from benchmark.suites.suite import Suite
 
 
 def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | None = None) -> Plan:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmark.errors import UserError, did_you_mean
+from benchmark.core.errors import UserError, did_you_mean
 from benchmark.planning.labels import check_globs
-from benchmark.suite import AttackTable, Suite
+from benchmark.suites.suite import AttackTable, Suite
 
 
 def check_references(suite: Suite, where: str) -> None:

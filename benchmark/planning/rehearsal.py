@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.apart import NoAnswerError, answer_apart
-from benchmark.errors import UserError
+from benchmark.core.apart import NoAnswerError, answer_apart
+from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
 from benchmark.models.module import Module
-from benchmark.strangers import is_strange
+from benchmark.steps.strangers import is_strange
 
 _PATIENCE = 600.0
 """Seconds that building and asking a network may take: its author's function may load weights."""
@@ -31,7 +31,7 @@ def rehearse(classifier: Classifier, *, shape: tuple[int, int, int], classes: in
         return
 
     def ask() -> str:
-        from benchmark.models.training import assemble
+        from benchmark.models.training.classifier import assemble
 
         network = assemble(classifier, shape=shape, classes=classes).eval()
         with torch.no_grad():

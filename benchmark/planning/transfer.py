@@ -8,16 +8,16 @@ from attacks.base import Stop
 from attacks.composing import GradientChoice
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
-from benchmark.errors import UserError
-from benchmark.plan import Cell
+from benchmark.core.errors import UserError
+from benchmark.planning.plan import Cell
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import threat_model
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
-from benchmark.suite import ClassifierTable, TransferClassifierTable, TransferTable
-from benchmark.threat import Access, Epsilon, ThreatModel
+from benchmark.suites.suite import ClassifierTable, TransferClassifierTable, TransferTable
+from benchmark.core.threat import Access, Epsilon, ThreatModel
 from defenses.base import Defense
 from defenses.none import NoDefense
 

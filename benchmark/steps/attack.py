@@ -11,18 +11,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim, other_class
-from attacks.ball import perturbation_size
+from attacks.objectives.aim import Aim, other_class
+from attacks.geometry.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
-from attacks.gradients import GradientEstimator
-from attacks.stored import stored
-from attacks.transcript import Transcript
-from benchmark.evaluation.subset import evaluation_rows
-from benchmark.faster import search_model
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from attacks.gradients.base import GradientEstimator
+from attacks.geometry.stored import stored
+from attacks.testimony.transcript import Transcript
+from benchmark.steps.subset import evaluation_rows
+from attacks.gradients.fast_copy import search_model
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.steps.attack_cost import attack_passes
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
@@ -31,8 +31,8 @@ from benchmark.steps.features import FeaturesStep
 from benchmark.steps.replay import VERSIONS
 from benchmark.steps.train import TrainStep
 from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge, verdict_noise
-from benchmark.threat import Access, Epsilon, Norm
-from benchmark.workbench import Workbench
+from benchmark.core.threat import Access, Epsilon, Norm
+from benchmark.steps.context import Workbench
 from defenses.base import DefendedModel, Passes
 
 FOLLOWED = 64

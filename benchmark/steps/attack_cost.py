@@ -8,8 +8,8 @@ from torch import nn
 
 from attacks.base import Attack
 from attacks.effort import Effort
-from attacks.gradients import GradientEstimator
-from benchmark.threat import Epsilon, Norm
+from attacks.gradients.base import GradientEstimator
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel, Defense, Passes
 
 

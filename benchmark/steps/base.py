@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from benchmark import __version__
-from benchmark.keys import key_of
-from benchmark.source import code_digest
+from benchmark.core.keys import key_of
+from benchmark.core.source import code_digest
 from defenses.base import Passes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.workbench import Workbench
+    from benchmark.steps.context import Workbench
 
 
 @dataclass(frozen=True)

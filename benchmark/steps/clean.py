@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.evaluation.subset import evaluation_rows
-from benchmark.images import LabeledImages
+from benchmark.steps.subset import evaluation_rows
+from benchmark.core.images import LabeledImages
 from benchmark.steps.base import Result, Step
 from benchmark.steps.fit import FitStep
 from benchmark.steps.verdict import fresh_decisions
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from defenses.base import Passes
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Result, Step
 from benchmark.steps.detector_fitting import DetectorFitting, attacked_samples
 from benchmark.steps.detector_scoring import score_sets
 from benchmark.steps.features import FeaturesStep
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from detectors.base import Detector
 
 

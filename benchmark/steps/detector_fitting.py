@@ -10,21 +10,21 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from attacks.ball import perturbation_size
-from attacks.stored import stored
-from attacks.watcher import Watcher
-from benchmark.errors import UserError
-from benchmark.evaluation.calibration import gaussian_noise
-from benchmark.evaluation.subset import detector_split
+from attacks.geometry.ball import perturbation_size
+from attacks.geometry.stored import stored
+from attacks.objectives.known_detector import Watcher
+from benchmark.core.errors import UserError
+from benchmark.steps.calibration import gaussian_noise
+from benchmark.steps.subset import detector_split
 from benchmark.evaluation.views import moved
-from benchmark.features import Features
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.features import Features
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.steps.base import Step
 from benchmark.steps.features import FeaturesStep, hidden_features
 from benchmark.steps.isolated_detector import IsolatedDetector
-from benchmark.threat import Norm
-from benchmark.workbench import Workbench
+from benchmark.core.threat import Norm
+from benchmark.steps.context import Workbench
 from defenses.base import DefendedModel
 from detectors.base import Detector, DetectorData, FeatureSet
 

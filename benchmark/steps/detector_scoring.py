@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from benchmark.steps.isolated_detector import IsolatedDetector
 from detectors.base import FeatureSet, Floats, Integers
 

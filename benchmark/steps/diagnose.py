@@ -11,7 +11,7 @@ from benchmark.evaluation.diagnoses.known_draws import known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
 from benchmark.steps.base import Result
 from benchmark.steps.probe import ProbeStep, unanswered
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from defenses.base import Defense, Passes
 
 

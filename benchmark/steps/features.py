@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.errors import UserError
-from benchmark.features import Features, recording
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.features import Features, recording
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.fit import FitStep
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from defenses.base import DefendedModel, Passes
 
 

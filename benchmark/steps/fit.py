@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.frozen import frozen
-from benchmark.models.deployed import DeployedClassifier
-from benchmark.serialising import check_tensors
+from benchmark.core.errors import UserError
+from benchmark.core.frozen import frozen
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
 from benchmark.steps.train import TrainStep
-from benchmark.threads import training_threads
+from benchmark.core.threads import training_threads
 from benchmark.verdicts.defendant import Defendant
-from benchmark.workbench import Workbench, fingerprint
+from benchmark.steps.context import Workbench, fingerprint
 from defenses.base import DefendedModel, Defense, FitData
 
 

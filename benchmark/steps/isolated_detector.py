@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 
 _SETS, _ARRAYS = ("reference", "clean", "noisy", "adversarial"), ("reference_labels", "groups")

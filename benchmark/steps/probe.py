@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.evaluation.flags.base import FAILED, reason_of
 from benchmark.evaluation.flags.catalogue import CHECKS
 from benchmark.evaluation.flags.probe import Probe, Shown
-from benchmark.evaluation.subset import evaluation_rows
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.steps.subset import evaluation_rows
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
-from benchmark.threat import Epsilon, Norm
-from benchmark.workbench import Workbench
+from benchmark.core.threat import Epsilon, Norm
+from benchmark.steps.context import Workbench
 from defenses.base import Passes
 
 _GRADIENTS = 14

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.transcript import SLOTS, Answer, Transcript
-from benchmark.noise import Noise
+from attacks.testimony.transcript import SLOTS, Answer, Transcript
+from benchmark.core.noise import Noise
 from benchmark.verdicts.docket import Questions
 
 AGREEMENT = 1e-3

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.models.base import Classifier
-from benchmark.models.deployed import DeployedClassifier
+from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.steps.base import Result, Step
-from benchmark.threads import training_threads
-from benchmark.workbench import Workbench
+from benchmark.core.threads import training_threads
+from benchmark.steps.context import Workbench
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class TrainStep(Step):
         return {"classifier": self.classifier.identity(), "data": self.data, "seed": self.seed}
 
     def run(self, bench: Workbench) -> Result:
-        from benchmark.models.training import train_classifier
+        from benchmark.models.training.classifier import train_classifier
 
         with training_threads(bench.data.train.shape, bench.device):
             model = train_classifier(
@@ -52,7 +52,7 @@ class TrainStep(Step):
 
     def model(self, bench: Workbench) -> DeployedClassifier:
         """A copy of the trained classifier, on the bench's device, in eval mode: no two callers share its weights."""
-        from benchmark.models.training import assemble
+        from benchmark.models.training.classifier import assemble
 
         model = assemble(self.classifier, shape=bench.data.train.shape, classes=len(bench.data.classes))
         model.load_state_dict(bench.store.tensors(self.key))

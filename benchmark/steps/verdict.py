@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.transcript import Transcript
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from attacks.testimony.transcript import Transcript
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.steps.fit import FitStep
 from benchmark.steps.replay import VERSIONS, Replay
 from benchmark.verdicts.docket import Docket, Questions
 from benchmark.verdicts.fresh import answers
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 
 ALONE = 8
 """Submitted images that a further process is shown one at a time."""

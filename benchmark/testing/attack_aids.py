@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from attacks.base import Aids, Attack, Composition
-from attacks.watcher import Watcher
-from benchmark.features import Features, extract
-from benchmark.frozen import frozen
+from attacks.objectives.known_detector import Watcher
+from benchmark.core.features import Features, extract
+from benchmark.core.frozen import frozen
 from benchmark.testing.problem import Problem
-from benchmark.threat import Access
+from benchmark.core.threat import Access
 from defenses.base import DefendedModel
 
 

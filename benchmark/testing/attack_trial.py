@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim, other_class
-from attacks.ball import perturbation_size
+from attacks.objectives.aim import Aim, other_class
+from attacks.geometry.ball import perturbation_size
 from attacks.base import Attack, Composition, Outcome, Stop
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.testing.attack_aids import prepared
 from benchmark.testing.claims import Claims
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.problem import DoublePrecision, Problem
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 
 IMAGES = 24

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmark.errors import UserError
-from benchmark.plugin import Plugin
+from benchmark.core.errors import UserError
+from benchmark.core.plugin import Plugin
 
 
 class Claims:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmark.frozen import frozen
-from benchmark.noise import Noise
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
 from benchmark.testing.claims import Claims
 from benchmark.testing.gradients import check_gradients
 from benchmark.testing.isolation import global_randomness, untouched

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.frozen import frozen
+from benchmark.core.errors import UserError
+from benchmark.core.frozen import frozen
 from benchmark.steps.fit import QueryOnly
 from benchmark.testing.claims import Claims
 from benchmark.testing.defended import Defended

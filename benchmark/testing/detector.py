@@ -9,7 +9,7 @@ from copy import deepcopy
 import numpy as np
 import torch
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.evaluation.detection import auc
 from benchmark.testing.claims import Claims
 from benchmark.testing.detector_data import Examples, examples

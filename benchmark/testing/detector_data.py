@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim, other_class
+from attacks.objectives.aim import Aim, other_class
 from attacks.base import Composition, Stop
 from attacks.bim import BIM
-from attacks.stored import stored
+from attacks.geometry.stored import stored
 from benchmark.evaluation.views import moved
-from benchmark.features import extract
-from benchmark.images import LabeledImages
-from benchmark.models.deployed import DeployedClassifier
-from benchmark.noise import Noise
+from benchmark.core.features import extract
+from benchmark.core.images import LabeledImages
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import Problem, grayscale
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 from detectors.base import DetectorData, FeatureSet
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
-from benchmark.frozen import frozen
-from benchmark.noise import Noise
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
 from benchmark.testing.claims import Claims
 from benchmark.testing.slope import slope_ratios
 from defenses.base import OWN, DefendedModel, Defense, Purify

@@ -10,12 +10,12 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from benchmark.images import LabeledImages
+from benchmark.core.images import LabeledImages
 from benchmark.models.base import Classifier
-from benchmark.models.deployed import DeployedClassifier
-from benchmark.models.recipe import Recipe
-from benchmark.models.training import train_classifier
-from benchmark.noise import Noise
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.models.training.recipe import Recipe
+from benchmark.models.training.classifier import train_classifier
+from benchmark.core.noise import Noise
 
 _SIZES = {"train": 240, "validation": 60, "evaluation": 400}
 _BORDER = 2

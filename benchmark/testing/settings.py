@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from benchmark.plugin import Plugin
+from benchmark.core.plugin import Plugin
 from benchmark.testing.claims import Claims
 
 P = TypeVar("P", bound=Plugin)

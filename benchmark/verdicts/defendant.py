@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmark.discovery import import_plugin_file
-from benchmark.errors import UserError
+from benchmark.core.discovery import import_plugin_file
+from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
-from benchmark.plugin import Plugin
+from benchmark.core.plugin import Plugin
 from defenses.base import DefendedModel, Defense
 
 _CLASSIFIER, _DEFENSE = "classifier.safetensors", "defense.safetensors"
@@ -62,7 +62,7 @@ class Defendant:
 
 def build(description: dict[str, Any], folder: Path, device: torch.device) -> DefendedModel:
     """The defended model that `Defendant.write` described, on `device`."""
-    from benchmark.models.training import assemble
+    from benchmark.models.training.classifier import assemble
 
     channels, height, width = description["shape"]
     architecture = cast(Classifier, _plugin(description["classifier"]))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 
 
 @dataclass(frozen=True)

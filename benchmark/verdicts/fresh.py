@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket
 from benchmark.verdicts.server import ANSWER, DOCKET, IMAGES, REASON

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from benchmark.batching import BatchSize
-from benchmark.errors import in_words
-from benchmark.frozen import frozen
+from benchmark.core.batching import BatchSize
+from benchmark.core.errors import in_words
+from benchmark.core.frozen import frozen
 from benchmark.verdicts.defendant import build
 from benchmark.verdicts.docket import Questions, questions_of
 from benchmark.verdicts.sealed import seal

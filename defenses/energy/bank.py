@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.images import LabeledImages
+from benchmark.core.images import LabeledImages
 
 
 class Bank:

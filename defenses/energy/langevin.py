@@ -19,8 +19,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 
 FARTHEST = 100.0
 """A chain of images in [−1, 1] that reaches this far has diverged."""

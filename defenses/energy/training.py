@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from defenses.energy.bank import Bank
 from defenses.energy.convergence import Convergence
 from defenses.energy.langevin import drift, langevin_chain

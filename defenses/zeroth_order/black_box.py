@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
 
 _ROWS = 128
 """Images decoded and asked about at once; more than the processor's cache holds makes queries slower."""

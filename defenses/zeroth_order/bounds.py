@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmark.errors import UserError, did_you_mean
+from benchmark.core.errors import UserError, did_you_mean
 
 
 def check_choice(key: str, value: str, known: tuple[str, ...], *, where: str) -> None:

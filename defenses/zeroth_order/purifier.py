@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.images import LabeledImages
+from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
 from defenses.zeroth_order.autoencoder import Decoder, Encoder, LatentGrid
 from defenses.zeroth_order.denoiser import Denoiser
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from defenses.base import FitData
 from defenses.zeroth_order.checkpoint import Checkpoint
 

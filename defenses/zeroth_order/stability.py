@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from defenses.base import FitData
 from defenses.zeroth_order.black_box import BlackBox, StabilityLoss
 from defenses.zeroth_order.checkpoint import Checkpoint

@@ -7,7 +7,7 @@ from io import BytesIO
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from benchmark.harmless import harmless, line
+from benchmark.core.harmless import harmless, line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

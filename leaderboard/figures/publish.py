@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmark.writing import DiskError, write_atomically, writing
+from benchmark.core.writing import DiskError, write_atomically, writing
 from leaderboard.figures.survival import draw_survival
 from leaderboard.figures.transfer import draw_transfer
 from leaderboard.schema import Board

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
-from attacks.gradients import Autograd, GradientEstimator
-from attacks.objectives import Objective
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
-from benchmark.threat import Access, Epsilon, Norm
+from attacks.gradients.base import Autograd, GradientEstimator
+from attacks.objectives.base import Objective
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Access, Epsilon, Norm
 from defenses.base import DefendedModel
 from tests.attacks.conftest import decisions
 

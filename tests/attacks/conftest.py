@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.frozen import frozen
-from benchmark.noise import Noise
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
 
 
 def small_network(channels: int = 1, classes: int = 2, size: tuple[int, int] = (12, 12), seed: int = 0) -> nn.Module:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.ball import Ball
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
 from attacks.base import Attack, Stop
 from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
@@ -21,9 +21,9 @@ from attacks.standard_v1 import StandardV1
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from benchmark.evaluation.intervals import wilson
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
-from benchmark.threat import Norm
+from benchmark.core.threat import Norm
 from tests.attacks.attacking import attack, prepared
 from tests.attacks.conftest import decisions, small_network
 from tests.attacks.templates import task

@@ -4,16 +4,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.apgd import APGD, checkpoints
 from attacks.base import Aids, Composition, Stop
-from attacks.gradients import BPDA, Autograd
-from attacks.objectives import Margin
+from attacks.gradients.base import BPDA, Autograd
+from attacks.objectives.base import Margin
 from attacks.pgd import PGD
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import Linear, decisions, small_network

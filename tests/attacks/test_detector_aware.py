@@ -9,33 +9,33 @@ from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from attacks import feature_guides
-from attacks.aim import Aim
-from attacks.antithetic import antithetic_gradient
+from attacks.objectives import feature_guides
+from attacks.objectives.aim import Aim
+from attacks.gradients.antithetic import antithetic_gradient
 from attacks.base import Aids, Attack, AttackError, Composition, Outcome, Stop
 from attacks.bim import BIM
 from attacks.closest_guide import ClosestGuide
-from attacks.densities import KernelDensity, Projection
+from attacks.objectives.target_density import KernelDensity, Projection
 from attacks.detector_min import DetectorMin
 from attacks.kde_min import KDEMin
 from attacks.lid_min import LIDMin
-from attacks.objectives import CrossEntropy
+from attacks.objectives.base import CrossEntropy
 from attacks.random_guide import RandomGuide
-from attacks.watcher import Watcher
-from benchmark.errors import UserError
-from benchmark.features import Features, extract, recording
-from benchmark.images import LabeledImages
-from benchmark.local_dimension import local_dimension
-from benchmark.noise import Noise
+from attacks.objectives.known_detector import Watcher
+from benchmark.core.errors import UserError
+from benchmark.core.features import Features, extract, recording
+from benchmark.core.images import LabeledImages
+from benchmark.core.statistics.differentiable_local_dimension import local_dimension
+from benchmark.core.noise import Noise
 from benchmark.steps.detector_fitting import feature_set
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 from detectors.base import Detector, DetectorData, FeatureSet
 from detectors.kd import KernelDensity as KernelDensityDetector
 from detectors.lid import LocalIntrinsicDimension
-from detectors.local_dimension import local_intrinsic_dimension
+from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
 from detectors.maha import Mahalanobis
-from detectors.principal_components import PrincipalComponents
+from benchmark.core.statistics.principal_components import PrincipalComponents
 from detectors.svm import SupportVectorMachine
 from tests.attacks.conftest import decisions, small_network
 

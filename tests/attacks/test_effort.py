@@ -11,9 +11,9 @@ import pytest
 
 from attacks.base import Attack
 from attacks.effort import Effort
-from benchmark.discovery import load_plugins
-from benchmark.plugin import look_up, registered
-from benchmark.threat import Norm
+from benchmark.core.discovery import load_plugins
+from benchmark.core.plugin import look_up, registered
+from benchmark.core.threat import Norm
 
 EPSILON = {Norm.LINF: 8 / 255, Norm.L2: 1.0, Norm.L1: 15.0, Norm.L0: 40.0, Norm.SPATIAL: 1.0}
 CONTROLS = {"fgsm", "random-noise", "rotation-translation", "transfer", "transfer-ensemble", "uap", "deepfool"}

@@ -6,13 +6,13 @@ import torch
 from scipy.optimize import minimize, rosen, rosen_der
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Stop
 from attacks.lbfgs import LBFGS
-from attacks.quasi_newton import minimize_in_box
-from benchmark.noise import Noise
+from attacks.searches.quasi_newton import minimize_in_box
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
-from benchmark.threat import Norm
+from benchmark.core.threat import Norm
 from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import Linear, decisions, small_network

@@ -12,8 +12,8 @@ import torch
 from scipy.optimize import linprog, minimize
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.ball import perturbation_size
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import perturbation_size
 from attacks.base import Attack, Outcome, Stop
 from attacks.cw_l2 import CWL2
 from attacks.ddn import DDN
@@ -24,13 +24,13 @@ from attacks.fmn import FMN
 from attacks.hopskipjump import HopSkipJump
 from attacks.jsma import JSMA
 from attacks.mi_fgsm import MIFGSM
-from attacks.nearest import NearestImageAttack
+from attacks.searches.minimum_norm import NearestImageAttack
 from attacks.one_pixel import OnePixel
-from attacks.projection import onto_plane
+from attacks.geometry.projection import onto_plane
 from attacks.square import Square
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import DoublePrecision
-from benchmark.threat import Norm
+from benchmark.core.threat import Norm
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions, small_network
 from tests.attacks.templates import Task, task

@@ -22,9 +22,9 @@ from attacks.standard_v1 import StandardV1
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from attacks.uap import UniversalPerturbation
-from benchmark.discovery import load_plugins
-from benchmark.plugin import registered
-from benchmark.threat import Norm
+from benchmark.core.discovery import load_plugins
+from benchmark.core.plugin import registered
+from benchmark.core.threat import Norm
 from tests.attacks.attacking import attack, prepared
 from tests.attacks.templates import task
 from tests.attacks.test_library_attacks import ATTACKS

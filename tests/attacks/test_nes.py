@@ -5,19 +5,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from attacks.aim import Aim
-from attacks.ball import Ball
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
 from attacks.base import Stop
-from attacks.gradients import Autograd, UnavailableGradientError
+from attacks.gradients.base import Autograd, UnavailableGradientError
 from attacks.nes import NES
-from attacks.objectives import Margin
+from attacks.objectives.base import Margin
 from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
 from attacks.victim import Counter, Oracle
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
-from benchmark.threat import Norm
+from benchmark.core.threat import Norm
 from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.apgd import APGD
-from attacks.ball import perturbation_size
+from attacks.geometry.ball import perturbation_size
 from attacks.base import Attack, Stop
 from attacks.lbfgs import LBFGS
 from attacks.nes import NES
@@ -21,9 +21,9 @@ from attacks.standard_v1 import StandardV1
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from attacks.uap import UniversalPerturbation
-from benchmark.models.deployed import DeployedClassifier
-from benchmark.noise import Noise
-from benchmark.threat import Access, Norm
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Access, Norm
 from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, prepared
 from tests.attacks.conftest import decisions, small_network

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Stop
 from attacks.rotation_translation import RotationTranslation, moved_rigidly
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import small_network
 

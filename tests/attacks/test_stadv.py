@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from attacks.base import Stop
 from attacks.stadv import FlowState, StAdv, bent, roughness, shortened
 from attacks.victim import Victim
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import small_network
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.apgd import APGD
 from attacks.base import Stop
-from attacks.gradients import BPDA, Undefended
-from attacks.square_search import SquareSearch
+from attacks.gradients.base import BPDA, Undefended
+from attacks.searches.square_search import SquareSearch
 from attacks.standard_v1 import StandardV1
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import color, grayscale
 from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts
@@ -154,7 +154,7 @@ def test_it_takes_the_estimator_of_the_suite() -> None:
 
 def test_an_attacker_who_ignores_the_defense_is_refused(network: nn.Module, images: Tensor) -> None:
     from attacks.base import Aids, Composition
-    from benchmark.threat import Epsilon, Norm
+    from benchmark.core.threat import Epsilon, Norm
 
     composition = Composition(Norm.LINF, Epsilon.parse("8/255"), estimator=Undefended(), stop=Stop.FIRST_SUCCESS)
     aids = Aids(DefendedModel(network), composition, grayscale().train, 2, (), 0, torch.device("cpu"))

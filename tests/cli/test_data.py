@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.plugin import registered
+from benchmark.core.plugin import registered
 
 
 def test_where_names_every_data_set_and_the_root(medrobust, tmp_path):

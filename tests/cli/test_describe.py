@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.plugin import KINDS, registered
+from benchmark.core.plugin import KINDS, registered
 
 
 def test_every_plugin_can_be_described(medrobust):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from benchmark.plugin import KINDS, registered
+from benchmark.core.plugin import KINDS, registered
 from tests.conftest import ROOT
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.exit_status import ExitStatus
+from benchmark.core.exit_status import ExitStatus
 from leaderboard.board import read_board
 from leaderboard.failures import failures
 from tests.run.conftest import TINY

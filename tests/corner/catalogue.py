@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from benchmark import plugin
-from benchmark.discovery import load_plugins
+from benchmark.core import plugin
+from benchmark.core.discovery import load_plugins
 
 HERE = Path(__file__).parent
 FILES = tuple(sorted([*HERE.glob("dishonest/*.py"), *HERE.glob("honest/*.py"), HERE / "task.py"]))

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchmark.images import LabeledImages
+from benchmark.core.images import LabeledImages
 from defenses.base import DefendedModel, Defense
 from tests.corner.task import draw
 

@@ -14,16 +14,16 @@ import torch
 import torch._dynamo
 import torchattacks
 
-from benchmark import plugin
-from benchmark.batching import BatchSize
+from benchmark.core import plugin
+from benchmark.core.batching import BatchSize
 from benchmark.engines.local import LocalEngine
 from benchmark.manifest import build_manifest
 from benchmark.planning.planner import make_plan
-from benchmark.progress import Progress
-from benchmark.store import Store
-from benchmark.suite import Suite
+from benchmark.core.progress import Progress
+from benchmark.records.store import Store
+from benchmark.suites.suite import Suite
 from benchmark.verdicts import fresh
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from leaderboard.board import read_board
 from leaderboard.schema import Board
 from tests.corner.catalogue import REGISTRY

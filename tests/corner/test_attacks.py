@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attacks.base import Attack
-from benchmark.threat import Access, Epsilon
+from benchmark.core.threat import Access, Epsilon
 from tests.corner.catalogue import ATTACKS
 from tests.corner.harness import ATTACKS as OTHERS
 from tests.corner.harness import PROBES, run

@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmark.datasets.aptos2019 import APTOS2019
 from benchmark.datasets.base import DataMissingError
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 
 
 @pytest.fixture

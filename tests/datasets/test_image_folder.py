@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.image_folder import ImageFolder
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 
 
 def fill(draw_image, folder, classes=("benign", "malignant"), count=20, start=0):

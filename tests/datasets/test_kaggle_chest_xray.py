@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.kaggle_chest_xray import KaggleChestXray, patient_of
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.bloodmnist import BloodMNIST
 from benchmark.datasets.breastmnist import BreastMNIST
 from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from benchmark.datasets.brain_tumor_mri import BrainTumorMRI
 from benchmark.datasets.kaggle_chest_xray import KaggleChestXray
 from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
-from benchmark.images import ImageData
+from benchmark.core.images import ImageData
 
 pytestmark = pytest.mark.data
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.errors import UserError
-from benchmark.images import LabeledImages
-from benchmark.models.deployed import DeployedClassifier
-from benchmark.models.loop import optimize
-from benchmark.models.recipe import Recipe
+from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.models.training.loop import optimize
+from benchmark.models.training.recipe import Recipe
 from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training import assemble
-from benchmark.noise import Noise
+from benchmark.models.training.classifier import assemble
+from benchmark.core.noise import Noise
 from defenses.adversarial_training import AdversarialTraining, pgd
 from defenses.base import FitData
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from defenses.base import FitData
 from defenses.ebm import EBMPurification
 from defenses.energy.bank import Bank

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.gradients import BPDA, Exact
-from attacks.objectives import CrossEntropy
-from benchmark.noise import Noise
+from attacks.objectives.aim import Aim
+from attacks.gradients.base import BPDA, Exact
+from attacks.objectives.base import CrossEntropy
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 from defenses.energy.exact import Chain, differentiable_chain
 from defenses.energy.langevin import drift, langevin_chain

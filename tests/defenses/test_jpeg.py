@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
-from defenses.differentiable_jpeg import differentiable_jpeg
+from defenses.compression.differentiable_jpeg import differentiable_jpeg
 from defenses.jpeg import JPEG, compress
 
 # ITU-T T.81, table K.1: luminance quantisation at quality 50.

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from defenses.energy.activation import SLOPE, SoftLeakyReLU, make_activation
 from defenses.energy.langevin import drift, langevin_chain, langevin_step
 from defenses.energy.network import EnergyNetwork

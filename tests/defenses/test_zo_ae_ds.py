@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from defenses.base import FitData
 from defenses.zeroth_order.black_box import BlackBox
 from defenses.zeroth_order.checkpoint import Checkpoint

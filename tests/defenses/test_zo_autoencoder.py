@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.images import LabeledImages
+from benchmark.core.images import LabeledImages
 from defenses.zeroth_order.autoencoder import LatentGrid
 from defenses.zeroth_order.purifier import Purifier
 

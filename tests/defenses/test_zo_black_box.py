@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.zeroth_order.black_box import BlackBox, StabilityLoss
 from defenses.zeroth_order.estimators import coordinate_gradient_estimate, random_gradient_estimate, unit_sphere
 from defenses.zeroth_order.purifier import Purifier

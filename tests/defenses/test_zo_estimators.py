@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.zeroth_order.estimators import (
     Loss,
     coordinate_gradient_estimate,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.evaluation.detection import auc
 from detectors.kd import KernelDensity
 from detectors.lid import LocalIntrinsicDimension

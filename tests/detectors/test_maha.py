@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.errors import UserError
-from benchmark.features import recording
+from benchmark.core.errors import UserError
+from benchmark.core.features import recording
 from detectors.maha import Mahalanobis, _gradient
 
 

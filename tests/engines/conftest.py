@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.batching import BatchSize
+from benchmark.core.batching import BatchSize
 from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.engines.local import LocalEngine, Tally
-from benchmark.images import ImageData
-from benchmark.plan import Cell, Plan
-from benchmark.progress import Progress
+from benchmark.core.images import ImageData
+from benchmark.planning.plan import Cell, Plan
+from benchmark.core.progress import Progress
 from benchmark.steps.base import Step
-from benchmark.store import Store
-from benchmark.workbench import Workbench
+from benchmark.records.store import Store
+from benchmark.steps.context import Workbench
 
 
 @pytest.fixture(scope="session")

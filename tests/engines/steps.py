@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from benchmark.steps.base import Result, Step
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from defenses.base import DefendedModel, Defense
 from defenses.none import NoDefense
 

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from benchmark.engines.local import Tally
-from benchmark.progress import PlainProgress
+from benchmark.core.progress import PlainProgress
 from benchmark.steps.base import Result
-from benchmark.workbench import Workbench
+from benchmark.steps.context import Workbench
 from tests.engines.steps import Deed, Others, Theirs
 
 Ran = Callable[..., Tally]
@@ -195,13 +195,13 @@ def test_a_process_whose_run_was_killed_ends_by_itself(tmp_path: Path) -> None:
     script = f"""
 import os, sys, time, torch
 from pathlib import Path
-from benchmark.batching import BatchSize
+from benchmark.core.batching import BatchSize
 from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.engines.local import LocalEngine
-from benchmark.plan import Cell, Plan
-from benchmark.progress import Progress
-from benchmark.store import Store
-from benchmark.workbench import Workbench
+from benchmark.planning.plan import Cell, Plan
+from benchmark.core.progress import Progress
+from benchmark.records.store import Store
+from benchmark.steps.context import Workbench
 from tests.engines.steps import Deed, Theirs
 
 def hang(bench):

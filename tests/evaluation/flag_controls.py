@@ -11,29 +11,29 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Composition, Stop
 from attacks.composing import GradientChoice
-from attacks.objectives import Margin
+from attacks.objectives.base import Margin
 from attacks.pgd import PGD
-from benchmark import plugin
-from benchmark.batching import BatchSize
-from benchmark.discovery import load_plugins
+from benchmark.core import plugin
+from benchmark.core.batching import BatchSize
+from benchmark.core.discovery import load_plugins
 from benchmark.engines.local import LocalEngine
 from benchmark.evaluation.flags.page import Control
-from benchmark.frozen import frozen
-from benchmark.images import ImageData, LabeledImages
+from benchmark.core.frozen import frozen
+from benchmark.core.images import ImageData, LabeledImages
 from benchmark.manifest import build_manifest
 from benchmark.models.base import Classifier
-from benchmark.models.recipe import Recipe
-from benchmark.noise import Noise
+from benchmark.models.training.recipe import Recipe
+from benchmark.core.noise import Noise
 from benchmark.planning.planner import make_plan
-from benchmark.progress import Progress
+from benchmark.core.progress import Progress
 from benchmark.steps.clean import CleanStep
-from benchmark.store import Store
-from benchmark.suite import Suite
-from benchmark.threat import Epsilon, Norm
-from benchmark.workbench import Workbench
+from benchmark.records.store import Store
+from benchmark.suites.suite import Suite
+from benchmark.core.threat import Epsilon, Norm
+from benchmark.steps.context import Workbench
 from defenses.base import DefendedModel, Defense
 from leaderboard.robustness import robustness_rows
 from leaderboard.schema import RobustnessRow

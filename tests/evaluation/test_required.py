@@ -18,7 +18,7 @@ from attacks.stadv import StAdv
 from attacks.standard_v1 import StandardV1
 from benchmark.evaluation.required import missing_attacks
 from benchmark.steps.attack import AttackStep
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel, Defense
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmark.evaluation.views import MOST_NOISE, composite, mirrored, moved, shifted
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from benchmark.testing.problem import grayscale
 
 SHAPES = [(1, 28, 28), (3, 9, 14)]

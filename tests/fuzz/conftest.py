@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from benchmark.discovery import load_plugins
+from benchmark.core.discovery import load_plugins
 
 SECONDS = 12
 """What one test may take where `--fuzz-minutes` does not say otherwise; five of them are a minute."""

@@ -127,8 +127,8 @@ def _redirects() -> None:
 
 
 def _patches() -> None:
-    from attacks.ball import Ball
-    from benchmark.store import Store
+    from attacks.geometry.ball import Ball
+    from benchmark.records.store import Store
     from defenses.base import DefendedModel
 
     Ball.project = lambda self, x: self.center.clone()  # type: ignore[method-assign]

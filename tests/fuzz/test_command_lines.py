@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from benchmark.__main__ import main
-from benchmark.exit_status import ExitStatus
+from benchmark.core.exit_status import ExitStatus
 from tests.fuzz.conftest import Fuzz
 from tests.fuzz.mutations import TEXTS
 from tests.run.conftest import TINY

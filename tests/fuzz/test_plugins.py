@@ -15,7 +15,7 @@ import pytest
 from hypothesis import strategies as st
 
 from benchmark.__main__ import main
-from benchmark.store import Store
+from benchmark.records.store import Store
 from benchmark.verdicts import fresh
 from tests.fuzz import bad_plugins
 from tests.fuzz.bad_plugins import KINDS

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import strategies as st
 
 from benchmark.datasets.chest_phantom import ChestPhantom
-from benchmark.errors import UserError
-from benchmark.images import ImageData
-from benchmark.plan import Plan
+from benchmark.core.errors import UserError
+from benchmark.core.images import ImageData
+from benchmark.planning.plan import Plan
 from benchmark.planning.planner import make_plan
 from benchmark.run import PreparedRun, RunRequest, execute, prepare
-from benchmark.store import Store
-from benchmark.suite import read_suite
+from benchmark.records.store import Store
+from benchmark.suites.suite import read_suite
 from leaderboard.publish import publish
 from tests.fuzz.conftest import Fuzz
 from tests.fuzz.mutations import BASES, TINY, changed_text, changed_values

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.keys import key_of
-from benchmark.step_folder import StepRecord
-from benchmark.store import Store
+from benchmark.core.keys import key_of
+from benchmark.records.step_folder import StepRecord
+from benchmark.records.store import Store
 
 THREAT = {
     "norm": "linf",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import UserError
-from benchmark.store import Store
+from benchmark.core.errors import UserError
+from benchmark.records.store import Store
 from leaderboard.board import read_board
 
 

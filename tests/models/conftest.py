@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.images import LabeledImages
+from benchmark.core.images import LabeledImages
 
 
 @pytest.fixture(scope="session")

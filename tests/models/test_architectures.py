@@ -11,16 +11,16 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.errors import UserError
-from benchmark.features import recording
-from benchmark.images import LabeledImages
+from benchmark.core.errors import UserError
+from benchmark.core.features import recording
+from benchmark.core.images import LabeledImages
 from benchmark.models.module import Module
-from benchmark.models.pretrained import load_imagenet
+from benchmark.models.training.pretrained import load_imagenet
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training import assemble, train_classifier
+from benchmark.models.training.classifier import assemble, train_classifier
 from benchmark.models.vgg16 import VGG16
-from benchmark.models.weights import save_weights
+from benchmark.models.training.weights import save_weights
 from benchmark.models.wide_resnet import WideResNet
 
 CPU = torch.device("cpu")
@@ -133,7 +133,7 @@ def test_no_file_in_place_of_the_weights_is_waited_for(odd, monkeypatch, tmp_pat
 def test_a_silent_proxy_is_given_up(monkeypatch, tmp_path):
     from torchvision.models import ResNet50_Weights
 
-    monkeypatch.setattr("benchmark.datasets.download.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("benchmark.datasets.reading.download.PATIENCE_SECONDS", 0.5)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("no_proxy", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -53,7 +53,7 @@ steps = 3
 
 @pytest.fixture(scope="session")
 def plugins() -> None:
-    from benchmark.discovery import load_plugins
+    from benchmark.core.discovery import load_plugins
 
     load_plugins()
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
-from benchmark.images import ImageData
-from benchmark.noise import Noise
+from benchmark.core.images import ImageData
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel, Defense, FitData
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from attacks.base import Aids
 from attacks.detector_min import DetectorMin
-from benchmark.errors import UserError
-from benchmark.plan import Selection
+from benchmark.core.errors import UserError
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish

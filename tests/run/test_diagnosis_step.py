@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.plan import Selection
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.diagnosis import CONTRADICTED

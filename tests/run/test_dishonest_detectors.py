@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from benchmark.evaluation.detection import auc
-from benchmark.noise import Noise
-from benchmark.plan import Selection
+from benchmark.core.noise import Noise
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.detector_scoring import score_sets
 from benchmark.steps.isolated_detector import IsolatedDetector

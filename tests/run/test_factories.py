@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.errors import UserError
+from benchmark.core.errors import UserError
 from benchmark.run import RunRequest, prepare
 
 SOURCE = """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark.plan import Selection
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.attack import AttackStep
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.publish import publish
 
 GRID = """

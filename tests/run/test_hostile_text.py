@@ -1,7 +1,7 @@
 """Hostile text wherever a suite, a data set, a plug-in or a file name may have text: no byte of it gets through raw.
 
 All that commands print and every text file of the run folder is looked at, so that any way around
-`benchmark.harmless` shows.
+`benchmark.core.harmless` shows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from benchmark.__main__ import main
-from benchmark.harmless import harmless
-from benchmark.store import Store
+from benchmark.core.harmless import harmless
+from benchmark.records.store import Store
 from leaderboard.publish import publish
 
 OWNED = "\x1b]0;owned\x07\x9b2J\r\u202e\u2028\x85"
@@ -209,8 +209,8 @@ def finished(hostile: Hostile, registry_module: None) -> Hostile:
 
 @pytest.fixture(scope="module")
 def registry_module() -> Iterator[None]:
-    from benchmark import plugin
-    from benchmark.discovery import load_plugins
+    from benchmark.core import plugin
+    from benchmark.core.discovery import load_plugins
 
     load_plugins()
     before = {kind: dict(found) for kind, found in plugin._registry.items()}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.discovery import load_plugins
-from benchmark.plan import Selection
+from benchmark.core.discovery import load_plugins
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 

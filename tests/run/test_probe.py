@@ -14,7 +14,7 @@ from benchmark.engines.local import Tally
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS
 from benchmark.evaluation.flags.eps_monotone import EpsMonotone
-from benchmark.plan import Selection
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.probe import ProbeStep
 from leaderboard.board import read_board

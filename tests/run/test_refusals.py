@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import UserError
-from benchmark.plan import Selection
+from benchmark.core.errors import UserError
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, prepare
 
 WRONG = [

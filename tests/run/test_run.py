@@ -16,10 +16,10 @@ import torch
 
 from attacks.base import Attack, Stop
 from attacks.victim import Victim
-from benchmark.noise import Noise
-from benchmark.plan import Selection
+from benchmark.core.noise import Noise
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
-from benchmark.store import Store
+from benchmark.records.store import Store
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 
@@ -211,7 +211,7 @@ def test_exit_codes_of_the_command_line(suite_file: Callable[..., Path], tmp_pat
 
 
 def test_running_out_of_memory_halves_the_batch() -> None:
-    from benchmark.batching import BatchSize
+    from benchmark.core.batching import BatchSize
 
     seen = []
 

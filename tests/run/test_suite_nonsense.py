@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import UserError
-from benchmark.plan import Selection
+from benchmark.core.errors import UserError
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, prepare
-from benchmark.suite import read_suite
+from benchmark.suites.suite import read_suite
 
 LONG = "x" * 65
 ATTACK = "[robustness.attack.{}]\nmethod = 'pgd'\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.discovery import load_plugins
-from benchmark.plan import Selection
+from benchmark.core.discovery import load_plugins
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.publish import publish
 

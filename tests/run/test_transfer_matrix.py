@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.discovery import load_plugins
-from benchmark.errors import UserError
-from benchmark.plan import Cell, Selection
+from benchmark.core.discovery import load_plugins
+from benchmark.core.errors import UserError
+from benchmark.planning.plan import Cell, Selection
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.attack import AttackStep
 from leaderboard.board import read_board
@@ -90,7 +90,7 @@ def test_the_ensemble_is_every_classifier_but_the_targets_own(suite: Path) -> No
 
 
 def test_estimates_cover_the_matrix(suite: Path) -> None:
-    from benchmark.estimate import cell_estimates
+    from benchmark.planning.estimate import cell_estimates
 
     rows, _ = cell_estimates(prepare(RunRequest(str(suite), selection=Selection(attacks=SOURCES))))
     found = {(row[2], row[1]): row for row in rows if row[0] == "transfer"}

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from attacks.base import Attack
 from attacks.effort import Effort
-from benchmark import plugin
-from benchmark.plan import Selection
+from benchmark.core import plugin
+from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
-from benchmark.store import Store
-from benchmark.threat import Norm
+from benchmark.records.store import Store
+from benchmark.core.threat import Norm
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 from leaderboard.schema import RobustnessRow

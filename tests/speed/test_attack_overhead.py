@@ -6,14 +6,14 @@ import time
 
 import torch
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.base import Composition, Stop
 from attacks.pgd import PGD
-from benchmark.frozen import frozen
+from benchmark.core.frozen import frozen
 from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training import assemble
-from benchmark.noise import Noise
-from benchmark.threat import Epsilon, Norm
+from benchmark.models.training.classifier import assemble
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 
 STEPS, ROWS, ROUNDS = 20, 128, 5

@@ -20,21 +20,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from attacks.aim import Aim
-from attacks.ball import Ball
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
 from attacks.base import Attack, Composition, Outcome
-from attacks.gradients import Autograd
+from attacks.gradients.base import Autograd
 from attacks.pgd import PGD
 from attacks.standard_v1 import StandardV1
 from attacks.victim import Counter, Oracle
 from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
-from benchmark.faster import search_model
-from benchmark.frozen import frozen
-from benchmark.images import LabeledImages
+from attacks.gradients.fast_copy import search_model
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
 from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training import train_classifier
-from benchmark.noise import Noise
-from benchmark.threat import Epsilon, Norm
+from benchmark.models.training.classifier import train_classifier
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Epsilon, Norm
 from defenses.adversarial_training import AdversarialTraining
 from defenses.base import DefendedModel, FitData
 from defenses.energy.langevin import langevin_chain

@@ -9,10 +9,10 @@ import torch
 from attacks.base import Attack, Attempt
 from attacks.bim import BIM
 from attacks.fgsm import FGSM
-from attacks.iterative import State
-from benchmark.errors import UserError
+from attacks.searches.iterative import State
+from benchmark.core.errors import UserError
 from benchmark.testing import check_attack
-from benchmark.threat import Access, Norm
+from benchmark.core.threat import Access, Norm
 
 
 class Sound(BIM):

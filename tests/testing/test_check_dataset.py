@@ -10,7 +10,7 @@ import torch
 
 from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.chest_phantom import ChestPhantom
-from benchmark.images import ImageData, LabeledImages
+from benchmark.core.images import ImageData, LabeledImages
 from benchmark.testing import check_dataset
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmark.errors import UserError
-from benchmark.noise import Noise
+from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
 from benchmark.testing import check_defense
 from defenses.base import DefendedModel, Defense, Passes
 from defenses.jpeg import JPEG

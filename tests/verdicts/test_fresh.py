@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.errors import UserError
-from benchmark.frozen import frozen
+from benchmark.core.errors import UserError
+from benchmark.core.frozen import frozen
 from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training import assemble
-from benchmark.noise import Noise
+from benchmark.models.training.classifier import assemble
+from benchmark.core.noise import Noise
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
 from benchmark.verdicts.fresh import Surroundings, VerdictError, answers, serving

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 
 

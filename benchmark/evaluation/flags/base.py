@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.errors import UserError, in_words
+from benchmark.core.errors import UserError, in_words
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe

@@ -9,7 +9,7 @@ import torch
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.frozen import frozen
+from benchmark.core.frozen import frozen
 
 ALONE = 8
 """Images that are also shown one at a time."""

@@ -9,7 +9,7 @@ import torch
 from benchmark.evaluation.flags.autograd_calls import counting_autograd
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.frozen import frozen
+from benchmark.core.frozen import frozen
 
 
 class Dynamic(MeasuredCheck):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, Verdict
-from benchmark.threat import Epsilon
+from benchmark.core.threat import Epsilon
 
 
 class InThreatModel(FlagCheck):

@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 
 LEVELS = 8

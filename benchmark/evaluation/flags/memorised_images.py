@@ -11,7 +11,7 @@ from torch import Tensor
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.views import composite, mirrored, shifted
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 
 ATTACKED = 48

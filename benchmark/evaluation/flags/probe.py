@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.ball import Ball
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
 from attacks.base import Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice
-from attacks.gradients import GradientEstimator
-from attacks.objectives import Margin
+from attacks.gradients.base import GradientEstimator
+from attacks.objectives.base import Margin
 from attacks.pgd import PGD
-from benchmark.batching import BatchSize
-from benchmark.errors import UserError
+from benchmark.core.batching import BatchSize
+from benchmark.core.errors import UserError
 from benchmark.evaluation.flags.traced_pgd import TracedPGD
-from benchmark.frozen import frozen
-from benchmark.noise import Noise
-from benchmark.threat import Epsilon, Norm
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Epsilon, Norm
 from defenses.base import DefendedModel
 
 AFFORDABLE = 2000

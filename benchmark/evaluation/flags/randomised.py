@@ -9,7 +9,7 @@ import torch
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.frozen import frozen
+from benchmark.core.frozen import frozen
 
 FORWARDS = 5
 EOT_SAMPLES = 20

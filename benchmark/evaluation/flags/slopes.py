@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim
+from attacks.objectives.aim import Aim
 from attacks.composing import GradientChoice
-from attacks.objectives import Margin
+from attacks.objectives.base import Margin
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.frozen import frozen
-from benchmark.noise import Noise
-from benchmark.threat import Norm
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Norm
 from defenses.base import DecisionRule, DefendedModel
 
 DIRECTIONS = 8

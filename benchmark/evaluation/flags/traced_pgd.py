@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.iterative import State
+from attacks.searches.iterative import State
 from attacks.pgd import PGD
 from attacks.victim import Victim
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.aim import Aim
-from attacks.gradients import UnavailableGradientError
-from attacks.objectives import CrossEntropy, Margin, Objective
-from benchmark.batching import is_out_of_memory
+from attacks.objectives.aim import Aim
+from attacks.gradients.base import UnavailableGradientError
+from attacks.objectives.base import CrossEntropy, Margin, Objective
+from benchmark.core.batching import is_out_of_memory
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.frozen import frozen
+from benchmark.core.frozen import frozen
 
 UNAVAILABLE = "unavailable"
 

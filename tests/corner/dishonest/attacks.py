@@ -9,8 +9,8 @@ from torch import Tensor
 
 from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.pgd import PGD
-from benchmark.noise import Noise
-from benchmark.threat import Access
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Access
 
 
 class _Cheat(Attack):

@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel, FitData
 from tests.corner.control import Control, nearest
 

@@ -8,7 +8,7 @@ import time
 import torch
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 from tests.corner.control import Control, Opposite, Stripes, Wrapped, in_place_of
 

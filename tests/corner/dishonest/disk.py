@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
-from benchmark.store import Store
+from benchmark.core.noise import Noise
+from benchmark.records.store import Store
 from defenses.base import DefendedModel, FitData
 from tests.corner.control import Control, known, nearest
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.images import LabeledImages
+from benchmark.core.images import LabeledImages
 from defenses.base import DefendedModel, FitData
 from tests.corner.control import EPSILON, Control, known, nearest
 from tests.corner.task import draw

@@ -7,9 +7,9 @@ import sys
 import torch
 from torch import Tensor, nn
 
-from attacks.aim import Aim
-from attacks.ball import Ball
-from benchmark.noise import Noise
+from attacks.objectives.aim import Aim
+from attacks.geometry.ball import Ball
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 from tests.corner.control import Control
 
@@ -58,7 +58,7 @@ class PatchesSteps(Control):
     name = "patches-the-store"
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
-        from benchmark.store import Store
+        from benchmark.records.store import Store
 
         save = Store.save
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 from tests.corner.control import Control, Wrapped, coarse, in_place_of, nearest
 

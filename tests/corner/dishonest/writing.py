@@ -7,8 +7,8 @@ import gc
 import torch
 from torch import Tensor, nn
 
-from benchmark.images import LabeledImages
-from benchmark.noise import Noise
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from defenses.base import DefendedModel, FitData
 from tests.corner.control import Control, known, nearest
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchmark.noise import Noise
+from benchmark.core.noise import Noise
 from defenses.base import DecisionRule, DefendedModel, Defense, FitData
 
 

@@ -1,8 +1,8 @@
 """An attack that only queries."""
 
-from attacks.iterative import IterativeAttack, State
-from benchmark.settings import Count
-from benchmark.threat import Access
+from attacks.searches.iterative import IterativeAttack, State
+from benchmark.core.settings import Count
+from benchmark.core.threat import Access
 
 
 class Stripes(IterativeAttack):

@@ -1,6 +1,6 @@
 """A defense that draws random numbers."""
 
-from benchmark.settings import Count, Share
+from benchmark.core.settings import Count, Share
 from defenses.base import DefendedModel, Defense
 
 

@@ -1,0 +1,1 @@
+"""The images that an attacker may submit, and ways onto them."""

@@ -1,0 +1,1 @@
+"""Gradient estimators: how an attack differentiates through a defense."""

@@ -1,0 +1,123 @@
+"""Hierarchical feature constraint: stay where the target class's features are normal."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
+from benchmark.core.errors import UserError
+from benchmark.core.features import Features
+from benchmark.core.settings import Count, NotNegative, Whole
+
+
+class HierarchicalFeatureConstraint(Objective):
+    """Another objective minus Σ_l (λ_l / 2) · d²(f^l), λ_l = weight / C_l (Yao et al. 2021, eqs. 3 to 5).
+
+    d² is the squared Mahalanobis distance of layer l's channel means to the likeliest component of a Gaussian mixture,
+    fitted per layer and class on clean training features. With one component the covariance is shrunk (Ledoit–Wolf);
+    more components share one shrunk covariance, because a full one per component overfits: on 1,445 images and 512
+    channels it gives held-out distances five orders of magnitude above training ones. With weight 0 the gradient is
+    the base objective's, bit for bit.
+
+    Args:
+        base: The attack's own objective.
+        weight: λ. 1 is the paper's.
+        components: Mixture components K per layer and class.
+        maximum_width: Layers with more channels are left out; 0 keeps all, as the paper does.
+    """
+
+    name = "hfc"
+    needs_features = True
+    detector_aware = True
+
+    def __init__(
+        self, *, base: Objective, weight: NotNegative = 1.0, components: Count = 1, maximum_width: Whole = 0
+    ) -> None:
+        self.base = base
+        self.weight = weight
+        self.components = components
+        self.maximum_width = maximum_width
+        self.mixtures_: list[list[_Mixture] | None] = []
+
+    def identity(self) -> dict[str, object]:
+        return {
+            "objective": self.name,
+            "base": self.base.identity(),
+            "weight": self.weight,
+            "components": self.components,
+            "maximum_width": self.maximum_width,
+        }
+
+    def fit(self, features: Features, labels: Tensor, classes: int) -> None:
+        """One mixture per layer and class; raises UserError for a class with too few images."""
+        counts = torch.bincount(labels, minlength=classes)
+        if int(counts.min()) < max(2, self.components):
+            raise UserError(
+                f"class {int(counts.argmin())} has {int(counts.min())} training images, "
+                f"too few for {self.components} mixture components",
+                where="objective hfc",
+                remedy="use fewer components or more training images",
+            )
+        self.mixtures_ = [
+            None
+            if self.maximum_width and layer.shape[1] > self.maximum_width
+            else [_Mixture.fit(layer[labels == c].double().numpy(), self.components) for c in range(classes)]
+            for layer in features.layers
+        ]
+
+    def penalty(self, features: Features, wanted: Tensor) -> Tensor:
+        """Σ_l d²_l / (2 C_l) towards class `wanted` [B] → [B]."""
+        total = torch.zeros(wanted.shape[0], device=wanted.device)
+        for layer, mixtures in zip(features.layers, self.mixtures_, strict=True):
+            if mixtures is None:
+                continue
+            per_class = torch.stack([m.on(layer).distance(layer) for m in mixtures], dim=1)
+            total = total + per_class.gather(1, wanted[:, None]).squeeze(1) / (2 * layer.shape[1])
+        return total
+
+    def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
+        assert features is not None
+        wanted = aim.targets
+        if wanted is None:
+            # The class the image is being pushed into: the likeliest wrong one.
+            wanted = logits.detach().scatter(1, aim.labels[:, None], float("-inf")).argmax(1)
+        return self.base(logits, features, aim) - self.weight * self.penalty(features, wanted)
+
+
+class _Mixture:
+    """Gaussian mixture with one shared covariance: log weights [K], means [K, C], whitening [C, C] (W Wᵀ = Σ⁻¹)."""
+
+    def __init__(self, log_weights: Tensor, means: Tensor, whitening: Tensor) -> None:
+        self.log_weights = log_weights
+        self.means = means
+        self.whitening = whitening
+
+    @classmethod
+    def fit(cls, samples: np.ndarray, components: int) -> _Mixture:
+        from sklearn.covariance import ledoit_wolf
+        from sklearn.mixture import GaussianMixture
+
+        if components == 1:
+            weights, means, assigned = np.ones(1), samples.mean(0, keepdims=True), np.zeros(len(samples), dtype=int)
+        else:
+            mixture = GaussianMixture(components, covariance_type="diag", reg_covar=1e-6, random_state=0).fit(samples)
+            weights, means, assigned = mixture.weights_, mixture.means_, mixture.predict(samples)
+        covariance, _ = ledoit_wolf(samples - means[assigned], assume_centered=True)
+        # Channels that never fire have no variance of their own; a floor keeps their distance finite.
+        floor = 1e-6 * max(float(np.trace(covariance)) / len(covariance), 1e-12)
+        factor = np.linalg.cholesky(np.linalg.inv(covariance + floor * np.eye(len(covariance))))
+        return cls(*(torch.from_numpy(np.asarray(v)).float() for v in (np.log(weights + 1e-300), means, factor)))
+
+    def on(self, like: Tensor) -> _Mixture:
+        """This mixture on the device and in the precision of `like`."""
+        return _Mixture(*(v.to(like) for v in (self.log_weights, self.means, self.whitening)))
+
+    def distance(self, x: Tensor) -> Tensor:
+        """Squared Mahalanobis distance to the likeliest component: [B, C] → [B]."""
+        white = (x[:, None, :] - self.means) @ self.whitening
+        squared = white.square().sum(2)
+        nearest = (self.log_weights - squared.detach() / 2).argmax(1)
+        return squared.gather(1, nearest[:, None]).squeeze(1)

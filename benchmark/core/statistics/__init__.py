@@ -1,0 +1,1 @@
+"""Statistics of hidden features."""

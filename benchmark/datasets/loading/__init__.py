@@ -1,0 +1,1 @@
+"""Which data set a run reads, and whether it keeps its contract."""

@@ -1,0 +1,33 @@
+"""Many files that cannot be used, as one error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from benchmark.core.errors import UserError
+
+_NAMED = 20
+
+
+def unusable(problems: Sequence[UserError], *, of: int) -> UserError:
+    """One error that names the files: all of them, or how many more there are.
+
+    Args:
+        problems: At least one, each of a file (its `where`).
+        of: How many files there are.
+    """
+    if len(problems) == 1:
+        return problems[0]
+    folder = os.path.commonpath([os.path.dirname(error.where) for error in problems])
+    by_problem: dict[str, list[str]] = {}
+    for error in problems[:_NAMED]:
+        by_problem.setdefault(error.problem, []).append(os.path.relpath(error.where, folder))
+    named = "; ".join(f"{', '.join(names)} {problem}" for problem, names in by_problem.items())
+    more = f"; and {len(problems) - _NAMED:,} more" if len(problems) > _NAMED else ""
+    remedies = {error.remedy for error in problems}
+    return UserError(
+        f"{len(problems):,} of {of:,} images cannot be used: {named}{more}",
+        where=folder,
+        remedy=remedies.pop() if len(remedies) == 1 else "replace the files, or remove them",
+    )

@@ -1,0 +1,1 @@
+"""How classifiers learn, and what is kept of them."""

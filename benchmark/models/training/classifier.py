@@ -1,0 +1,90 @@
+"""Making a classifier from its plug-in: built, started from its weights, trained, and given its operating point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from benchmark.core.errors import UserError
+from benchmark.core.frozen import frozen
+from benchmark.core.images import LabeledImages
+from benchmark.models.base import Classifier
+from benchmark.models.training.deployed import DeployedClassifier, gives_probabilities
+from benchmark.models.training.loop import EVALUATION_BATCH, optimize, predict, seeded
+from benchmark.models.training.operating_point import youden_logit
+
+
+def assemble(classifier: Classifier, *, shape: tuple[int, int, int], classes: int, seed: int = 0) -> DeployedClassifier:
+    """The classifier for images of `shape` (channels, height, width), untrained, on the CPU.
+
+    What saved weights are loaded into; nothing is downloaded. Torch's global random state is left as it was.
+    """
+    channels, height, width = shape
+    classifier.check_size((height, width))
+    with seeded(seed, torch.device("cpu")):
+        network = classifier.build(channels=3 if classifier.rgb else channels, classes=classes, size=(height, width))
+    return DeployedClassifier(network, channels=channels, classes=classes, rgb=classifier.rgb)
+
+
+def train_classifier(
+    classifier: Classifier,
+    train: LabeledImages,
+    validation: LabeledImages,
+    *,
+    classes: int,
+    seed: int,
+    device: torch.device,
+    report: Callable[[float, str], None],
+) -> DeployedClassifier:
+    """Build and train `classifier`; the result is in eval mode on `device`.
+
+    The epoch with the best validation AUROC is kept, and for two classes the operating threshold is the one with the
+    largest Youden index on the validation images. The same arguments on the same machine give the same weights bit
+    for bit.
+
+    Raises:
+        UserError: A class without training images, images too small, training that diverges, or a network that
+            gives probabilities.
+    """
+    deployed = assemble(classifier, shape=train.shape, classes=classes, seed=seed)
+    mean, std = classifier.normalization(train)
+    deployed.mean.copy_(mean.view_as(deployed.mean))
+    deployed.std.copy_(std.view_as(deployed.std))
+    classifier.initialize(deployed.network)
+    deployed.to(device)
+    if classifier.trains:
+        recipe = classifier.recipe()
+        optimize(deployed, train, validation, recipe=recipe, classes=classes, seed=seed, device=device, report=report)
+    deployed.eval()
+    _refuse_probabilities(classifier, deployed, validation, device)
+    choose_operating_point(deployed, validation, device=device)
+    return deployed
+
+
+def choose_operating_point(deployed: DeployedClassifier, validation: LabeledImages, *, device: torch.device) -> None:
+    """Set the threshold with the largest Youden index on `validation`; does nothing for more than two classes."""
+    if deployed.classes != 2:
+        return
+    deployed.set_operating_logit(0.0)
+    logits = predict(deployed, validation, device=device)
+    deployed.set_operating_logit(youden_logit(logits[:, 1] - logits[:, 0], validation.labels))
+
+
+def _refuse_probabilities(
+    classifier: Classifier, deployed: DeployedClassifier, validation: LabeledImages, device: torch.device
+) -> None:
+    x = validation.floats(slice(0, EVALUATION_BATCH), device=device)
+    outputs = []
+    handle = deployed.network.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        with frozen(deployed), torch.no_grad():
+            deployed(x)
+    finally:
+        handle.remove()
+    if gives_probabilities(outputs[0]):
+        raise UserError(
+            "the network gives probabilities, not logits",
+            where=f"classifier {classifier.name!r}",
+            remedy="leave out its final softmax or sigmoid",
+        )

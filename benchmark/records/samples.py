@@ -1,0 +1,91 @@
+"""`samples.parquet`: one record per sample and cell, from which every number of the tables can be computed."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pandas as pd
+
+from benchmark.planning.plan import Cell, Plan
+from benchmark.records.serialising import sample_bytes
+from benchmark.records.store import Store
+from benchmark.core.writing import write_atomically
+
+_TEXT, _NUMBER, _COUNT, _OUTCOME = "string", "float64", "Int64", "boolean"
+
+COLUMNS = {
+    "table": _TEXT,
+    "defense": _TEXT,
+    "attack": _TEXT,
+    "detector": _TEXT,
+    "sample_id": _TEXT,
+    "group": _TEXT,
+    "label": _COUNT,
+    "clean_prediction": _COUNT,
+    "clean_right": _OUTCOME,
+    "attacked": _OUTCOME,
+    "adversarial_prediction": _COUNT,
+    "robust": _OUTCOME,
+    "verified": _OUTCOME,
+    "scores": "object",
+    "linf": _NUMBER,
+    "l2": _NUMBER,
+    "forwards": _COUNT,
+    "backwards": _COUNT,
+    "broken_at": _COUNT,
+    "fresh_right": _NUMBER,
+    "draws": _COUNT,
+    "stored_prediction": _COUNT,
+    "stored_right": _OUTCOME,
+    "split": _TEXT,
+    "detector_score": _NUMBER,
+    "detector_score_clean": _NUMBER,
+    "detector_score_noisy": _NUMBER,
+    "detector_score_stored": _NUMBER,
+    "detector_score_moved": _NUMBER,
+}
+"""The columns and their types; a record has nothing where a column says nothing of its cell.
+
+`scores` are the K class probabilities of the decision on the image as submitted (clean, in clean records);
+`fresh_right` is the share of `draws` fresh decisions on it that are right; `stored_*` is the decision on it after
+rounding to 8 bit.
+"""
+
+
+def write_samples(plan: Plan, store: Store) -> None:
+    """Gather the finished cells into `samples.parquet`, in the plan's order; one that cannot be read is left out."""
+    frames = []
+    for cell in plan.cells:
+        if cell.table in ("probe", "diagnosis") or cell.step is None or not store.has(cell.step.key):
+            continue
+        try:
+            frames.append(_frame(cell, cell.step.key, store))
+        except MemoryError:
+            raise
+        except Exception as error:
+            name = " × ".join((cell.defense, cell.attack, cell.detector))
+            warnings.warn(f"samples.parquet lacks {name} ({type(error).__name__}: {error})", stacklevel=2)
+    table = pd.concat(frames, ignore_index=True) if frames else _typed(pd.DataFrame(columns=list(COLUMNS)))
+    write_atomically(store.root / "samples.parquet", sample_bytes(table))
+
+
+def _frame(cell: Cell, key: str, store: Store) -> pd.DataFrame:
+    frame = store.samples(key)
+    if cell.attack == "clean":
+        frame = frame.assign(adversarial_prediction=frame["clean_prediction"], robust=frame["clean_right"])
+    # The accuracy in a record of results is that of each draw.
+    draws = len(store.record(key).results.get("accuracy", [])) or None
+    frame = frame.assign(
+        table=cell.table, defense=cell.defense, attack=cell.attack, detector=cell.detector, draws=draws
+    )
+    empty: dict[str, Any] = {"linf": 0.0, "l2": 0.0, "broken_at": -1, "split": ""}
+    for column in COLUMNS:
+        if column not in frame:
+            frame[column] = empty.get(column)
+    return _typed(frame)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns in their types; raises where a value is of none."""
+    return frame[list(COLUMNS)].astype(COLUMNS)

@@ -1,0 +1,1 @@
+"""What a run contains, as TOML, and how it is read."""

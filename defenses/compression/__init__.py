@@ -1,0 +1,1 @@
+"""Differentiable stand-ins for compression."""

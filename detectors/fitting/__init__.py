@@ -1,0 +1,1 @@
+"""What several detectors learn in the same way."""
