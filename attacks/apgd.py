@@ -9,13 +9,13 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.base import Aids, Stop
-from attacks.searches.linear_boundary import likely_rivals
 from attacks.composing import OBJECTIVES
 from attacks.effort import Effort
-from attacks.searches.iterative import IterativeAttack, State
+from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
+from attacks.searches.iterative import IterativeAttack, State
+from attacks.searches.linear_boundary import likely_rivals
 from attacks.victim import Victim
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.noise import Noise

@@ -10,22 +10,24 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import TOLERANCE, Ball, perturbation_size
 from attacks.effort import LEAST, Effort
-from attacks.gradients.base import Autograd, GradientEstimator
+from attacks.geometry.ball import TOLERANCE, Ball, perturbation_size
 from attacks.geometry.grid_ball import GridBall
-from attacks.objectives.base import CrossEntropy, Objective
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import GradientEstimator
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.detector_score import KnownDetector
 from attacks.testimony.transcript import Transcript
-from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
-from attacks.objectives.known_detector import Watcher
 from attacks.testimony.witness import NoAnswerError, Witness
+from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
+from benchmark.core.defended import DefendedModel
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.plugin import Plugin
 from benchmark.core.threat import Access, Epsilon, Norm
-from defenses.base import DefendedModel
 
 
 class AttackError(RuntimeError):
@@ -94,7 +96,7 @@ class Aids:
     proxies: tuple[nn.Module, ...]
     seed: int
     device: torch.device
-    detector: Watcher | None = None
+    detector: KnownDetector | None = None
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from attacks.base import Attack
-from attacks.objectives.target_density import TargetDensity
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import GradientEstimator
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.exact import Exact
+from attacks.gradients.undefended import Undefended
+from attacks.gradients.zeroth_order import ZerothOrder
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.dlr import DifferenceOfLogitsRatio
 from attacks.objectives.feature_guides import ClosestGuide, RandomGuide
-from attacks.gradients.base import BPDA, Autograd, Exact, GradientEstimator, Undefended
 from attacks.objectives.hfc import HierarchicalFeatureConstraint
 from attacks.objectives.local_dimension import LocalDimension
-from attacks.objectives.base import CrossEntropy, DifferenceOfLogitsRatio, Margin, Objective
-from attacks.gradients.zeroth_order import ZerothOrder
+from attacks.objectives.margin import Margin
+from attacks.objectives.target_density import TargetDensity
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.settings import check_setting
 

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from attacks.effort import Effort
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.iterative import State
-from attacks.searches.minimum_norm import NearestImageAttack
-from attacks.objectives.base import Margin, Objective
+from attacks.searches.minimum_norm import MinimumNormAttack
 from attacks.victim import Observation, Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Confidence, Count, Positive, Rate
@@ -44,7 +45,7 @@ class TradeOffState(State):
     found: Tensor
 
 
-class CWL2(NearestImageAttack):
+class CWL2(MinimumNormAttack):
     """Carlini and Wagner's L2 attack: minimise ‖δ‖² + c · f in tanh space, searching for the smallest c that works.
 
     f is minus the logit margin, capped at confidence κ (their f6). Written out rather than wrapped: torchattacks clips

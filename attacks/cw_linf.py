@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
-from attacks.objectives.base import Margin, Objective
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from benchmark.core.settings import Confidence, Count, Length
 from benchmark.core.threat import Norm
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attacks.effort import Effort
 from attacks.searches.iterative import State
-from attacks.searches.minimum_norm import NearestImageAttack, unit_length
+from attacks.searches.minimum_norm import MinimumNormAttack, unit_length
 from attacks.victim import Observation, Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Positive
@@ -30,7 +30,7 @@ class SphereState(State):
     radius: Tensor
 
 
-class DDN(NearestImageAttack):
+class DDN(MinimumNormAttack):
     """Decoupled direction and norm: gradient steps on a sphere that shrinks on success and grows on failure.
 
     Written out rather than wrapped: foolbox puts random noise in the place of a vanished gradient, so a masked

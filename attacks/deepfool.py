@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.linear_boundary import RivalState, dual_norm, likely_rivals, linearize, movable
-from attacks.searches.minimum_norm import NearestImageAttack
-from attacks.objectives.base import Margin, Objective
+from attacks.searches.minimum_norm import MinimumNormAttack
 from attacks.victim import Observation, Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, NotNegative
@@ -27,7 +28,7 @@ class StrideState(RivalState):
     walked: Tensor
 
 
-class DeepFool(NearestImageAttack):
+class DeepFool(MinimumNormAttack):
     """DeepFool: step onto the nearest linearised class boundary until the class changes.
 
     Written out rather than wrapped: torchattacks overshoots each step's remainder instead of the whole perturbation,

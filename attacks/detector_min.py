@@ -8,19 +8,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
-from attacks.gradients.antithetic import antithetic_gradient
 from attacks.base import Aids, AttackError, Attempt, Stop
 from attacks.bim import BIM
-from attacks.objectives.evasion import Camouflage
 from attacks.effort import Effort
+from attacks.gradients.antithetic import antithetic_gradient
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.detector_score import DetectorScore, KnownDetector
 from attacks.searches.iterative import State
-from attacks.objectives.base import CrossEntropy, Objective
 from attacks.searches.step_size import resolve_step_size
 from attacks.victim import Victim
-from attacks.objectives.known_detector import Watcher
 from benchmark.core.errors import UserError
-from benchmark.core.features import Features
 from benchmark.core.noise import Noise
 from benchmark.core.settings import AtOnce, Count, Length, Memory, NotNegative, PixelLength
 from benchmark.core.threat import Epsilon, Norm
@@ -28,33 +26,8 @@ from benchmark.core.threat import Epsilon, Norm
 _ROUNDING = 1e-6
 
 
-class DetectorScore(Camouflage):
-    """Another objective, and once it has its way minus weight × how far a detector's score is above the median clean.
-
-    The score is in standard deviations of clean images. One that scores as the median clean image passes any sensible
-    threshold; lower scores gain nothing, cost success, and give it away to a defender who looks at both sides.
-
-    Args:
-        base: The attack's own objective.
-        weight: Of the score.
-        watcher: The detector; where it has no gradient, or None, the other objective stands alone.
-    """
-
-    name = "detector-score"
-    once_reached = True
-
-    def __init__(self, *, base: Objective | None, weight: NotNegative, watcher: Watcher | None) -> None:
-        super().__init__(base=base, weight=weight)
-        self.watcher = watcher
-
-    def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
-        if self.watcher is None or self.watcher.differentiable_score is None:
-            return logits.new_zeros(len(logits))
-        return self.watcher.differentiable_score(features, logits).clamp_min(0).to(logits.dtype)
-
-
 @dataclass(frozen=True)
-class Watched(State):
+class LeastConspicuous(State):
     """A state that remembers the least conspicuous success.
 
     Attributes:
@@ -94,7 +67,7 @@ class DetectorMin(BIM):
     needs_detector: ClassVar[bool] = True
     takes_objective = False
 
-    watcher_: Watcher | None = None
+    known_detector_: KnownDetector | None = None
 
     def __init__(
         self,
@@ -113,13 +86,13 @@ class DetectorMin(BIM):
         self.memory = memory
 
     def default_objective(self) -> Objective:
-        return DetectorScore(base=CrossEntropy(), weight=self.weight, watcher=self.watcher_)
+        return DetectorScore(base=CrossEntropy(), weight=self.weight, detector=self.known_detector_)
 
     def budget(self) -> str:
         return f"{super().budget()}, the detector's gradient or {self.pairs} pairs of queries a step where it has none"
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
-        return replace(super().effort(norm, epsilon), watched=2 * self.pairs * self.steps)
+        return replace(super().effort(norm, epsilon), detector_questions=2 * self.pairs * self.steps)
 
     def prepare(self, aids: Aids) -> None:
         radius = Epsilon.parse(self.radius, where=f"attack {self.name}: radius").value
@@ -129,27 +102,27 @@ class DetectorMin(BIM):
                 where=f"attack {self.name}",
                 remedy="give at least one pair, a positive radius, and a memory from 0 up to and not including 1",
             )
-        self.watcher_ = aids.detector
+        self.known_detector_ = aids.detector
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:  # type: ignore[override]
-        if self.watcher_ is None:
+        if self.known_detector_ is None:
             raise AttackError(f"{self.name} needs a detector to deceive")
         # The objective that came with the victim was made before the detector was known.
         return super().run(victim.towards(self.default_objective()), x, noise, stop)
 
-    def start(self, victim: Victim, x: Tensor, noise: Noise) -> Watched:
-        return Watched(x, torch.zeros_like(x), x, torch.full_like(x[:, 0, 0, 0], float("inf")))
+    def start(self, victim: Victim, x: Tensor, noise: Noise) -> LeastConspicuous:
+        return LeastConspicuous(x, torch.zeros_like(x), x, torch.full_like(x[:, 0, 0, 0], float("inf")))
 
-    def step(self, victim: Victim, state: Watched, noise: Noise) -> Watched:  # type: ignore[override]
-        ball, watcher = victim.ball, self.watcher_
-        assert watcher is not None
+    def step(self, victim: Victim, state: LeastConspicuous, noise: Noise) -> LeastConspicuous:  # type: ignore[override]
+        ball, detector = victim.ball, self.known_detector_
+        assert detector is not None
         size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=self.reach)
         at = victim.ascent(state.x, noise)
         if not self.weight:
             return replace(state, x=ball.project(state.x.add(ball.steepest(at.gradient), alpha=size)))
         reached, gradient, mean = victim.aim.reached(at.logits), at.gradient, state.mean
-        if watcher.differentiable_score is None:
-            estimate, level = self._estimate(victim, watcher, state.x, noise)
+        if detector.differentiable_score is None:
+            estimate, level = self._estimate(victim, detector, state.x, noise)
             mean = self.memory * mean + (1 - self.memory) * estimate
             # The zeros that the mean began with are weighed out again.
             uphill = mean / (1 - self.memory ** (noise.step + 1))
@@ -163,15 +136,15 @@ class DetectorMin(BIM):
         x = ball.project(state.x.add(ball.steepest(gradient), alpha=size))
         if noise.step == self.steps - 1:
             x = torch.where(level.isfinite().view(-1, 1, 1, 1), hidden, x)
-        return Watched(x, mean, hidden, level)
+        return LeastConspicuous(x, mean, hidden, level)
 
-    def _estimate(self, victim: Victim, watcher: Watcher, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+    def _estimate(self, victim: Victim, detector: KnownDetector, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         """Estimated gradient of the detector's score at `x` [B, C, H, W], and its mean around `x` [B]."""
         radius = Epsilon.parse(self.radius, where="radius").value
 
         def score(images: Tensor, rows: Tensor, draws: Noise) -> Tensor:
             # All pairs of an image meet the same draws of a randomized defense.
             del draws
-            return watcher.score(images, *victim[rows].features(images, noise[rows])).clamp_min(0)
+            return detector.score(images, *victim[rows].features(images, noise[rows])).clamp_min(0)
 
         return antithetic_gradient(score, x, noise, pairs=self.pairs, sigma=radius, signs=True)

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.library_adapter import Differentiated, LibraryFinishedError
-from attacks.objectives.base import Margin, Objective
 from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Confidence, Count, NotNegative, Positive, Rate

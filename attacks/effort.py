@@ -21,7 +21,7 @@ class Effort:
         gradients: Gradients of the victim, all runs together.
         queries: Answers of the victim without a gradient, all runs together.
         proxies: Gradients of the attacker's own classifiers.
-        watched: Questions about a detector that offers no gradient.
+        detector_questions: Questions about a detector that offers no gradient.
         reach: How far the steps of one run go together, in units of ε; infinite where no setting bounds it.
     """
 
@@ -29,7 +29,7 @@ class Effort:
     gradients: int = 0
     queries: int = 0
     proxies: int = 0
-    watched: int = 0
+    detector_questions: int = 0
     reach: float = math.inf
 
     def __add__(self, other: Effort) -> Effort:
@@ -39,7 +39,7 @@ class Effort:
             self.gradients + other.gradients,
             self.queries + other.queries,
             self.proxies + other.proxies,
-            self.watched + other.watched,
+            self.detector_questions + other.detector_questions,
             max(self.reach, other.reach),
         )
 

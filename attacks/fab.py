@@ -9,17 +9,18 @@ from annotated_types import Interval
 from torch import Tensor
 
 from attacks.geometry.ball import perturbation_size
-from attacks.searches.linear_boundary import RivalState, likely_rivals, linearize
-from attacks.searches.minimum_norm import NearestImageAttack, look
-from attacks.objectives.base import Margin, Objective
 from attacks.geometry.projection import onto_plane
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
+from attacks.searches.linear_boundary import RivalState, likely_rivals, linearize
+from attacks.searches.minimum_norm import MinimumNormAttack, look
 from attacks.victim import Observation, Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Share
 from benchmark.core.threat import Norm
 
 
-class FAB(NearestImageAttack):
+class FAB(MinimumNormAttack):
     """Fast adaptive boundary attack: project onto the linearised boundary, biased towards the clean image.
 
     Written out rather than wrapped: torchattacks' form indexes ten classes when asked for targets on fewer, takes

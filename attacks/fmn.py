@@ -10,12 +10,13 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from attacks.geometry.ball import _onto_l1_ball, perturbation_size
-from attacks.searches.linear_boundary import dual_norm, movable
 from attacks.effort import Effort
+from attacks.geometry.ball import _onto_l1_ball, perturbation_size
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.iterative import State
-from attacks.searches.minimum_norm import NearestImageAttack, unit_length
-from attacks.objectives.base import Margin, Objective
+from attacks.searches.linear_boundary import dual_norm, movable
+from attacks.searches.minimum_norm import MinimumNormAttack, unit_length
 from attacks.victim import Observation, Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Positive
@@ -35,7 +36,7 @@ class RadiusState(State):
     best: Tensor
 
 
-class FMN(NearestImageAttack):
+class FMN(MinimumNormAttack):
     """Fast minimum-norm attack: gradient steps in a ball whose radius follows the decision boundary.
 
     Before the first success the radius is the distance to the linearised boundary (eq. 6); afterwards it shrinks on

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.geometry.ball import perturbation_size
 from attacks.base import Aids
 from attacks.effort import Effort
-from attacks.searches.starting_points import TRIES, Pool, decides, first_point
+from attacks.geometry.ball import perturbation_size
 from attacks.searches.iterative import State
-from attacks.searches.minimum_norm import NearestImageAttack, look, unit_length
+from attacks.searches.minimum_norm import MinimumNormAttack, look, unit_length
+from attacks.searches.starting_points import TRIES, Pool, decides, first_point
 from attacks.victim import Observation, Oracle
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count
@@ -35,7 +35,7 @@ class BoundaryState(State):
     found: Tensor
 
 
-class HopSkipJump(NearestImageAttack):
+class HopSkipJump(MinimumNormAttack):
     """HopSkipJump: estimate the boundary's normal from decisions, step along it, and bisect back to the boundary.
 
     The first point is the nearest training image (of the target class, or of any wrong one) on which the model decides

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.objectives.target_density import TargetDensity
-from attacks.objectives.base import CrossEntropy, Objective
 from benchmark.core.settings import Count, Length, NotNegative, Positive
 
 

@@ -7,11 +7,11 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, Attempt, Stop
-from attacks.searches.linear_boundary import likely_rivals
 from attacks.effort import Effort
-from attacks.searches.minimum_norm import Nearest, look
+from attacks.objectives.aim import Aim
+from attacks.searches.linear_boundary import likely_rivals
+from attacks.searches.minimum_norm import NearestImages, look
 from attacks.searches.quasi_newton import minimize_in_box
 from attacks.victim import Victim
 from benchmark.core.noise import Noise
@@ -52,7 +52,7 @@ class LBFGS(Attack):
         return Effort(steps=self.evaluations, gradients=self.searches * self.evaluations)
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
-        nearest = Nearest(victim.ball)
+        nearest = NearestImages(victim.ball)
         rival = likely_rivals(victim, noise.stream("rival"), 1)[:, 0]
         pursued = Aim(victim.aim.labels, rival, victim.aim.sample_ids)
         victim = victim.towards(victim.objective, pursued=pursued)
@@ -75,7 +75,7 @@ class LBFGS(Attack):
         return nearest.attempt()
 
     def _minimize(
-        self, victim: Victim, rows: Tensor, weight: Tensor, noise: Noise, nearest: Nearest, search: int
+        self, victim: Victim, rows: Tensor, weight: Tensor, noise: Noise, nearest: NearestImages, search: int
     ) -> Tensor:
         clean = victim.ball.center.flatten(1)
         shape = victim.ball.center.shape[1:]

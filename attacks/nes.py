@@ -8,11 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from attacks.gradients.antithetic import antithetic_gradient
 from attacks.base import Aids
 from attacks.effort import LEAST_VALUES, Effort
+from attacks.gradients.antithetic import antithetic_gradient
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.iterative import IterativeAttack, State
-from attacks.objectives.base import Margin, Objective
 from attacks.searches.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Oracle
 from benchmark.core.errors import UserError, did_you_mean

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.searches.minimum_norm import Nearest
+from attacks.searches.minimum_norm import NearestImages
 from attacks.victim import Observation, Oracle
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count
@@ -58,7 +58,7 @@ class OnePixel(Attack):
         return Effort(steps=generations, queries=self.queries)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
-        nearest = Nearest(victim.ball)
+        nearest = NearestImages(victim.ball)
         pixels = min(int(victim.ball.epsilon), x.shape[2] * x.shape[3])
         if pixels == 0:
             return nearest.attempt()
@@ -107,7 +107,9 @@ class OnePixel(Attack):
         children[batch, circle] = one + self.scale * (two - three)
         return (1 - (1 - children.abs()).abs()).clamp(0, 1)
 
-    def _ask(self, victim: Oracle, x: Tensor, genes: Tensor, noise: Noise, alive: Tensor, nearest: Nearest) -> Tensor:
+    def _ask(
+        self, victim: Oracle, x: Tensor, genes: Tensor, noise: Noise, alive: Tensor, nearest: NearestImages
+    ) -> Tensor:
         """Logit margins of the candidates' images: [B, population]."""
         rows, margins = torch.arange(x.shape[0], device=x.device), []
         for number, part in enumerate(genes.split(_STACKED, dim=1)):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from attacks.objectives import feature_guides
 from attacks.bim import BIM
-from attacks.objectives.base import CrossEntropy, Objective
+from attacks.objectives import feature_guides
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.settings import Count, Length, NotNegative, Seed
 
 

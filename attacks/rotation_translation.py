@@ -9,11 +9,11 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from attacks.geometry.ball import Ball
 from attacks.base import Attempt, Stop
+from attacks.geometry.ball import Ball
+from attacks.geometry.warp import pixel_positions, read_at
 from attacks.searches.candidates import CandidateSearch
 from attacks.victim import Oracle
-from attacks.geometry.warp import pixel_positions, read_at
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.core.settings import AtOnce, Count, Whole

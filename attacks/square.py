@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.searches.minimum_norm import Nearest
+from attacks.objectives.aim import Aim
+from attacks.searches.minimum_norm import NearestImages
 from attacks.victim import Observation, Oracle
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count
@@ -45,7 +45,7 @@ class Square(Attack):
         return Effort(steps=self.queries, queries=self.queries * self.restarts)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
-        nearest, submitted = Nearest(victim.ball), x.clone()
+        nearest, submitted = NearestImages(victim.ball), x.clone()
         for restart in range(self.restarts):
             left = (nearest.broken_at < 0).nonzero().flatten()
             if len(left):
@@ -82,7 +82,7 @@ class _Queried(nn.Module):
     fresh ones do not confirm is answered as all but wrong, so that the search goes on from there.
     """
 
-    def __init__(self, victim: Oracle, noise: Noise, rows: Tensor, nearest: Nearest, asked_before: int) -> None:
+    def __init__(self, victim: Oracle, noise: Noise, rows: Tensor, nearest: NearestImages, asked_before: int) -> None:
         super().__init__()
         self.anchor = nn.Parameter(victim.ball.center.new_zeros(()), requires_grad=False)
         self.victim = victim[rows]

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from attacks.effort import Effort
+from attacks.geometry.warp import pixel_positions, read_at
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.iterative import IterativeAttack, State
-from attacks.objectives.base import Margin, Objective
 from attacks.searches.step_size import reach_of_steps, resolve_step_size
 from attacks.victim import Victim
-from attacks.geometry.warp import pixel_positions, read_at
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Length, NotNegative
 from benchmark.core.threat import Epsilon, Norm

@@ -7,17 +7,17 @@ from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
 from attacks.effort import Effort
-from attacks.gradients.base import Autograd
+from attacks.gradients.autograd import Autograd
 from attacks.mi_fgsm import MIFGSM
-from attacks.objectives.base import CrossEntropy
+from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.searches.step_size import reach_of_steps
 from attacks.victim import Blind, Counter, Victim
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Length, NotNegative
 from benchmark.core.threat import Access, Norm
-from defenses.base import DefendedModel
 
 
 class Transfer(Attack):

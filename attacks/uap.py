@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.effort import Effort
-from attacks.objectives.base import Margin, Objective
+from attacks.geometry.ball import Ball
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
+from attacks.objectives.margin import Margin
 from attacks.searches.step_size import resolve_step_size
 from attacks.victim import Counter, Victim
 from benchmark.core.errors import UserError

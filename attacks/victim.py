@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.geometry.ball import Ball
 from attacks.gradients.base import Ascent, GradientEstimator
+from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
 from attacks.testimony.transcript import Claim, Question
 from attacks.testimony.witness import Witness
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.features import Features, recording
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel, Passes
 
 
 @dataclass

@@ -14,18 +14,18 @@ import torch
 
 from benchmark import __version__
 from benchmark.core.devices import device_name
+from benchmark.core.images import ImageData
+from benchmark.core.threat import ThreatModel
 from benchmark.engines.local import Tally
 from benchmark.evaluation.required import missing_attacks
 from benchmark.evaluation.spent import effort_facts
-from benchmark.core.images import ImageData
 from benchmark.planning.plan import Cell, Plan
+from benchmark.records.store import Store
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
-from benchmark.records.store import Store
 from benchmark.suites.suite import Suite
-from benchmark.core.threat import ThreatModel
 
 _PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "medmnist", "scikit-learn", "numpy", "scipy")
 

@@ -12,23 +12,23 @@ from typing import Any
 import torch
 
 from benchmark.core.batching import BatchSize
-from benchmark.datasets.loading.resolve import resolve_data
 from benchmark.core.devices import choose_device
-from benchmark.engines.local import LocalEngine, Tally
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData
-from benchmark.records.inspection import published
+from benchmark.core.progress import progress_for
+from benchmark.core.settings import shortened
+from benchmark.core.termination import terminations_raised
+from benchmark.datasets.loading.resolve import resolve_data
+from benchmark.engines.local import LocalEngine, Tally
 from benchmark.manifest import build_manifest
 from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.planner import make_plan
-from benchmark.core.progress import progress_for
-from benchmark.records.samples import write_samples
+from benchmark.records.inspection import published
 from benchmark.records.run_folder import at_work, check_same_suite
-from benchmark.core.settings import shortened
+from benchmark.records.samples import write_samples
 from benchmark.records.store import Store
+from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite, read_suite
-from benchmark.core.termination import terminations_raised
-from benchmark.steps.context import Workbench
 
 _BATCH_SIZE = re.compile(r"[1-9][0-9]{0,6}")
 
@@ -108,7 +108,7 @@ def execute(run: PreparedRun, publish: Callable[[Store], None], say: Callable[[s
 
 def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -> Tally:
     progress = progress_for(len(run.plan.steps))
-    bench = Workbench(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
+    context = StepContext(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
     tally: Tally | None = None
 
     def described(status: str) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -
 
     try:
         store.write_manifest(described("running"))
-        tally = LocalEngine(step_timeout=run.request.step_timeout).run(run.plan, bench)
+        tally = LocalEngine(step_timeout=run.request.step_timeout).run(run.plan, context)
         manifest = described("running")
         # The board is read from the manifest, and the manifest vouches for the board.
         store.write_manifest(manifest)

@@ -12,14 +12,14 @@ from torch.nn.functional import cross_entropy
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.settings import BatchRows, Count, Decay, PixelLength, Rate, Share, Shift, refuse_overlong
+from benchmark.core.threat import Epsilon
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.models.training.loop import EVALUATION_BATCH, class_weights, optimize
 from benchmark.models.training.operating_point import youden_logit
 from benchmark.models.training.recipe import Recipe
 from benchmark.models.training.weights import fill
-from benchmark.core.noise import Noise
-from benchmark.core.settings import BatchRows, Count, Decay, PixelLength, Rate, Share, Shift, refuse_overlong
-from benchmark.core.threat import Epsilon
 from defenses.base import DefendedModel, Defense, FitData
 
 

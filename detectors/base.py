@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, cat, from_numpy, nn
 
+from benchmark.core.arrays import Floats, Integers
 from benchmark.core.plugin import Plugin
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+__all__ = ["Detector", "DetectorData", "FeatureSet", "Floats", "Integers"]
 
 
 @dataclass(frozen=True)

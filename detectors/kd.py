@@ -10,10 +10,10 @@ from torch import Tensor
 
 from benchmark.core.errors import UserError
 from benchmark.core.settings import Count, Positive
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from benchmark.core.statistics.kernel_density import choose_bandwidth, log_density, squared_distances
-from detectors.fitting.preconditions import finite, require_classes
 from benchmark.core.statistics.principal_components import PrincipalComponents
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.fitting.preconditions import finite, require_classes
 
 
 class KernelDensity(Detector):

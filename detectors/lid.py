@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 
 from benchmark.core.errors import UserError
-from benchmark.core.statistics.differentiable_local_dimension import local_dimension
 from benchmark.core.settings import Count, Neighbours
+from benchmark.core.statistics.differentiable_local_dimension import local_dimension
+from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.fitting.adversarial_regression import (
     adversarial_labels,
     decision,
     differentiable_decision,
     fit_regression,
 )
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
 from detectors.fitting.preconditions import finite, require_adversarial
 
 

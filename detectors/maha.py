@@ -10,14 +10,14 @@ from benchmark.core.errors import UserError
 from benchmark.core.features import recording
 from benchmark.core.frozen import frozen
 from benchmark.core.settings import Share
+from benchmark.core.statistics.gaussian import TiedGaussian
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.fitting.adversarial_regression import (
     adversarial_labels,
     decision,
     differentiable_decision,
     fit_regression,
 )
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from benchmark.core.statistics.gaussian import TiedGaussian
 from detectors.fitting.preconditions import finite, require_adversarial, require_classes
 
 _ROWS = 64

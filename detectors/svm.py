@@ -10,9 +10,9 @@ from annotated_types import Interval
 from torch import Tensor
 
 from benchmark.core.errors import UserError
-from detectors.fitting.adversarial_regression import adversarial_labels, decision
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from benchmark.core.statistics.kernel_density import squared_distances
+from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.fitting.adversarial_regression import adversarial_labels, decision
 from detectors.fitting.preconditions import finite, require_adversarial
 
 _SEEDS = 2**32

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.core.threat import Norm
 from benchmark.evaluation.intervals import share_of
 from benchmark.records.store import Store
-from benchmark.core.threat import Norm
 from leaderboard.schema import AttackResult, Spread
 
 

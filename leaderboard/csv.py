@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from benchmark.evaluation.clinical import ClinicalMetrics
 from benchmark.core.harmless import in_csv
+from benchmark.evaluation.clinical import ClinicalMetrics
 from leaderboard.reference import Reference
 from leaderboard.schema import Board, DetectionRow, Estimate, RobustnessRow, SurvivalCurve, TransferEntry
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.records.store import Store
 from benchmark.core.writing import write_atomically
+from benchmark.records.store import Store
 from leaderboard.board import read_board
 from leaderboard.csv import survival_csv, to_csv
 from leaderboard.figures.publish import draw_figures

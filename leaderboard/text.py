@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from benchmark.evaluation.intervals import Interval
 from benchmark.core.harmless import line
+from benchmark.evaluation.intervals import Interval
 from leaderboard.schema import Estimate, Spread
 
 _SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|&(?=#?\w+;)|^[#+>-]")

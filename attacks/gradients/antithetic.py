@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from attacks.objectives.base import finite_or_zero
+from attacks.gradients.base import finite_or_zero
 from benchmark.core.noise import Noise
 
 Ask = Callable[[Tensor, Tensor, Noise], Tensor]

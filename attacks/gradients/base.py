@@ -1,21 +1,20 @@
-"""Gradient estimators: how an attack differentiates through a defense. Each works with every search."""
+"""The contract of a gradient estimator: how an attack differentiates through a defense, whatever its search."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from attacks.objectives.aim import Aim
-from attacks.objectives.base import Objective, finite_or_zero
-from benchmark.core.allowed import Free
+from attacks.objectives.base import Objective
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.features import Features, recording
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count
-from defenses.base import DefendedModel, Passes
 
 _CPU_ROWS = 256
 
@@ -110,89 +109,6 @@ class GradientEstimator(ABC):
         return Passes(self.draws * (1 + model.purify_passes.forwards), self.draws * (1 + model.purify_passes.backwards))
 
 
-class Autograd(GradientEstimator):
-    """The chain rule through everything, purification included."""
-
-    name = "autograd"
-    exact = True
-
-    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        leaf = x.requires_grad_(True)
-        return leaf, model.purify(leaf, noise)
-
-    def passes(self, model: DefendedModel) -> Passes:
-        # Differentiating a purifier runs each of its networks backwards once more.
-        purify = model.purify_passes
-        return Passes(self.draws * (1 + purify.forwards), self.draws * (1 + purify.forwards + purify.backwards))
-
-
-class Exact(GradientEstimator):
-    """The true gradient of a purifier that runs without a graph: through its `exact_purify` (Du et al. 2026, MEFA)."""
-
-    name = "exact"
-    exact = True
-
-    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        leaf = x.requires_grad_(True)
-        return leaf, model.exact_purify(leaf, noise)
-
-    def budget(self) -> str:
-        return ", exact gradient through purification"
-
-    def passes(self, model: DefendedModel) -> Passes:
-        # Each stretch is run twice, and each step is differentiated twice on the way back.
-        purify = model.purify_passes
-        forwards, backwards = 2 * purify.forwards + purify.backwards, 4 * purify.backwards
-        return Passes(self.draws * (1 + forwards), self.draws * (1 + backwards))
-
-
-class BPDA(GradientEstimator):
-    """Backward pass differentiable approximation (Athalye et al. 2018a).
-
-    Forward through the purifier, backward through its surrogate; with the identity as surrogate, the classifier's
-    gradient at the purified image.
-
-    Args:
-        draws: Random draws of the defense that the logits are averaged over.
-        surrogate: Which of the defense's surrogates, by name; by default the first that is no identity.
-    """
-
-    name = "bpda"
-
-    def __init__(
-        self,
-        *,
-        draws: Count = 1,
-        surrogate: Annotated[str, Free("a surrogate that a defense of the suite offers")] = "",
-    ) -> None:
-        super().__init__(draws=draws)
-        self.surrogate = surrogate
-
-    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            purified = model.purify(x, noise)
-        leaf = x.requires_grad_(True)
-        stand_in = model.surrogate(leaf, self.surrogate)
-        return leaf, purified.detach() + (stand_in - stand_in.detach())
-
-    def budget(self) -> str:
-        return ", gradient by BPDA" + (f" through {self.surrogate}" if self.surrogate else "")
-
-
-class Undefended(GradientEstimator):
-    """The gradient of the classifier alone, as if there were no purifier: an attacker who ignores the defense."""
-
-    name = "undefended"
-    sees_defense = False
-
-    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        leaf = x.requires_grad_(True)
-        return leaf, leaf
-
-    def passes(self, model: DefendedModel) -> Passes:
-        return Passes(self.draws, self.draws)
-
-
 def _classify(model: DefendedModel, purified: Tensor) -> Tensor:
     """Logits of many images; on a CPU a part at a time, since a batch beyond its cache takes a fifth longer."""
     if purified.device.type != "cpu" or purified.shape[0] <= _CPU_ROWS:
@@ -207,3 +123,8 @@ def _mean_over_draws(features: Features, rows: int, draws: int, copies: int) -> 
 
     assert features.penultimate is not None
     return Features([average(layer) for layer in features.layers], average(features.penultimate))
+
+
+def finite_or_zero(gradient: Tensor) -> Tensor:
+    """A gradient whose broken entries are zero, so that one image's overflow cannot move another's pixels."""
+    return gradient.nan_to_num(0.0, 0.0, 0.0)

@@ -10,8 +10,8 @@ from torch import Tensor, fx, nn
 from torch.nn.functional import conv2d, fold
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.frozen import frozen
-from defenses.base import DefendedModel
 
 TOLERANCE = 1e-4
 """How far folding may move logits, relative to the largest: an order above float32 rounding in a deep network."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.gradients.antithetic import antithetic_gradient
 from attacks.gradients.base import Ascent, GradientEstimator
+from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.noise import Noise
 from benchmark.core.settings import AtOnce, Count, Deviation
-from defenses.base import DefendedModel, Passes
 
 
 class ZerothOrder(GradientEstimator):

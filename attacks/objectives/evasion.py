@@ -14,7 +14,7 @@ from benchmark.core.features import Features
 from benchmark.core.settings import NotNegative
 
 
-class Camouflage(Objective):
+class Evasion(Objective):
     """Another objective minus weight × how conspicuous the image is to a detector.
 
     With weight 0 the gradient is the other objective's, bit for bit.

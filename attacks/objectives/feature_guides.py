@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from attacks.objectives.aim import Aim
-from attacks.objectives.evasion import Camouflage, wanted_class
 from attacks.objectives.base import Objective
+from attacks.objectives.evasion import Evasion, wanted_class
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.noise import Noise
 from benchmark.core.settings import NotNegative, Seed
 
 
-class FeatureGuide(Camouflage):
+class FeatureGuide(Evasion):
     """Another objective minus weight · Σ_l ‖f^l(x) − f^l(g)‖² / s, g a clean training image of the wanted class.
 
     Sabour et al. 2016, eq. 1, with all activation layers (channel means) and the penultimate features in place of one

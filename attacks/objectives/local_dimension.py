@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from attacks.objectives.aim import Aim
-from attacks.objectives.evasion import Camouflage
 from attacks.objectives.base import Objective
+from attacks.objectives.evasion import Evasion
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
-from benchmark.core.statistics.differentiable_local_dimension import local_dimension
 from benchmark.core.settings import Count, Neighbours, NotNegative
+from benchmark.core.statistics.differentiable_local_dimension import local_dimension
 
 _ROWS = 64
 
 
-class LocalDimension(Camouflage):
+class LocalDimension(Evasion):
     """Another objective, and once it has its way minus weight × the mean over layers of LID_l(x) / (what is typical).
 
     The LID attack of Ma et al.'s authors, as in Yao et al. 2021, table 3. Neighbours come from one fixed set of clean

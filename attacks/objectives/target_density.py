@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from attacks.objectives.aim import Aim
-from attacks.objectives.evasion import Camouflage, wanted_class
 from attacks.objectives.base import Objective
+from attacks.objectives.evasion import Evasion, wanted_class
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.settings import Count, NotNegative, Positive
@@ -20,7 +20,7 @@ _RELATIVE_NOISE = 1e-6
 _MOST_CENTRES = 5000
 
 
-class TargetDensity(Camouflage):
+class TargetDensity(Evasion):
     """Another objective, and once it has its way minus weight · relu(−log p_t(z) − c): features z likely for class t.
 
     The two phases of Carlini and Wagner's attack on kernel densities (2017), each step in the one that its image has

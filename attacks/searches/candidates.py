@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from attacks.geometry.ball import Ball
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
+from attacks.geometry.ball import Ball
 from attacks.victim import Oracle
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Norm

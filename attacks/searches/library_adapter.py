@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Stop
-from attacks.searches.minimum_norm import Nearest, look
+from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
+from attacks.searches.minimum_norm import NearestImages, look
 from attacks.victim import Observation, Victim
 from benchmark.core.features import Features
 from benchmark.core.noise import Noise
@@ -39,7 +39,7 @@ class Differentiated(nn.Module):
         self.noise = noise
         self.stop = stop
         self.confidence = confidence
-        self.nearest = Nearest(victim.ball)
+        self.nearest = NearestImages(victim.ball)
         self.calls = 0
         self.logits: Tensor | None = None
         self.eval()

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
 from attacks.searches.iterative import State
 from attacks.searches.minimum_norm import look
-from attacks.objectives.base import Objective
 from attacks.victim import Observation, Victim
 from benchmark.core.features import Features
 from benchmark.core.noise import Noise

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from attacks.geometry.ball import TOLERANCE, Ball
 from attacks.base import Attack, Attempt, Stop
 from attacks.effort import Effort
+from attacks.geometry.ball import TOLERANCE, Ball
 from attacks.searches.iterative import State
 from attacks.victim import Observation, Oracle, Victim
 from benchmark.core.noise import Noise
@@ -34,7 +34,7 @@ def unit_length(gradient: Tensor) -> Tensor:
     return scaled / scaled.flatten(1).norm(dim=1).clamp_min(1).view(-1, 1, 1, 1)
 
 
-class Nearest:
+class NearestImages:
     """The nearest adversarial image within the bound found so far, for each image of a batch.
 
     Attributes:
@@ -87,7 +87,7 @@ class Nearest:
         return Attempt(self.x, self.broken_at)
 
 
-class NearestImageAttack(Attack):
+class MinimumNormAttack(Attack):
     """A minimum-norm attack in two short methods: where to start, and what one step does.
 
     The search itself may go beyond ε; what counts is the nearest adversarial image that it meets on its way, and that
@@ -128,7 +128,7 @@ class NearestImageAttack(Attack):
         return Effort(steps=self.length(), gradients=self.length() * self.restarts)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
-        nearest = Nearest(victim.ball)
+        nearest = NearestImages(victim.ball)
         for restart in range(self.restarts):
             left = nearest.unfinished(stop)
             if len(left):
@@ -136,7 +136,7 @@ class NearestImageAttack(Attack):
         return nearest.attempt()
 
     def _search(
-        self, victim: Oracle, x: Tensor, noise: Noise, alive: Tensor, nearest: Nearest, stop: Stop, restart: int
+        self, victim: Oracle, x: Tensor, noise: Noise, alive: Tensor, nearest: NearestImages, stop: Stop, restart: int
     ) -> None:
         """One restart over a batch that shrinks as images fall."""
         noise = noise.stream(f"restart {restart}")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.geometry.ball import Ball
 from attacks.effort import Effort
+from attacks.geometry.ball import Ball
 from attacks.searches.iterative import IterativeAttack, State
 from attacks.victim import Oracle
 from benchmark.core.noise import Noise

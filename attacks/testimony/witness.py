@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.geometry.ball import TOLERANCE, Ball
+from attacks.objectives.aim import Aim
 from attacks.testimony.transcript import Claim, Question, Transcript
+from benchmark.core.defended import DefendedModel
 from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
 
 
 class NoAnswerError(RuntimeError):

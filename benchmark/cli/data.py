@@ -22,8 +22,8 @@ Plugins = Annotated[list[str] | None, typer.Option(help="A plug-in file or modul
 def where(data_root: Root = None, plugin: Plugins = None) -> None:
     """Print what to put where, for every data set."""
     from benchmark.cli.console import print_fields
-    from benchmark.datasets.loading.check import placements
     from benchmark.core.discovery import load_plugins
+    from benchmark.datasets.loading.check import placements
 
     load_plugins(plugin or (), kinds=["dataset"])
     print_fields(_title(data_root), placements(data_root))
@@ -36,8 +36,8 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
     Exit status 2 when a data set is there but cannot be used.
     """
     from benchmark.cli.console import print_fields, say
-    from benchmark.datasets import check as checking
     from benchmark.core.discovery import load_plugins
+    from benchmark.datasets.loading import check as checking
 
     load_plugins(plugin or (), kinds=["dataset"])
     say(_title(data_root))
@@ -50,8 +50,8 @@ def check(data_root: Root = None, plugin: Plugins = None) -> None:
 
 
 def _title(given: Path | None) -> str:
-    from benchmark.datasets.reading.root import data_root
     from benchmark.core.plain_file import kind
+    from benchmark.datasets.reading.root import data_root
 
     root = data_root(given)
     found = {"a folder": "", "": " (no such folder)"}

@@ -10,8 +10,8 @@ import typer
 
 if TYPE_CHECKING:
     from attacks.base import Attack
-    from benchmark.evaluation.flags.base import FlagCheck
     from benchmark.core.plugin import Parameter, Plugin
+    from benchmark.evaluation.flags.base import FlagCheck
     from defenses.base import Defense
 
 Field = tuple[str, object]
@@ -26,8 +26,8 @@ def describe(
     from benchmark.cli.describe_suite import suite_fields
     from benchmark.core.discovery import load_plugins
     from benchmark.core.errors import UserError, did_you_mean
-    from benchmark.evaluation.flags.catalogue import CHECKS
     from benchmark.core.plugin import KINDS, look_up, registered
+    from benchmark.evaluation.flags.catalogue import CHECKS
     from benchmark.suites.suite import suite_names
 
     load_plugins(plugin or ())

@@ -97,10 +97,10 @@ def _show_data(given: Path | None) -> None:
     from typing import cast
 
     from benchmark.cli.console import print_fields
-    from benchmark.datasets.base import DataMissingError, Dataset
-    from benchmark.datasets.reading.root import data_root
     from benchmark.core.errors import UserError
     from benchmark.core.plugin import registered
+    from benchmark.datasets.base import DataMissingError, Dataset
+    from benchmark.datasets.reading.root import data_root
 
     root = data_root(given)
     fields = []

@@ -48,8 +48,8 @@ def run(
     from benchmark.core.errors import UserError, did_you_mean
     from benchmark.core.exit_status import ExitStatus
     from benchmark.planning.plan import Selection
-    from benchmark.run import RunRequest, execute, prepare
     from benchmark.records.run_folder import check_writable
+    from benchmark.run import RunRequest, execute, prepare
     from leaderboard.failures import failures
     from leaderboard.publish import publish
 
@@ -95,8 +95,8 @@ def _estimate(prepared: PreparedRun) -> None:
     from tabulate import tabulate
 
     from benchmark.cli.console import print_document, say
-    from benchmark.planning.estimate import cell_estimates
     from benchmark.core.harmless import line
+    from benchmark.planning.estimate import cell_estimates
 
     rows, total = cell_estimates(prepared)
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from benchmark.datasets.reading.assemble import assemble
-from benchmark.datasets.base import DataMissingError, Dataset, whole_number
-from benchmark.datasets.reading.decode import Box, decode
-from benchmark.datasets.reading.root import data_root
-from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
 from benchmark.core.plain_file import is_file, is_folder, open_plain
 from benchmark.core.settings import ImageSide
+from benchmark.datasets.base import DataMissingError, Dataset, whole_number
+from benchmark.datasets.reading.assemble import assemble
+from benchmark.datasets.reading.decode import Box, decode
+from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 
 if TYPE_CHECKING:
     from PIL.Image import Image

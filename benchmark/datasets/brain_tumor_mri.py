@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.datasets.reading.assemble import assemble
+from benchmark.core.images import ImageData
+from benchmark.core.settings import ImageSide
 from benchmark.datasets.base import Dataset, whole_number
+from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.reading.folders import list_images, read_images
 from benchmark.datasets.reading.root import data_root
 from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
-from benchmark.core.images import ImageData
-from benchmark.core.settings import ImageSide
 
 _CLASSES = ("notumor", "glioma", "meningioma", "pituitary")
 

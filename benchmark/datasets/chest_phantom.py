@@ -11,12 +11,12 @@ import torch
 from annotated_types import Interval
 from torch import Tensor
 
-from benchmark.datasets.reading.assemble import assemble
-from benchmark.datasets.base import Dataset, whole_number
-from benchmark.datasets.drawing.chest import draw_chests
-from benchmark.datasets.reading.root import data_root
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
+from benchmark.datasets.base import Dataset, whole_number
+from benchmark.datasets.drawing.chest import draw_chests
+from benchmark.datasets.reading.assemble import assemble
+from benchmark.datasets.reading.root import data_root
 
 _SHARES = {"train": 0.7, "validation": 0.1, "evaluation": 0.2}
 _PIXELS_AT_ONCE = 2**18

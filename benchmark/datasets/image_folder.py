@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from benchmark.core.allowed import Free
-from benchmark.datasets.reading.assemble import assemble
-from benchmark.datasets.base import DataMissingError, Dataset, whole_number
-from benchmark.datasets.reading.folders import ImageFile, list_images, read_images, subfolders
-from benchmark.datasets.reading.root import data_root
-from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.images import ImageData
 from benchmark.core.plain_file import is_folder
 from benchmark.core.settings import ImageSide
+from benchmark.datasets.base import DataMissingError, Dataset, whole_number
+from benchmark.datasets.reading.assemble import assemble
+from benchmark.datasets.reading.folders import ImageFile, list_images, read_images, subfolders
+from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 
 _EVALUATION_SHARE = 0.2
 

@@ -6,14 +6,14 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from benchmark.datasets.reading.assemble import assemble
-from benchmark.datasets.base import Dataset, whole_number
-from benchmark.datasets.reading.folders import ImageFile, list_images, read_images
-from benchmark.datasets.reading.root import data_root
-from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 from benchmark.core.images import ImageData
 from benchmark.core.plain_file import is_folder
 from benchmark.core.settings import ImageSide
+from benchmark.datasets.base import Dataset, whole_number
+from benchmark.datasets.reading.assemble import assemble
+from benchmark.datasets.reading.folders import ImageFile, list_images, read_images
+from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 
 _CLASSES = ("NORMAL", "PNEUMONIA")
 _PATIENT = re.compile(r"(person\d+)_|(?:NORMAL\d*-)?(IM-\d+)-|(?:BACTERIA|VIRUS|NORMAL)-(\d+)-")

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark.datasets.reading.assemble import assemble
-from benchmark.datasets.base import DataMissingError, Dataset
-from benchmark.datasets.reading.download import fetch
-from benchmark.datasets.reading.npz import Header, md5_of, read_arrays
-from benchmark.datasets.reading.root import data_root
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
 from benchmark.core.plain_file import is_file
+from benchmark.datasets.base import DataMissingError, Dataset
+from benchmark.datasets.reading.assemble import assemble
+from benchmark.datasets.reading.download import fetch
+from benchmark.datasets.reading.npz import Header, md5_of, read_arrays
+from benchmark.datasets.reading.root import data_root
 
 SIZES = (28, 64, 128, 224)
 _MORE = 4
@@ -149,6 +149,50 @@ class MedMNIST(Dataset):
         if order != sorted(order):
             notes.append(f"labels are swapped against the published file, so that 1 is {classes[order[1]]!r}")
         return notes
+
+
+class BloodMNIST(MedMNIST):
+    """Blood cells under the microscope, eight types (MedMNIST v2, from Acevedo et al. 2020)."""
+
+    name = flag = "bloodmnist"
+
+
+class BreastMNIST(MedMNIST):
+    """Breast ultrasound, normal or benign against malignant (MedMNIST v2, from Al-Dhabyani et al. 2020)."""
+
+    name = flag = "breastmnist"
+    positive_class = "malignant"
+
+
+class DermaMNIST(MedMNIST):
+    """Dermatoscopic images of pigmented skin lesions, seven types (MedMNIST v2, from HAM10000)."""
+
+    name = flag = "dermamnist"
+
+
+class OCTMNIST(MedMNIST):
+    """Retinal optical coherence tomography, three diseases and normal (MedMNIST v2, from Kermany et al. 2018)."""
+
+    name = flag = "octmnist"
+
+
+class OrganAMNIST(MedMNIST):
+    """Axial slices of abdominal CT, eleven organs (MedMNIST v2, from LiTS)."""
+
+    name = flag = "organamnist"
+
+
+class PneumoniaMNIST(MedMNIST):
+    """Chest radiographs of children, normal or pneumonia (MedMNIST v2, from Kermany et al. 2018)."""
+
+    name = flag = "pneumoniamnist"
+    positive_class = "pneumonia"
+
+
+class RetinaMNIST(MedMNIST):
+    """Retinal fundus photographs, five grades of diabetic retinopathy (MedMNIST v2, from DeepDRiD)."""
+
+    name = flag = "retinamnist"
 
 
 def _suffix(size: int) -> str:

@@ -5,25 +5,25 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from benchmark.core.undisturbed import PristineImages, process_settings_kept
 from benchmark.core.errors import in_words
+from benchmark.core.undisturbed import PristineImages, process_settings_kept
+from benchmark.core.writing import DiskError
 from benchmark.records.step_folder import StepRecord
 from benchmark.steps.base import Result, Step
-from benchmark.steps.context import Workbench
-from benchmark.core.writing import DiskError
+from benchmark.steps.context import StepContext
 
 
-def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:
+def attempt(step: Step, context: StepContext, images: PristineImages) -> str:
     """Compute and save a step; "" or the reason why there is none.
 
     Raises:
         DiskError: The disk does not take it.
     """
     started = time.monotonic()
-    result, reason = _computed(step, bench)
+    result, reason = _computed(step, context)
     try:
         # Looked at in any case, so that nobody else meets what this step left behind.
-        reason = _meddling(bench, images) or reason
+        reason = _meddling(context, images) or reason
         if result is None or reason:
             return reason
         record = StepRecord(
@@ -33,10 +33,10 @@ def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:
             spec=step.spec,
             results=result.results,
             seconds=round(time.monotonic() - started, 3),
-            device=str(bench.device),
+            device=str(context.device),
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        bench.store.save(record, result.tensors, result.samples)
+        context.store.save(record, result.tensors, result.samples)
     except DiskError:
         raise
     except (Exception, SystemExit, GeneratorExit) as error:
@@ -44,20 +44,20 @@ def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:
     return ""
 
 
-def _computed(step: Step, bench: Workbench) -> tuple[Result | None, str]:
+def _computed(step: Step, context: StepContext) -> tuple[Result | None, str]:
     """(the result, "") or (None, why there is none), whatever a plug-in raises."""
     try:
         with process_settings_kept():
-            return step.run(bench), ""
+            return step.run(context), ""
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and not bench.apart:
+        if isinstance(error, KeyboardInterrupt) and not context.apart:
             raise
         return None, in_words(error)
 
 
-def _meddling(bench: Workbench, images: PristineImages) -> str:
+def _meddling(context: StepContext, images: PristineImages) -> str:
     """What a step changed that is not its own, in words; it is undone or forgotten."""
-    changed = bench.take_back()
+    changed = context.take_back()
     found = [f"it changed the weights of the model that it was handed ({', '.join(changed)})"] if changed else []
     if images.restore():
         found.append("it changed the images that all steps work with")

@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 
-from benchmark.engines.attempt import attempt
-from benchmark.core.undisturbed import PristineImages
 from benchmark.core.errors import UserError, in_words
 from benchmark.core.progress import Progress
+from benchmark.core.undisturbed import PristineImages
+from benchmark.engines.attempt import attempt
 from benchmark.steps.base import Step
+from benchmark.steps.context import StepContext
 from benchmark.verdicts import fresh
-from benchmark.steps.context import Workbench
 
 Send = Callable[..., None]
 
@@ -74,12 +74,12 @@ class Reporting(Progress):
         return True
 
 
-def serve(steps: dict[str, Step], bench: Workbench, ends: Ends, scratch: Path) -> None:
+def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Path) -> None:
     """Run the steps that are asked for, until nobody asks any more; never returns.
 
     Args:
         steps: By key.
-        bench: What they work with.
+        context: What they work with.
         ends: Towards the process that asks.
         scratch: A folder for temporary files, which that process removes.
     """
@@ -93,10 +93,10 @@ def serve(steps: dict[str, Step], bench: Workbench, ends: Ends, scratch: Path) -
                 replies.write(json.dumps(message) + "\n")
                 replies.flush()
 
-        bench.progress, bench.apart = Reporting(send), True
+        context.progress, context.apart = Reporting(send), True
         asked: SimpleQueue[Step] = SimpleQueue()
         # All computing is done in another thread: in this one OpenMP would wait for workers that the fork left behind.
-        threading.Thread(target=_work, args=(asked, bench, torch.get_num_threads(), send), daemon=True).start()
+        threading.Thread(target=_work, args=(asked, context, torch.get_num_threads(), send), daemon=True).start()
         # This one sees it where nobody is left to ask.
         for key in os.fdopen(ends.requests):
             asked.put(steps[key.strip()])
@@ -133,16 +133,16 @@ def _settle(ends: Ends, scratch: Path) -> None:
         Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
 
 
-def _work(asked: SimpleQueue[Step], bench: Workbench, threads: int, send: Send) -> None:
+def _work(asked: SimpleQueue[Step], context: StepContext, threads: int, send: Send) -> None:
     torch.set_num_threads(threads)
-    images = PristineImages(bench.data)
+    images = PristineImages(context.data)
     while True:
-        _run(asked.get(), bench, images, send)
+        _run(asked.get(), context, images, send)
 
 
-def _run(step: Step, bench: Workbench, images: PristineImages, send: Send) -> None:
+def _run(step: Step, context: StepContext, images: PristineImages, send: Send) -> None:
     try:
-        reason = attempt(step, bench, images)
+        reason = attempt(step, context, images)
     except UserError as error:
         send("refused", error.problem, error.where, error.remedy)
     except OSError as error:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import torch
 
+from benchmark.core.undisturbed import PristineImages
 from benchmark.engines.attempt import attempt
 from benchmark.engines.finished_files import FinishedFiles
-from benchmark.core.undisturbed import PristineImages
 from benchmark.engines.worker import Worker
 from benchmark.planning.plan import Plan
-from benchmark.steps.base import Step
 from benchmark.records.store import StepFailure
+from benchmark.steps.base import Step
+from benchmark.steps.context import StepContext
 from benchmark.steps.strangers import strangers
 from benchmark.verdicts import fresh
-from benchmark.steps.context import Workbench
 
 
 @dataclass
@@ -41,9 +41,9 @@ class LocalEngine:
     def __init__(self, *, step_timeout: float | None = None) -> None:
         self.step_timeout = step_timeout
 
-    def run(self, plan: Plan, bench: Workbench) -> Tally:
+    def run(self, plan: Plan, context: StepContext) -> Tally:
         """Compute what is missing. KeyboardInterrupt passes through; finished steps stay."""
-        run = _Run(plan, bench, self.step_timeout)
+        run = _Run(plan, context, self.step_timeout)
         try:
             while run.waiting:
                 run.take(run.waiting.popleft())
@@ -59,51 +59,51 @@ class LocalEngine:
 class _Run:
     """One run of a plan: what is still to do, and what became of the rest."""
 
-    def __init__(self, plan: Plan, bench: Workbench, limit: float | None) -> None:
+    def __init__(self, plan: Plan, context: StepContext, limit: float | None) -> None:
         self.steps = {step.key: step for step in plan.steps}
         # Rows that do without plug-ins of others come first: what is finished cannot be forged, and is watched.
         self.waiting = deque(sorted(plan.steps, key=lambda step: bool(strangers(step))))
-        self.bench = bench
+        self.context = context
         self.tally = Tally()
-        self.files = FinishedFiles(bench.store.root)
-        self.processes = _Processes(self.steps, bench, limit)
+        self.files = FinishedFiles(context.store.root)
+        self.processes = _Processes(self.steps, context, limit)
 
     def take(self, step: Step) -> None:
         """Find a step finished, or compute it, or say why neither can be."""
-        tally, bench = self.tally, self.bench
+        tally, context = self.tally, self.context
         lacking = next((need for need in step.needs if need.key in tally.failed), None)
-        if bench.store.has(step.key):
+        if context.store.has(step.key):
             self.files.note(step.key)
             if step.key not in tally.computed:
                 tally.reused.append(step.key)
-            bench.progress.reused(step.label)
+            context.progress.reused(step.label)
         elif lacking is not None:
             self._fail(step, f"{lacking.label} failed: {tally.failed[lacking.key]}")
-            bench.progress.reused(step.label)
+            context.progress.reused(step.label)
         else:
             self._compute(step)
 
     def _compute(self, step: Step) -> None:
-        bench, others = self.bench, strangers(step)
-        bench.progress.begin(f"{step.kind} {step.label}" if step.kind in ("attack", "detect") else step.label)
+        context, others = self.context, strangers(step)
+        context.progress.begin(f"{step.kind} {step.label}" if step.kind in ("attack", "detect") else step.label)
         reason = self.processes.run(step, others)
         reason = self._spoiled(step) or reason if others else reason
-        if not reason and not bench.store.has(step.key):
+        if not reason and not context.store.has(step.key):
             reason = "it says that it is finished and has left nothing"
         if reason:
             self._fail(step, reason)
-            bench.progress.end(f"FAILED ({reason.splitlines()[0]})")
+            context.progress.end(f"FAILED ({reason.splitlines()[0]})")
             return
         self.files.note(step.key)
         self.tally.computed.append(step.key)
-        bench.progress.end()
+        context.progress.end()
 
     def _spoiled(self, step: Step) -> str:
         """Which finished steps a step has written into, in words; they are computed again, before anything else."""
         spoiled = self.files.touched()
         if not spoiled:
             return ""
-        self.bench.store.discard(step.key)
+        self.context.store.discard(step.key)
         self.processes.end()
         for key in reversed([key for key in self.steps if key in spoiled]):
             self.waiting.appendleft(self.steps[key])
@@ -115,15 +115,15 @@ class _Run:
 
     def _fail(self, step: Step, reason: str) -> None:
         self.tally.failed[step.key] = reason
-        self.bench.store.fail(StepFailure(kind=step.kind, label=step.label, key=step.key, message=reason))
+        self.context.store.fail(StepFailure(kind=step.kind, label=step.label, key=step.key, message=reason))
 
 
 class _Processes:
     """The process that steps run in, one at a time, and never one for two sets of other people's plug-ins."""
 
-    def __init__(self, steps: dict[str, Step], bench: Workbench, limit: float | None) -> None:
+    def __init__(self, steps: dict[str, Step], context: StepContext, limit: float | None) -> None:
         self._steps = steps
-        self._bench = bench
+        self._bench = context
         self._limit = limit
         self._worker: Worker | None = None
         self._of: tuple[frozenset[str], object] = frozenset(), None

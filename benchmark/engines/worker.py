@@ -14,12 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from benchmark.engines.child import Ends, serve
-from benchmark.engines.printed import Printed
 from benchmark.core.errors import UserError
 from benchmark.core.progress import Progress
+from benchmark.engines.child import Ends, serve
+from benchmark.engines.printed import Printed
 from benchmark.steps.base import Step
-from benchmark.steps.context import Workbench
+from benchmark.steps.context import StepContext
 
 _LISTEN = 0.2
 """Seconds between two looks at whether the process is still there and in time."""
@@ -30,10 +30,10 @@ class Worker:
 
     Args:
         steps: The steps that it can be asked for, by key.
-        bench: What they work with.
+        context: What they work with.
     """
 
-    def __init__(self, steps: dict[str, Step], bench: Workbench) -> None:
+    def __init__(self, steps: dict[str, Step], context: StepContext) -> None:
         self._scratch = Path(tempfile.mkdtemp(prefix="medrobust-step-"))
         asked, self._requests = os.pipe()
         self._replies, told = os.pipe()
@@ -45,7 +45,7 @@ class Worker:
         if not self._pid:
             for end in (self._requests, self._replies, self._output):
                 os.close(end)
-            serve(steps, bench, Ends(asked, told, printed), self._scratch)
+            serve(steps, context, Ends(asked, told, printed), self._scratch)
         for end in (asked, told, printed):
             os.close(end)
         for end in (self._replies, self._output):

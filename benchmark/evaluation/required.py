@@ -5,8 +5,8 @@ from __future__ import annotations
 from attacks.base import Attack
 from attacks.composing import ESTIMATORS
 from attacks.effort import LEAST, LEAST_VALUES
-from benchmark.steps.attack import AttackStep
 from benchmark.core.threat import Access, Norm
+from benchmark.steps.attack import AttackStep
 from defenses.base import Defense
 
 MINIMUM_EOT_SAMPLES = 20

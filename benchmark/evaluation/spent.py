@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmark.core.threat import Access, Epsilon, Norm
 from benchmark.evaluation.flags.base import AttackEvidence
 from benchmark.evaluation.required import perturbation_set, served
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.attack_cost import least_passes
-from benchmark.core.threat import Access, Epsilon, Norm
 from defenses.base import Defense
 
 _TOLERATED = 10

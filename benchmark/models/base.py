@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
+from benchmark.core.plugin import Plugin
 from benchmark.models.training.pixel_statistics import pixel_statistics
 from benchmark.models.training.recipe import Recipe
-from benchmark.core.plugin import Plugin
 
 
 class Classifier(Plugin):

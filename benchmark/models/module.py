@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from benchmark.core.allowed import Free
 from benchmark.core.errors import UserError, did_you_mean, in_words
 from benchmark.core.images import LabeledImages
-from benchmark.models.base import Classifier
-from benchmark.models.training.weights import load_into
 from benchmark.core.settings import BatchRows, Count, Decay, Rate, Shift
 from benchmark.core.source import module_digest
+from benchmark.models.base import Classifier
+from benchmark.models.training.weights import load_into
 
 
 class Module(Classifier):

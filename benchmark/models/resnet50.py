@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from benchmark.core.settings import BatchRows, Count, Decay, Rate, Shift
 from benchmark.models.base import Classifier
 from benchmark.models.training.pretrained import load_imagenet
-from benchmark.core.settings import BatchRows, Count, Decay, Rate, Shift
 
 
 class ResNet50(Classifier):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from benchmark.models.base import Classifier
 from benchmark.core.settings import BatchRows, Count, Decay, LayerWidth, Rate
+from benchmark.models.base import Classifier
 
 
 class SmallCNN(Classifier):

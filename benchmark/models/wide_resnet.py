@@ -8,9 +8,9 @@ from annotated_types import Interval
 from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
+from benchmark.core.settings import BatchRows, Count, LayerWidth, Rate
 from benchmark.models.base import Classifier
 from benchmark.models.training.recipe import Recipe
-from benchmark.core.settings import BatchRows, Count, LayerWidth, Rate
 
 
 class WideResNet(Classifier):

@@ -8,15 +8,15 @@ from fnmatch import fnmatchcase
 from typing import Any, cast
 
 from attacks.base import Attack
-from benchmark.datasets.base import Dataset
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.images import ImageData
-from benchmark.models.base import Classifier
-from benchmark.planning.plan import Selection
-from benchmark.planning.network_size import refuse_too_large
-from benchmark.planning.rehearsal import rehearse
 from benchmark.core.plugin import Plugin, look_up
 from benchmark.core.settings import SEEDS
+from benchmark.datasets.base import Dataset
+from benchmark.models.base import Classifier
+from benchmark.planning.network_size import refuse_too_large
+from benchmark.planning.plan import Selection
+from benchmark.planning.rehearsal import rehearse
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep

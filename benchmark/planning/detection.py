@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from attacks.base import Stop
 from benchmark.core.errors import UserError, did_you_mean
-from benchmark.planning.plan import Cell
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, detector_aware, threat_model
+from benchmark.planning.plan import Cell
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
@@ -56,7 +56,7 @@ def detection_cells(context: Context, table: DetectionTable, defense: Defense, c
         for name, detector in detectors.items():
             aimed = step
             if step.attack.needs_detector:
-                aimed = replace(step, watched=DetectorFitting(features, learned, name, detector, context.seed))
+                aimed = replace(step, deceived=DetectorFitting(features, learned, name, detector, context.seed))
             detect = DetectStep(features, learned, aimed, name, detector, context.seed)
             aware = detector_aware(step.attack, step.objective)
             threat = threat_model(context, step, defense, "adaptive" if aware else "oblivious")

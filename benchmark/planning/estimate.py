@@ -7,6 +7,7 @@ from statistics import mean
 
 import torch
 
+from benchmark.core.threat import Access
 from benchmark.models.base import Classifier
 from benchmark.models.training.classifier import assemble
 from benchmark.run import PreparedRun
@@ -14,7 +15,6 @@ from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.train import TrainStep
-from benchmark.core.threat import Access
 
 
 def cell_estimates(prepared: PreparedRun) -> tuple[list[list[str]], str]:

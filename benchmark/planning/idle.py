@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from benchmark.core.errors import UserError
-from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.labels import DIAGNOSIS, PROBE
+from benchmark.planning.plan import Plan, Selection
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.detect import DetectStep
 from benchmark.suites.suite import Suite

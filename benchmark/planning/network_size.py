@@ -6,8 +6,8 @@ import torch
 
 from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
-from benchmark.models.training.loop import seeded
 from benchmark.models.module import Module
+from benchmark.models.training.loop import seeded
 
 MOST_PARAMETERS = 10**9
 """Four gigabytes, and training needs four times as much."""

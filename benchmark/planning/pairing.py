@@ -8,13 +8,13 @@ from attacks.base import Attack, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.gradients.zeroth_order import ZerothOrder
 from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.settings import Length, hints, refuse_overlong
+from benchmark.core.threat import Access, Goal, Norm, ThreatModel
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
-from benchmark.core.settings import Length, hints, refuse_overlong
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.suites.suite import AttackTable, DetectionTable, RobustnessTable
-from benchmark.core.threat import Access, Goal, Norm, ThreatModel
 from defenses.base import Defense
 
 

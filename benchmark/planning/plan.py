@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from benchmark.steps.base import Step
 from benchmark.core.threat import ThreatModel
+from benchmark.steps.base import Step
 
 
 @dataclass(frozen=True)

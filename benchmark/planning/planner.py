@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.core.images import ImageData
-from benchmark.planning.plan import Cell, Plan, Selection
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import detection_cells
 from benchmark.planning.idle import refuse_idle
 from benchmark.planning.labels import DIAGNOSIS, PROBE, check_labels
+from benchmark.planning.plan import Cell, Plan, Selection
 from benchmark.planning.references import check_references
 from benchmark.planning.robustness import diagnosis_cell, probe_cell, robustness_cells
 from benchmark.planning.tables import check_tables

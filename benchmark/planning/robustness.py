@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from attacks.base import Stop
-from attacks.searches.iterative import IterativeAttack
 from attacks.pgd import PGD
-from benchmark.planning.plan import Cell
+from attacks.searches.iterative import IterativeAttack
+from benchmark.core.threat import Access, Epsilon
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.labels import DIAGNOSIS, PROBE
 from benchmark.planning.pairing import attack_step, threat_model
+from benchmark.planning.plan import Cell
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.diagnose import DiagnoseStep, has_curvature
 from benchmark.steps.probe import ProbeStep
 from benchmark.suites.suite import DefenseTable, RobustnessTable
-from benchmark.core.threat import Access, Epsilon
 from defenses.base import Defense
 
 _PROBE_STEPS = 100

@@ -9,15 +9,15 @@ from attacks.composing import GradientChoice
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from benchmark.core.errors import UserError
-from benchmark.planning.plan import Cell
+from benchmark.core.threat import Access, Epsilon, ThreatModel
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import threat_model
+from benchmark.planning.plan import Cell
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import ClassifierTable, TransferClassifierTable, TransferTable
-from benchmark.core.threat import Access, Epsilon, ThreatModel
 from defenses.base import Defense
 from defenses.none import NoDefense
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmark.core.errors import UserError
 from benchmark.core.plain_file import is_utf8
+from benchmark.core.writing import writing
 from benchmark.records.store import Store
 from benchmark.suites.suite import Suite
-from benchmark.core.writing import writing
 
 
 def check_writable(folder: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.core.writing import write_atomically
 from benchmark.planning.plan import Cell, Plan
 from benchmark.records.serialising import sample_bytes
 from benchmark.records.store import Store
-from benchmark.core.writing import write_atomically
 
 _TEXT, _NUMBER, _COUNT, _OUTCOME = "string", "float64", "Int64", "boolean"
 

@@ -20,11 +20,11 @@ from torch import Tensor
 from benchmark.core.errors import UserError, in_words
 from benchmark.core.harmless import in_json
 from benchmark.core.keys import as_stored
+from benchmark.core.writing import write_atomically, writing
 from benchmark.records.manifest_shape import ManifestShape
 from benchmark.records.sealed_json import SealError, sealed, unsealed
 from benchmark.records.serialising import UnsaveableError, sample_bytes, tensor_bytes
 from benchmark.records.step_folder import RECORD, DamagedError, FileMark, StepFolder, StepRecord
-from benchmark.core.writing import write_atomically, writing
 
 TENSORS, SAMPLES = "tensors.safetensors", "samples.parquet"
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{32}")

@@ -11,29 +11,29 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim, other_class
-from attacks.geometry.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice, ObjectiveChoice
-from attacks.gradients.base import GradientEstimator
+from attacks.geometry.ball import perturbation_size
 from attacks.geometry.stored import stored
-from attacks.testimony.transcript import Transcript
-from benchmark.steps.subset import evaluation_rows
+from attacks.gradients.base import GradientEstimator
 from attacks.gradients.fast_copy import search_model
+from attacks.objectives.aim import Aim, other_class
+from attacks.testimony.transcript import Transcript
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
+from benchmark.core.threat import Access, Epsilon, Norm
 from benchmark.steps.attack_cost import attack_passes
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
+from benchmark.steps.context import StepContext
 from benchmark.steps.detector_fitting import DetectorFitting
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.replay import VERSIONS
+from benchmark.steps.subset import evaluation_rows
 from benchmark.steps.train import TrainStep
 from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge, verdict_noise
-from benchmark.core.threat import Access, Epsilon, Norm
-from benchmark.steps.context import Workbench
-from defenses.base import DefendedModel, Passes
 
 FOLLOWED = 64
 """Attacked images whose questions are sampled, to be asked again in a fresh process; fewer of a dear model."""
@@ -60,7 +60,7 @@ class AttackStep(Step):
         proxies: Classifiers that the attacker trains on the same images, where the attack needs them.
         replicates: Fresh decisions on each adversarial image of a randomized defense.
         seed: Seed of everything random in the attack.
-        watched: The detector to deceive, where the attack needs one.
+        deceived: The detector to deceive, where the attack needs one.
         on_grid: Whether it stays on the 8-bit grid.
     """
 
@@ -79,18 +79,18 @@ class AttackStep(Step):
     proxies: tuple[TrainStep, ...]
     replicates: int
     seed: int
-    watched: DetectorFitting | None = None
+    deceived: DetectorFitting | None = None
     on_grid: bool = False
 
     @property
     def label(self) -> str:
-        against = f" against {self.watched.name}" if self.watched else ""
+        against = f" against {self.deceived.name}" if self.deceived else ""
         return f"{self.clean.fit.name} × {self.name}{against}"
 
     @property
     def needs(self) -> tuple[Step, ...]:
-        watched = self.watched.needs if self.watched else ()
-        return (self.clean, *([self.features] if self.features else []), *self.proxies, *watched)
+        deceived = self.deceived.needs if self.deceived else ()
+        return (self.clean, *([self.features] if self.features else []), *self.proxies, *deceived)
 
     def settings(self) -> dict[str, Any]:
         objective = self.objective.build(self.attack).identity() if self.objective else None
@@ -106,14 +106,16 @@ class AttackStep(Step):
             "replicates": self.replicates,
             "seed": self.seed,
             **({"on_grid": True} if self.on_grid else {}),
-            **({"watched": self.watched.settings()} if self.watched else {}),
+            **({"deceived": self.deceived.settings()} if self.deceived else {}),
         }
 
     def passes(self) -> Passes:
-        pairs = self.watched is not None and not self.watched.differentiable
+        asks_detector = self.deceived is not None and not self.deceived.differentiable
         defense, images = self.clean.fit.defense, self.clean.images
         each = [
-            attack_passes(self.attack, estimator, defense, norm=self.norm, epsilon=self.epsilon, watched_pairs=pairs)
+            attack_passes(
+                self.attack, estimator, defense, norm=self.norm, epsilon=self.epsilon, asks_detector=asks_detector
+            )
             for estimator in self.estimators(defense.surrogates)
         ]
         return Passes(images * sum(e.forwards for e in each), images * sum(e.backwards for e in each))
@@ -124,25 +126,25 @@ class AttackStep(Step):
             return [self.gradient.build(self.eot_samples)]
         return self.gradient.each(self.eot_samples, surrogates)
 
-    def run(self, bench: Workbench) -> Result:
-        frame = bench.store.samples(self.clean.key)
+    def run(self, context: StepContext) -> Result:
+        frame = context.store.samples(self.clean.key)
         right = torch.from_numpy(np.array(frame["clean_right"], dtype=bool))
-        images = self.clean.evaluation(bench)[right]
+        images = self.clean.evaluation(context)[right]
         rows = right.nonzero().flatten()
         if not len(images):
             tensors = {"adversarial": images.floats(), "row": rows}
             return Result({"replayed": None, "accuracy": [0.0]}, tensors, _untouched(frame))
         scores = torch.tensor(np.stack(frame["scores"].tolist()))[right]
-        model = self.clean.fit.model(bench)
-        outcome, transcripts = self._attack_through_each(model, images, scores, bench)
+        model = self.clean.fit.model(context)
+        outcome, transcripts = self._attack_through_each(model, images, scores, context)
         submission = Submission(
             outcome.adversarial,
             stored(outcome.adversarial, images.floats(), self.norm, self.epsilon.value),
             verdict_noise(self.clean.fit, images, outcome.adversarial, self.seed, "verdict"),
             transcripts,
         )
-        verdict = judge(self.clean.fit, submission, bench)
-        fresh = self._fresh(model, images, submission.x, verdict, bench)
+        verdict = judge(self.clean.fit, submission, context)
+        fresh = self._fresh(model, images, submission.x, verdict, context)
         others = float(frame["fresh_right"][~right.numpy()].sum())
         return Result(
             {
@@ -154,20 +156,20 @@ class AttackStep(Step):
         )
 
     def _attack_through_each(
-        self, model: DefendedModel, images: LabeledImages, scores: Tensor, bench: Workbench
+        self, model: DefendedModel, images: LabeledImages, scores: Tensor, context: StepContext
     ) -> tuple[Outcome, list[Transcript]]:
         """The worst for each image of the attacks by every estimator, each on the images that still stand."""
         # What the model offers counts; a name that it only promised is refused when it is asked for.
         surrogates = dict.fromkeys((*self.clean.fit.defense.surrogates, *model.surrogates))
         first, *others = self.estimators(list(surrogates))
-        outcome, transcripts = self._attack(first, model, images, scores, torch.arange(len(images)), bench)
+        outcome, transcripts = self._attack(first, model, images, scores, torch.arange(len(images)), context)
         # As with restarts, the steps of a later run count on from those before it.
         length = (getattr(self.attack, "steps", 0) + 1) * getattr(self.attack, "restarts", 1)
         for number, estimator in enumerate(others, start=1):
             left = (~outcome.success).nonzero().flatten()
             if not len(left):
                 break
-            later, more = self._attack(estimator, model, images[left], scores[left], left, bench)
+            later, more = self._attack(estimator, model, images[left], scores[left], left, context)
             aim = Aim(images.labels[left], self._targets(images[left], scores[left]))
             worse = later.success | (aim.margin(later.logits) > aim.margin(outcome.logits[left]))
             later.broken_at[later.broken_at >= 0] += number * length
@@ -185,14 +187,14 @@ class AttackStep(Step):
         images: LabeledImages,
         scores: Tensor,
         numbers: Tensor,
-        bench: Workbench,
+        context: StepContext,
     ) -> tuple[Outcome, list[Transcript]]:
         """Attack `images`, which have these `numbers` among all that are attacked."""
         objective = self.objective.build(self.attack) if self.objective else self.attack.default_objective()
         if objective.needs_features:
             assert self.features is not None
-            features, _ = self.features.features(bench)
-            objective.fit(features, bench.data.train.labels.clone(), len(bench.data.classes))
+            features, _ = self.features.features(context)
+            objective.fit(features, context.data.train.labels.clone(), len(context.data.classes))
         # Features must be those that the detector will see, to the last digit.
         exact = self.stop is Stop.NEVER or objective.needs_features
         composition = Composition(
@@ -201,18 +203,27 @@ class AttackStep(Step):
             objective,
             estimator,
             self.stop,
-            None if exact else search_model(model, images.floats(slice(0, 32), device=bench.device)),
+            None if exact else search_model(model, images.floats(slice(0, 32), device=context.device)),
             self.on_grid,
         )
-        proxies = tuple(proxy.model(bench).requires_grad_(False) for proxy in self.proxies)
+        proxies = tuple(proxy.model(context).requires_grad_(False) for proxy in self.proxies)
         informed = model if self.attack.access is Access.GRADIENT else None
-        classes = len(bench.data.classes)
-        watcher = self.watched.watcher(bench) if self.watched else None
+        classes = len(context.data.classes)
+        known_detector = self.deceived.known(context) if self.deceived else None
         # Fitting a detector looks at images too.
-        bench.progress.expect(len(images))
+        context.progress.expect(len(images))
         with frozen(model):
             self.attack.prepare(
-                Aids(informed, composition, bench.data.train.copy(), classes, proxies, self.seed, bench.device, watcher)
+                Aids(
+                    informed,
+                    composition,
+                    context.data.train.copy(),
+                    classes,
+                    proxies,
+                    self.seed,
+                    context.device,
+                    known_detector,
+                )
             )
         targets = self._targets(images, scores)
         each = VERSIONS * max(estimator.draws * (1 + model.purify_passes.forwards), model.decision_passes.forwards)
@@ -224,25 +235,27 @@ class AttackStep(Step):
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
             # The defense's key is in it, so that no defense can know an attack by its random numbers.
             purpose = f"attack {self.attack.name} {self.clean.fit.key}"
-            noise = Noise.of(self.seed, images.index[rows], device=bench.device).stream(purpose)
-            wanted = None if targets is None else targets[rows].to(bench.device)
-            aim = Aim(images.labels[rows].to(bench.device), wanted, images.index[rows].to(bench.device))
-            transcript = Transcript(numbers[rows].tolist(), followed[rows].to(bench.device))
-            outcome = self.attack(model, images.floats(rows, device=bench.device), aim, noise, composition, transcript)
-            bench.progress.advance(len(outcome.success))
+            noise = Noise.of(self.seed, images.index[rows], device=context.device).stream(purpose)
+            wanted = None if targets is None else targets[rows].to(context.device)
+            aim = Aim(images.labels[rows].to(context.device), wanted, images.index[rows].to(context.device))
+            transcript = Transcript(numbers[rows].tolist(), followed[rows].to(context.device))
+            outcome = self.attack(
+                model, images.floats(rows, device=context.device), aim, noise, composition, transcript
+            )
+            context.progress.advance(len(outcome.success))
             return Outcome.concatenate([outcome]), transcript
 
         size = self.attack.batch_rows if self.attack.batch_coupled else None
-        parts = bench.batch_size.map(len(images), attack, size=size)
+        parts = context.batch_size.map(len(images), attack, size=size)
         return Outcome.concatenate([outcome for outcome, _ in parts]), [transcript for _, transcript in parts]
 
     def _fresh(
-        self, model: DefendedModel, images: LabeledImages, pixels: Tensor, verdict: Verdict, bench: Workbench
+        self, model: DefendedModel, images: LabeledImages, pixels: Tensor, verdict: Verdict, context: StepContext
     ) -> Tensor:
         """Whether each attacked image, as submitted, is decided rightly, per fresh draw: bool [draws, N]."""
         logits = verdict.submitted[None]
         if model.randomized:
-            logits = fresh_decisions(self.clean.fit, images, pixels, self.replicates, self.seed, "fresh", bench)
+            logits = fresh_decisions(self.clean.fit, images, pixels, self.replicates, self.seed, "fresh", context)
         return logits.argmax(2) == images.labels[None]
 
 

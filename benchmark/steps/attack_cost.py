@@ -9,8 +9,9 @@ from torch import nn
 from attacks.base import Attack
 from attacks.effort import Effort
 from attacks.gradients.base import GradientEstimator
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel, Defense, Passes
+from defenses.base import Defense
 
 
 def attack_passes(
@@ -20,7 +21,7 @@ def attack_passes(
     *,
     norm: Norm,
     epsilon: Epsilon,
-    watched_pairs: bool,
+    asks_detector: bool,
 ) -> Passes:
     """Passes that an image costs which never falls: the purifier, all votes, EOT and restarts included.
 
@@ -32,16 +33,16 @@ def attack_passes(
         estimator: How it differentiates through the defense.
         defense: Need not be fitted.
         norm, epsilon: The allowed perturbation.
-        watched_pairs: Whether questions about a detector without a gradient are asked.
+        asks_detector: Whether questions about a detector without a gradient are asked.
     """
     effort = attack.effort(norm, epsilon.value)
     model = _unfitted(defense, votes=getattr(defense, "votes", 1))
     asked, once = _passes(effort, estimator, model), model.purify_passes
-    watched = effort.watched * watched_pairs
+    questions = effort.detector_questions * asks_detector
     # The attacker's own classifiers are no passes of the victim, but time all the same.
     return Passes(
-        asked.forwards + effort.proxies + watched * (1 + once.forwards),
-        asked.backwards + effort.proxies + watched * once.backwards,
+        asked.forwards + effort.proxies + questions * (1 + once.forwards),
+        asked.backwards + effort.proxies + questions * once.backwards,
     )
 
 

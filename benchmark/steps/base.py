@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor
 
 from benchmark import __version__
+from benchmark.core.defended import Passes
 from benchmark.core.keys import key_of
 from benchmark.core.source import code_digest
-from defenses.base import Passes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmark.steps.context import Workbench
+    from benchmark.steps.context import StepContext
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Step(ABC):
         """Everything besides `needs` that determines the result; JSON."""
 
     @abstractmethod
-    def run(self, bench: Workbench) -> Result:
-        """Compute. Progress goes to `bench.progress`."""
+    def run(self, context: StepContext) -> Result:
+        """Compute. Progress goes to `context.progress`."""
 
     def passes(self) -> Passes:
         """Estimated passes through a network over the whole step, at most."""

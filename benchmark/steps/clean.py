@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.steps.subset import evaluation_rows
+from benchmark.core.defended import Passes
 from benchmark.core.images import LabeledImages
 from benchmark.steps.base import Result, Step
+from benchmark.steps.context import StepContext
 from benchmark.steps.fit import FitStep
+from benchmark.steps.subset import evaluation_rows
 from benchmark.steps.verdict import fresh_decisions
-from benchmark.steps.context import Workbench
-from defenses.base import Passes
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class CleanStep(Step):
     def passes(self) -> Passes:
         return Passes(self.images, 0)
 
-    def evaluation(self, bench: Workbench) -> LabeledImages:
+    def evaluation(self, context: StepContext) -> LabeledImages:
         """The evaluation images of this run."""
-        return bench.data.evaluation[evaluation_rows(bench.data.evaluation, self.samples, self.seed)]
+        return context.data.evaluation[evaluation_rows(context.data.evaluation, self.samples, self.seed)]
 
-    def run(self, bench: Workbench) -> Result:
-        images, model = self.evaluation(bench), self.fit.model(bench)
+    def run(self, context: StepContext) -> Result:
+        images, model = self.evaluation(context), self.fit.model(context)
         draws = self.replicates if model.randomized else 1
-        bench.progress.expect(len(images) * draws)
-        logits = fresh_decisions(self.fit, images, None, draws, self.seed, "clean", bench, bench.progress.advance)
+        context.progress.expect(len(images) * draws)
+        logits = fresh_decisions(self.fit, images, None, draws, self.seed, "clean", context, context.progress.advance)
         right = logits.argmax(2) == images.labels[None]
         cost = model.decision_passes
         frame = pd.DataFrame(

@@ -28,7 +28,7 @@ def fingerprint(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-class Workbench:
+class StepContext:
     """Handed to every step.
 
     Args:
@@ -40,7 +40,7 @@ class Workbench:
 
     Attributes:
         surroundings: What the processes that give the verdicts take over from this run.
-        apart: Whether this is the bench of a process that runs steps and is not the run's own.
+        apart: Whether this is the context of a process that runs steps and is not the run's own.
     """
 
     def __init__(

@@ -8,10 +8,10 @@ from typing import Any
 from benchmark.core.noise import Noise
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Result, Step
+from benchmark.steps.context import StepContext
 from benchmark.steps.detector_fitting import DetectorFitting, attacked_samples
 from benchmark.steps.detector_scoring import score_sets
 from benchmark.steps.features import FeaturesStep
-from benchmark.steps.context import Workbench
 from detectors.base import Detector
 
 
@@ -53,12 +53,12 @@ class DetectStep(Step):
     def settings(self) -> dict[str, Any]:
         return self.fitting.settings()
 
-    def run(self, bench: Workbench) -> Result:
+    def run(self, context: StepContext) -> Result:
         fitting = self.fitting
-        attacked = attacked_samples(self.attack, bench)
-        sets = fitting.views(self.attack, bench)
+        attacked = attacked_samples(self.attack, context)
+        sets = fitting.views(self.attack, context)
         noise = Noise.of(self.seed, range(sum(map(len, sets.values())))).stream(f"scoring {self.attack.key}")
-        score, checks = score_sets(fitting.fitted(bench), sets, noise)
+        score, checks = score_sets(fitting.fitted(context), sets, noise)
         columns = ["row", "sample_id", "group", "label", "clean_prediction", "adversarial_prediction", "robust"]
         samples = attacked[[*columns, "linf", "l2", "forwards", "backwards", "scores"]].assign(
             split=fitting.parts(attacked),

@@ -12,20 +12,20 @@ from torch import Tensor, nn
 
 from attacks.geometry.ball import perturbation_size
 from attacks.geometry.stored import stored
-from attacks.objectives.known_detector import Watcher
+from attacks.objectives.detector_score import KnownDetector
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
-from benchmark.steps.calibration import gaussian_noise
-from benchmark.steps.subset import detector_split
-from benchmark.evaluation.views import moved
 from benchmark.core.features import Features
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
+from benchmark.core.threat import Norm
+from benchmark.evaluation.views import moved
 from benchmark.steps.base import Step
+from benchmark.steps.calibration import gaussian_noise
+from benchmark.steps.context import StepContext
 from benchmark.steps.features import FeaturesStep, hidden_features
 from benchmark.steps.isolated_detector import IsolatedDetector
-from benchmark.core.threat import Norm
-from benchmark.steps.context import Workbench
-from defenses.base import DefendedModel
+from benchmark.steps.subset import detector_split
 from detectors.base import Detector, DetectorData, FeatureSet
 
 if TYPE_CHECKING:
@@ -68,17 +68,17 @@ class DetectorFitting:
         """What each attacked image is for: "fit", "calibration" or "test"."""
         return np.array(detector_split(attacked["sample_id"].tolist(), attacked["group"].tolist(), self.seed), str)
 
-    def fitted(self, bench: Workbench) -> IsolatedDetector:
+    def fitted(self, context: StepContext) -> IsolatedDetector:
         """The detector, fitted on the "fit" part of the images."""
-        return self._fit(bench)[0]
+        return self._fit(context)[0]
 
-    def watcher(self, bench: Workbench) -> Watcher:
+    def known(self, context: StepContext) -> KnownDetector:
         """The fitted detector for an attacker, in units of the scores of the clean images that it was fitted on.
 
         Raises:
             UserError: It was fitted on no such image.
         """
-        detector, data = self._fit(bench)
+        detector, data = self._fit(context)
         if not len(data.clean):
             raise UserError(
                 "no image is left to fit a detector on",
@@ -102,19 +102,19 @@ class DetectorFitting:
         one = data.clean.take(np.arange(1))
         layers, penultimate, logits = [torch.from_numpy(f) for f in one.layers], one.penultimate, one.logits
         offered = detector.differentiable_score(layers, torch.from_numpy(penultimate), torch.from_numpy(logits))
-        return Watcher(self.detector.name, score, None if offered is None else differentiable)
+        return KnownDetector(self.detector.name, score, None if offered is None else differentiable)
 
-    def views(self, attack: AttackStep, bench: Workbench) -> dict[str, FeatureSet]:
+    def views(self, attack: AttackStep, context: StepContext) -> dict[str, FeatureSet]:
         """Features of the attacked images in each form.
 
         clean: as they are; moved: by a pixel or mirrored, as no file holds them; noisy: with noise of the attack's
         size; adversarial: as the attack submitted them; stored: those rounded to what a file holds.
         """
-        model = self.features.fit.model(bench)
+        model = self.features.fit.model(context)
 
         def compute() -> dict[str, FeatureSet]:
-            tensors = bench.store.tensors(attack.key)
-            images = attack.clean.evaluation(bench)[tensors["row"]]
+            tensors = context.store.tensors(attack.key)
+            images = attack.clean.evaluation(context)[tensors["row"]]
             clean, adversarial = images.floats(), tensors["adversarial"]
             size = perturbation_size(adversarial - clean, Norm.L2)
             keyed = Noise.of(self.seed, images.index)
@@ -125,25 +125,27 @@ class DetectorFitting:
                 "adversarial": adversarial,
                 "stored": stored(adversarial, clean, attack.norm, attack.epsilon.value),
             }
-            return {name: self._view(name, x, images, model, bench) for name, x in pixels.items()}
+            return {name: self._view(name, x, images, model, context) for name, x in pixels.items()}
 
-        return bench.keep(f"views {attack.key} {self.features.key}", compute)
+        return context.keep(f"views {attack.key} {self.features.key}", compute)
 
-    def _view(self, name: str, x: Tensor, images: LabeledImages, model: DefendedModel, bench: Workbench) -> FeatureSet:
-        features, logits = hidden_features(model, images, x, self.seed, name, bench)
+    def _view(
+        self, name: str, x: Tensor, images: LabeledImages, model: DefendedModel, context: StepContext
+    ) -> FeatureSet:
+        features, logits = hidden_features(model, images, x, self.seed, name, context)
         return feature_set(x, features, logits, model.classifier)
 
-    def _fit(self, bench: Workbench) -> tuple[IsolatedDetector, DetectorData]:
-        attacked = attacked_samples(self.trained_on, bench)
+    def _fit(self, context: StepContext) -> tuple[IsolatedDetector, DetectorData]:
+        attacked = attacked_samples(self.trained_on, context)
         train = self.parts(attacked) == "fit"
-        known = self.views(self.trained_on, bench)
-        reference, logits = self.features.features(bench)
+        known = self.views(self.trained_on, context)
+        reference, logits = self.features.features(context)
         groups = pd.factorize(attacked["group"])[0]
         data = DetectorData(
             reference=feature_set(
-                bench.data.train.pixels, reference, logits, self.features.fit.model(bench).classifier
+                context.data.train.pixels, reference, logits, self.features.fit.model(context).classifier
             ),
-            reference_labels=bench.data.train.labels.numpy(),
+            reference_labels=context.data.train.labels.numpy(),
             clean=known["clean"].take(train),
             noisy=known["noisy"].take(train),
             adversarial=known["adversarial"].take(train),
@@ -155,9 +157,9 @@ class DetectorFitting:
         return detector, data
 
 
-def attacked_samples(attack: AttackStep, bench: Workbench) -> pd.DataFrame:
+def attacked_samples(attack: AttackStep, context: StepContext) -> pd.DataFrame:
     """The records of the images that were attacked: those the model gets right."""
-    frame = bench.store.samples(attack.key)
+    frame = context.store.samples(attack.key)
     return frame[frame["attacked"]].reset_index(drop=True)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.core.arrays import Floats, Integers
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.steps.isolated_detector import IsolatedDetector
-from detectors.base import FeatureSet, Floats, Integers
+from detectors.base import FeatureSet
 
 TOLERANCE = 1e-5
 """How far an image's score may differ in other company, relative to its size and the spread of the middle half of all

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.core.defended import Passes
 from benchmark.evaluation.diagnoses.curvature import curvature
 from benchmark.evaluation.diagnoses.known_draws import known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
 from benchmark.steps.base import Result
+from benchmark.steps.context import StepContext
 from benchmark.steps.probe import ProbeStep, unanswered
-from benchmark.steps.context import Workbench
-from defenses.base import Defense, Passes
+from defenses.base import Defense
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class DiagnoseStep(ProbeStep):
         each = self.steps * self.eot_samples * min(self.images, self.clean.images)
         return Passes(2 * each, each)
 
-    def run(self, bench: Workbench) -> Result:
-        probe = self._probe(bench)
+    def run(self, context: StepContext) -> Result:
+        probe = self._probe(context)
         defense = self.clean.fit.defense
         measures: dict[str, Callable[[], dict[str, Any]]] = {}
         if defense.randomized:
@@ -43,7 +44,7 @@ class DiagnoseStep(ProbeStep):
             measures["curvature"] = lambda: curvature(probe, best_gradient(defense))
         measured = {}
         for number, (name, measure) in enumerate(measures.items()):
-            bench.progress.fraction(number / len(measures), name)
+            context.progress.fraction(number / len(measures), name)
             try:
                 measured[name] = measure()
             except Exception as error:

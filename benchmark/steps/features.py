@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features, recording
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.steps.base import Result, Step
+from benchmark.steps.context import StepContext
 from benchmark.steps.fit import FitStep
-from benchmark.steps.context import Workbench
-from defenses.base import DefendedModel, Passes
 
 
 @dataclass(frozen=True)
@@ -49,27 +49,27 @@ class FeaturesStep(Step):
     def passes(self) -> Passes:
         return Passes(self.images, 0)
 
-    def run(self, bench: Workbench) -> Result:
-        train = bench.data.train
-        bench.progress.expect(len(train))
-        features, logits = hidden_features(self.fit.model(bench), train, None, self.seed, "reference", bench)
+    def run(self, context: StepContext) -> Result:
+        train = context.data.train
+        context.progress.expect(len(train))
+        features, logits = hidden_features(self.fit.model(context), train, None, self.seed, "reference", context)
         assert features.penultimate is not None
         tensors = {f"layer {i}": layer for i, layer in enumerate(features.layers)}
         return Result(tensors={**tensors, "penultimate": features.penultimate, "logits": logits})
 
-    def features(self, bench: Workbench) -> tuple[Features, Tensor]:
+    def features(self, context: StepContext) -> tuple[Features, Tensor]:
         """(features, logits) of the training images, on the CPU."""
 
         def load() -> tuple[Features, Tensor]:
-            tensors = bench.store.tensors(self.key)
+            tensors = context.store.tensors(self.key)
             layers = [tensors[f"layer {i}"] for i in range(len(tensors) - 2)]
             return Features(layers, tensors["penultimate"]), tensors["logits"]
 
-        return bench.keep(self.key, load)
+        return context.keep(self.key, load)
 
 
 def hidden_features(
-    model: DefendedModel, images: LabeledImages, pixels: Tensor | None, seed: int, stream: str, bench: Workbench
+    model: DefendedModel, images: LabeledImages, pixels: Tensor | None, seed: int, stream: str, context: StepContext
 ) -> tuple[Features, Tensor]:
     """Features and logits [N, K] of images as the classifier behind the defense sees them, on the CPU.
 
@@ -78,18 +78,18 @@ def hidden_features(
         images: Which images.
         pixels: What to show in place of the images' own pixels: [N, C, H, W].
         seed, stream: Key of the defense's random numbers.
-        bench: Device, batch size and display.
+        context: Device, batch size and display.
     """
 
     def extract(rows: slice) -> tuple[list[Tensor], Tensor, Tensor]:
-        x = images.floats(rows, device=bench.device) if pixels is None else pixels[rows].to(bench.device)
-        noise = Noise.of(seed, images.index[rows], device=bench.device).stream(stream)
+        x = images.floats(rows, device=context.device) if pixels is None else pixels[rows].to(context.device)
+        noise = Noise.of(seed, images.index[rows], device=context.device).stream(stream)
         purified = model.purify(x, noise)
         with recording(model.classifier) as features:
             logits = model.classify(purified)
         count = len(x)
         assert features.penultimate is not None
-        bench.progress.advance(count)
+        context.progress.advance(count)
         # Small batches are padded on their way in; only the first rows are images.
         return [f[:count].cpu() for f in features.layers], features.penultimate[:count].cpu(), logits.cpu()
 
@@ -100,6 +100,6 @@ def hidden_features(
             remedy="use more evaluation images: only those that the model gets right are used",
         )
     with frozen(model), torch.no_grad():
-        parts = bench.batch_size.map(len(images), extract)
+        parts = context.batch_size.map(len(images), extract)
     layers = [torch.cat(layer) for layer in zip(*(p[0] for p in parts), strict=True)]
     return Features(layers, torch.cat([p[1] for p in parts])), torch.cat([p[2] for p in parts])

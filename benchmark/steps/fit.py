@@ -5,36 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
+from benchmark.core.threads import training_threads
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
+from benchmark.steps.context import StepContext, fingerprint
 from benchmark.steps.train import TrainStep
-from benchmark.core.threads import training_threads
 from benchmark.verdicts.defendant import Defendant
-from benchmark.steps.context import Workbench, fingerprint
-from defenses.base import DefendedModel, Defense, FitData
-
-
-class QueryOnly(nn.Module):
-    """A classifier that answers and gives no gradient: all that a query-only defense may learn from."""
-
-    def __init__(self, classifier: nn.Module) -> None:
-        super().__init__()
-        # Held out of the module tree, so that its parameters are out of reach.
-        self._ask = [classifier]
-        self.queries = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Detached logits of `x`."""
-        self.queries += x.shape[0]
-        with torch.no_grad():
-            logits: Tensor = self._ask[0](x.detach())
-        return logits
+from defenses.base import Defense, FitData
+from defenses.query_only import QueryOnly
 
 
 @dataclass(frozen=True)
@@ -66,49 +50,49 @@ class FitStep(Step):
     def settings(self) -> dict[str, Any]:
         return {"defense": self.defense.identity(), "seed": self.seed}
 
-    def run(self, bench: Workbench) -> Result:
+    def run(self, context: StepContext) -> Result:
         data = FitData(
-            train=bench.data.train.copy(),
-            validation=bench.data.validation.copy(),
-            classes=len(bench.data.classes),
+            train=context.data.train.copy(),
+            validation=context.data.validation.copy(),
+            classes=len(context.data.classes),
             seed=self.seed,
-            device=bench.device,
-            report=bench.progress.fraction,
+            device=context.device,
+            report=context.progress.fraction,
         )
-        classifier = self.train.model(bench)
+        classifier = self.train.model(context)
         before = fingerprint(classifier)
-        with frozen(classifier), training_threads(bench.data.train.shape, bench.device):
+        with frozen(classifier), training_threads(context.data.train.shape, context.device):
             self.defense.fit(QueryOnly(classifier) if self.defense.query_only else classifier, data)
         self._check_untouched(classifier, before, "fitted")
-        model = self._defended(bench)
+        model = self._defended(context)
         return Result(
             {"operating_threshold": _threshold(model)}, tensors=check_tensors(self.defense.weights_, "weights_")
         )
 
-    def model(self, bench: Workbench) -> DefendedModel:
-        """The defended classifier, on the bench's device."""
+    def model(self, context: StepContext) -> DefendedModel:
+        """The defended classifier, on the context's device."""
 
         def load() -> DefendedModel:
-            self.defense.weights_ = bench.store.tensors(self.key)
-            return self._defended(bench).to(bench.device)
+            self.defense.weights_ = context.store.tensors(self.key)
+            return self._defended(context).to(context.device)
 
-        return bench.lend(self.key, self.label, load)
+        return context.lend(self.key, self.label, load)
 
-    def defendant(self, bench: Workbench) -> Defendant:
+    def defendant(self, context: StepContext) -> Defendant:
         """The defended classifier as another process can build it."""
         return Defendant(
             self.train.classifier,
             self.train.spec["settings"]["classifier"]["settings"],
-            bench.store.tensors(self.train.key),
+            context.store.tensors(self.train.key),
             self.defense,
             self.spec["settings"]["defense"]["settings"],
-            bench.store.tensors(self.key),
-            bench.data.train.shape,
-            len(bench.data.classes),
+            context.store.tensors(self.key),
+            context.data.train.shape,
+            len(context.data.classes),
         )
 
-    def _defended(self, bench: Workbench) -> DefendedModel:
-        classifier = self.train.model(bench)
+    def _defended(self, context: StepContext) -> DefendedModel:
+        classifier = self.train.model(context)
         before = fingerprint(classifier)
         model = self.defense.defend(classifier)
         self._check_untouched(classifier, before, "put in front of it")

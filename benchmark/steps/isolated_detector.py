@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.arrays import Floats
 from benchmark.core.errors import UserError
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.base import Detector, DetectorData, FeatureSet
 
 _SETS, _ARRAYS = ("reference", "clean", "noisy", "adversarial"), ("reference_labels", "groups")
 

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmark.core.defended import Passes
 from benchmark.core.errors import UserError
+from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Epsilon, Norm
 from benchmark.evaluation.flags.base import FAILED, reason_of
 from benchmark.evaluation.flags.catalogue import CHECKS
 from benchmark.evaluation.flags.probe import Probe, Shown
-from benchmark.steps.subset import evaluation_rows
-from benchmark.core.images import LabeledImages
-from benchmark.core.noise import Noise
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
-from benchmark.core.threat import Epsilon, Norm
-from benchmark.steps.context import Workbench
-from defenses.base import Passes
+from benchmark.steps.context import StepContext
+from benchmark.steps.subset import evaluation_rows
 
 _GRADIENTS = 14
 """About how many times the row's steps all flags take together, on images that never fall."""
@@ -78,11 +78,11 @@ class ProbeStep(Step):
         each = _GRADIENTS * self.steps * self.eot_samples * min(self.images, self.clean.images)
         return Passes(each, each)
 
-    def run(self, bench: Workbench) -> Result:
+    def run(self, context: StepContext) -> Result:
         measured: dict[str, dict[str, Any]] = {}
-        probe = self._probe(bench)
+        probe = self._probe(context)
         for number, check in enumerate(CHECKS):
-            bench.progress.fraction(number / len(CHECKS), check.id)
+            context.progress.fraction(number / len(CHECKS), check.id)
             try:
                 found = check.measure(probe)
             except Exception as error:
@@ -92,39 +92,39 @@ class ProbeStep(Step):
                 measured[check.id] = found
         return Result({"measurements": measured})
 
-    def _probe(self, bench: Workbench) -> Probe:
+    def _probe(self, context: StepContext) -> Probe:
         """Raises UserError when the model gets no image right."""
-        frame = bench.store.samples(self.clean.key)
-        images = self.clean.evaluation(bench)
+        frame = context.store.samples(self.clean.key)
+        images = self.clean.evaluation(context)
         images = images[torch.from_numpy(np.array(frame["clean_right"], dtype=bool))]
         if not len(images):
             raise UserError("the model gets no evaluation image right", where=self.label)
         images = images[evaluation_rows(images, self.images, self.seed)]
         defense = self.clean.fit.defense
         return Probe(
-            model=self.clean.fit.model(bench),
-            undefended=self.clean.fit.train.model(bench),
+            model=self.clean.fit.model(context),
+            undefended=self.clean.fit.train.model(context),
             traits=defense.traits(),
-            images=images.floats(device=bench.device),
-            labels=images.labels.to(bench.device),
-            noise=Noise.of(self.seed, images.index, device=bench.device).stream(f"probe {self.clean.fit.key}"),
+            images=images.floats(device=context.device),
+            labels=images.labels.to(context.device),
+            noise=Noise.of(self.seed, images.index, device=context.device).stream(f"probe {self.clean.fit.key}"),
             norm=self.norm,
             epsilon=self.epsilon.value,
             gradient=self.gradient,
             eot_samples=self.eot_samples,
             steps=self.steps,
-            batch_size=bench.batch_size,
-            evaluation=self._shown(bench, self.clean.evaluation(bench), "evaluation"),
-            validation=self._shown(bench, bench.data.validation, "validation"),
+            batch_size=context.batch_size,
+            evaluation=self._shown(context, self.clean.evaluation(context), "evaluation"),
+            validation=self._shown(context, context.data.validation, "validation"),
         )
 
-    def _shown(self, bench: Workbench, images: LabeledImages, split: str) -> Shown:
+    def _shown(self, context: StepContext, images: LabeledImages, split: str) -> Shown:
         """As many images of a split as can be looked at again and again."""
-        cost = self.clean.fit.model(bench).decision_passes
+        cost = self.clean.fit.model(context).decision_passes
         count = min(_SHOWN, max(_FEWEST_SHOWN, _AFFORDABLE // (cost.forwards + cost.backwards)))
         some = images[evaluation_rows(images, count, self.seed)]
-        noise = Noise.of(self.seed, some.index, device=bench.device).stream(split)
-        return Shown(some.floats(device=bench.device), some.labels.to(bench.device), noise)
+        noise = Noise.of(self.seed, some.index, device=context.device).stream(split)
+        return Shown(some.floats(device=context.device), some.labels.to(context.device), noise)
 
 
 def unanswered(error: Exception) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from benchmark.models.module import Module
 from benchmark.core.plugin import Plugin
+from benchmark.models.module import Module
 from benchmark.steps.base import Step
 
 _ROOT = Path(__file__).parents[2]

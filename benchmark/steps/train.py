@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.core.threads import training_threads
 from benchmark.models.base import Classifier
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.steps.base import Result, Step
-from benchmark.core.threads import training_threads
-from benchmark.steps.context import Workbench
+from benchmark.steps.context import StepContext
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class TrainStep(Step):
     def settings(self) -> dict[str, Any]:
         return {"classifier": self.classifier.identity(), "data": self.data, "seed": self.seed}
 
-    def run(self, bench: Workbench) -> Result:
+    def run(self, context: StepContext) -> Result:
         from benchmark.models.training.classifier import train_classifier
 
-        with training_threads(bench.data.train.shape, bench.device):
+        with training_threads(context.data.train.shape, context.device):
             model = train_classifier(
                 self.classifier,
-                bench.data.train,
-                bench.data.validation,
-                classes=len(bench.data.classes),
+                context.data.train,
+                context.data.validation,
+                classes=len(context.data.classes),
                 seed=self.seed,
-                device=bench.device,
-                report=bench.progress.fraction,
+                device=context.device,
+                report=context.progress.fraction,
             )
         return Result({"operating_threshold": model.operating_threshold}, tensors=dict(model.state_dict()))
 
-    def model(self, bench: Workbench) -> DeployedClassifier:
-        """A copy of the trained classifier, on the bench's device, in eval mode: no two callers share its weights."""
+    def model(self, context: StepContext) -> DeployedClassifier:
+        """A copy of the trained classifier, on the context's device, in eval mode: no two callers share its weights."""
         from benchmark.models.training.classifier import assemble
 
-        model = assemble(self.classifier, shape=bench.data.train.shape, classes=len(bench.data.classes))
-        model.load_state_dict(bench.store.tensors(self.key))
-        return model.to(bench.device).eval()
+        model = assemble(self.classifier, shape=context.data.train.shape, classes=len(context.data.classes))
+        model.load_state_dict(context.store.tensors(self.key))
+        return model.to(context.device).eval()

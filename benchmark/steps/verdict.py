@@ -14,11 +14,11 @@ from torch import Tensor
 from attacks.testimony.transcript import Transcript
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
+from benchmark.steps.context import StepContext
 from benchmark.steps.fit import FitStep
 from benchmark.steps.replay import VERSIONS, Replay
 from benchmark.verdicts.docket import Docket, Questions
 from benchmark.verdicts.fresh import answers
-from benchmark.steps.context import Workbench
 
 ALONE = 8
 """Submitted images that a further process is shown one at a time."""
@@ -62,7 +62,7 @@ def fresh_decisions(
     draws: int,
     seed: int,
     stream: str,
-    bench: Workbench,
+    context: StepContext,
     advance: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Several independent decisions, each by a process of its own: logits [draws, N, K] on the CPU.
@@ -73,15 +73,15 @@ def fresh_decisions(
         pixels: What to show in place of the images' own pixels.
         draws: How many decisions each.
         seed, stream: Key of the random numbers.
-        bench: Device and batch size.
+        context: Device and batch size.
         advance: Told how many decisions were made, for the display.
     """
     x = images.floats() if pixels is None else pixels
-    defendant = fit.defendant(bench)
+    defendant = fit.defendant(context)
     found = []
     for draw in range(draws):
         noise = verdict_noise(fit, images, x, seed, f"{stream} {draw}")
-        found += answers(defendant, Docket([Questions(x, noise)]), bench.surroundings, batch=bench.batch_size.size)
+        found += answers(defendant, Docket([Questions(x, noise)]), context.surroundings, batch=context.batch_size.size)
         if advance is not None:
             advance(len(x))
     return torch.stack(found)
@@ -101,13 +101,13 @@ def verdict_noise(fit: FitStep, images: LabeledImages, shown: Tensor, seed: int,
     return Noise.of(seed, images.index).stream(f"{purpose} {fit.key} {digest}")
 
 
-def judge(fit: FitStep, submission: Submission, bench: Workbench) -> Verdict:
+def judge(fit: FitStep, submission: Submission, context: StepContext) -> Verdict:
     """Have fresh processes decide on what was submitted, and answer the attack's questions again.
 
     Each process sees an image once, in one of its versions, so that it cannot know which answer counts; another one
     is shown a few of the submitted images one at a time.
     """
-    defendant = fit.defendant(bench)
+    defendant = fit.defendant(context)
     replay = Replay(submission.transcripts)
     shown = (submission.x, submission.stored)
     versions = len(shown) + VERSIONS
@@ -128,13 +128,13 @@ def judge(fit: FitStep, submission: Submission, bench: Workbench) -> Verdict:
                 docket.entries.append(questions)
                 readers.append(partial(replay.answered, number, group))
         if docket.entries:
-            found = answers(defendant, docket, bench.surroundings, batch=bench.batch_size.size)
+            found = answers(defendant, docket, context.surroundings, batch=context.batch_size.size)
             for reader, logits in zip(readers, found, strict=True):
                 reader(logits)
     submitted, kept = (_in_order(parts) for parts in decided)
     few = torch.arange(min(ALONE, len(submitted)))
     single = Docket([Questions(submission.x[few], submission.noise[few])])
-    (alone,) = answers(defendant, single, bench.surroundings, batch=1)
+    (alone,) = answers(defendant, single, context.surroundings, batch=1)
     replay.compare(submitted[few], alone)
     return Verdict(submitted, kept, replay.summary())
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 from benchmark.core.allowed import Free, allowed_in_words, choices
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.settings import AtOnce, Count, Seed, Share, Whole, shortened
-from benchmark.suites.document import read_document
 from benchmark.core.threat import Norm
+from benchmark.suites.document import read_document
 
 PROFILES = ("quick", "standard", "large", "paper")
 _SUITES = Path(__file__).parent

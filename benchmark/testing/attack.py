@@ -6,11 +6,11 @@ from contextlib import suppress
 
 from attacks.base import Attack, Outcome
 from benchmark.core.errors import UserError
+from benchmark.core.threat import Access, Norm
 from benchmark.testing.attack_trial import IMAGES, ROUNDING, Counting, Trial
 from benchmark.testing.claims import Claims
 from benchmark.testing.problem import color, grayscale
 from benchmark.testing.settings import check_settings, fresh, instance_of
-from benchmark.core.threat import Access, Norm
 
 _SPLIT = (1, 7, 16)
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from attacks.base import Aids, Attack, Composition
-from attacks.objectives.known_detector import Watcher
+from attacks.objectives.detector_score import KnownDetector
+from benchmark.core.defended import DefendedModel
 from benchmark.core.features import Features, extract
 from benchmark.core.frozen import frozen
-from benchmark.testing.problem import Problem
 from benchmark.core.threat import Access
-from defenses.base import DefendedModel
+from benchmark.testing.problem import Problem
 
 
 def prepared(attack: Attack, model: DefendedModel, problem: Problem, composition: Composition) -> Composition:
@@ -33,13 +33,13 @@ def prepared(attack: Attack, model: DefendedModel, problem: Problem, composition
                 proxies=problem.proxies(attack.proxies),
                 seed=0,
                 device=torch.device("cpu"),
-                detector=_watcher(features) if attack.needs_detector else None,
+                detector=_known_detector(features) if attack.needs_detector else None,
             )
         )
     return composition
 
 
-def _watcher(reference: Features) -> Watcher:
+def _known_detector(reference: Features) -> KnownDetector:
     """A detector without a gradient: distance of the last features from their mean, in deviations of clean ones."""
     assert reference.penultimate is not None
     center = reference.penultimate.mean(0)
@@ -51,4 +51,4 @@ def _watcher(reference: Features) -> Watcher:
         distance = (features.penultimate.detach().float() - center).norm(dim=1)
         return (distance - distances.median()) / distances.std()
 
-    return Watcher("distance", score)
+    return KnownDetector("distance", score)

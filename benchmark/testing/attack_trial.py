@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim, other_class
-from attacks.geometry.ball import perturbation_size
 from attacks.base import Attack, Composition, Outcome, Stop
+from attacks.geometry.ball import perturbation_size
+from attacks.objectives.aim import Aim, other_class
+from benchmark.core.defended import DefendedModel
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
+from benchmark.core.threat import Epsilon, Norm
 from benchmark.testing.attack_aids import prepared
 from benchmark.testing.claims import Claims
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.problem import DoublePrecision, Problem
-from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
 
 IMAGES = 24
 ROUNDING = 1e-5

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from benchmark.datasets.base import Dataset
 from benchmark.core.images import ImageData
+from benchmark.datasets.base import Dataset
 from benchmark.testing.claims import Claims
 from benchmark.testing.isolation import global_randomness
 from benchmark.testing.settings import check_settings, instance_of

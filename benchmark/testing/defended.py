@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.defended import MINIMUM_ROWS, DefendedModel
 from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.testing.claims import Claims
 from benchmark.testing.gradients import check_gradients
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.problem import Problem
-from defenses.base import MINIMUM_ROWS, DefendedModel, Defense
+from defenses.base import Defense
 
 _IMAGES = 3 * MINIMUM_ROWS
 _ROUNDING = 1e-5

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
-from benchmark.steps.fit import QueryOnly
 from benchmark.testing.claims import Claims
 from benchmark.testing.defended import Defended
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.problem import Problem, color, grayscale
 from benchmark.testing.settings import check_settings, fresh, instance_of
-from defenses.base import DefendedModel, Defense, FitData, Weights
+from defenses.base import Defense, FitData, Weights
+from defenses.query_only import QueryOnly
 
 
 def check_defense(defense: Defense | type[Defense]) -> None:

@@ -9,13 +9,14 @@ from copy import deepcopy
 import numpy as np
 import torch
 
+from benchmark.core.arrays import Floats
 from benchmark.core.errors import UserError
 from benchmark.evaluation.detection import auc
 from benchmark.testing.claims import Claims
 from benchmark.testing.detector_data import Examples, examples
 from benchmark.testing.isolation import global_randomness, untouched
 from benchmark.testing.settings import check_settings, fresh, instance_of
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.base import Detector, DetectorData, FeatureSet
 
 _TOLD = 0.9
 """An area under the ROC curve from which on two sets of images are told apart."""

@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim, other_class
 from attacks.base import Composition, Stop
 from attacks.bim import BIM
 from attacks.geometry.stored import stored
-from benchmark.evaluation.views import moved
+from attacks.objectives.aim import Aim, other_class
+from benchmark.core.defended import DefendedModel
 from benchmark.core.features import extract
 from benchmark.core.images import LabeledImages
-from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import Problem, grayscale
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.evaluation.views import moved
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.testing.problem import Problem, grayscale
 from detectors.base import DetectorData, FeatureSet
 
 _LEARNED, _TESTED = 60, 40

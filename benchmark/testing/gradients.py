@@ -7,11 +7,12 @@ from contextlib import suppress
 import torch
 from torch import Tensor
 
+from benchmark.core.defended import OWN, DefendedModel, Purify
 from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.testing.claims import Claims
 from benchmark.testing.slope import slope_ratios
-from defenses.base import OWN, DefendedModel, Defense, Purify
+from defenses.base import Defense
 
 _SAME = 1e-4
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.models.base import Classifier
+from benchmark.models.training.classifier import train_classifier
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.models.training.recipe import Recipe
-from benchmark.models.training.classifier import train_classifier
-from benchmark.core.noise import Noise
 
 _SIZES = {"train": 240, "validation": 60, "evaluation": 400}
 _BORDER = 2

@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.discovery import import_plugin_file
 from benchmark.core.errors import UserError
-from benchmark.models.base import Classifier
 from benchmark.core.plugin import Plugin
-from defenses.base import DefendedModel, Defense
+from benchmark.models.base import Classifier
+from defenses.base import Defense
 
 _CLASSIFIER, _DEFENSE = "classifier.safetensors", "defense.safetensors"
 

@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmark.core.batching import BatchSize
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import in_words
 from benchmark.core.frozen import frozen
 from benchmark.verdicts.defendant import build
 from benchmark.verdicts.docket import Questions, questions_of
 from benchmark.verdicts.sealed import seal
-from defenses.base import DefendedModel
 
 DOCKET, IMAGES, ANSWER, REASON = "docket.json", "images.safetensors", "answer.safetensors", "reason.txt"
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detectors.base import Floats, Integers
+from benchmark.core.arrays import Floats, Integers
 
 
 def adversarial_labels(rows: int) -> Integers:

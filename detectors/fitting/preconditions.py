@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmark.core.arrays import Floats
 from benchmark.core.errors import UserError
-from detectors.base import DetectorData, Floats
+from detectors.base import DetectorData
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
-from attacks.gradients.base import Autograd, GradientEstimator
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import GradientEstimator
+from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
+from benchmark.core.defended import DefendedModel
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Epsilon, Norm
-from defenses.base import DefendedModel
 from tests.attacks.conftest import decisions
 
 

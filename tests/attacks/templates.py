@@ -8,8 +8,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.core.noise import Noise
+from benchmark.models.training.deployed import DeployedClassifier
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Attack, Stop
 from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
 from attacks.fgsm import FGSM
+from attacks.geometry.ball import Ball
 from attacks.nes import NES
+from attacks.objectives.aim import Aim
 from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
 from attacks.standard_v1 import StandardV1
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
-from benchmark.evaluation.intervals import wilson
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Norm
+from benchmark.evaluation.intervals import wilson
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, prepared
 from tests.attacks.conftest import decisions, small_network
 from tests.attacks.templates import task

@@ -4,17 +4,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.apgd import APGD, checkpoints
 from attacks.base import Aids, Composition, Stop
-from attacks.gradients.base import BPDA, Autograd
-from attacks.objectives.base import Margin
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.bpda import BPDA
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import Linear, decisions, small_network
 

@@ -9,33 +9,33 @@ from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from attacks.objectives import feature_guides
-from attacks.objectives.aim import Aim
-from attacks.gradients.antithetic import antithetic_gradient
 from attacks.base import Aids, Attack, AttackError, Composition, Outcome, Stop
 from attacks.bim import BIM
 from attacks.closest_guide import ClosestGuide
-from attacks.objectives.target_density import KernelDensity, Projection
 from attacks.detector_min import DetectorMin
+from attacks.gradients.antithetic import antithetic_gradient
 from attacks.kde_min import KDEMin
 from attacks.lid_min import LIDMin
-from attacks.objectives.base import CrossEntropy
+from attacks.objectives import feature_guides
+from attacks.objectives.aim import Aim
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.detector_score import KnownDetector
+from attacks.objectives.target_density import KernelDensity, Projection
 from attacks.random_guide import RandomGuide
-from attacks.objectives.known_detector import Watcher
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features, extract, recording
 from benchmark.core.images import LabeledImages
-from benchmark.core.statistics.differentiable_local_dimension import local_dimension
 from benchmark.core.noise import Noise
-from benchmark.steps.detector_fitting import feature_set
+from benchmark.core.statistics.differentiable_local_dimension import local_dimension
+from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
+from benchmark.core.statistics.principal_components import PrincipalComponents
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.steps.detector_fitting import feature_set
 from detectors.base import Detector, DetectorData, FeatureSet
 from detectors.kd import KernelDensity as KernelDensityDetector
 from detectors.lid import LocalIntrinsicDimension
-from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
 from detectors.maha import Mahalanobis
-from benchmark.core.statistics.principal_components import PrincipalComponents
 from detectors.svm import SupportVectorMachine
 from tests.attacks.conftest import decisions, small_network
 
@@ -75,7 +75,7 @@ def view(network: nn.Module, x: Tensor) -> FeatureSet:
         return feature_set(x, *see(network, x), network)
 
 
-def watch(detector: Detector, network: nn.Module, *, differentiable: bool) -> Watcher:
+def watch(detector: Detector, network: nn.Module, *, differentiable: bool) -> KnownDetector:
     """`detector`, fitted on drawn images and on BIM's, for the attacker."""
     train = train_images()
     x = train.floats()[:60]
@@ -104,10 +104,12 @@ def watch(detector: Detector, network: nn.Module, *, differentiable: bool) -> Wa
         value = detector.differentiable_score(features.layers, features.penultimate, logits)
         return (value - center) / spread
 
-    return Watcher(detector.name, score, slope if differentiable else None)
+    return KnownDetector(detector.name, score, slope if differentiable else None)
 
 
-def attack(method: Attack, network: nn.Module, x: Tensor, aim: Aim, *, watcher: Watcher | None = None) -> Outcome:
+def attack(
+    method: Attack, network: nn.Module, x: Tensor, aim: Aim, *, detector: KnownDetector | None = None
+) -> Outcome:
     model, noise = DefendedModel(network), Noise.of(0, range(len(x)))
     objective = method.default_objective()
     if objective.needs_features:
@@ -115,7 +117,7 @@ def attack(method: Attack, network: nn.Module, x: Tensor, aim: Aim, *, watcher: 
         objective.fit(extract(network, iter(train.floats().split(50))), train.labels, 2)
     composition = Composition(Norm.LINF, EPSILON, objective, stop=Stop.NEVER)
     cpu = torch.device("cpu")
-    method.prepare(Aids(model, composition, train_images(), 2, (), 0, cpu, watcher))
+    method.prepare(Aids(model, composition, train_images(), 2, (), 0, cpu, detector))
     return method(model, x, aim, noise, composition)
 
 
@@ -124,10 +126,10 @@ def away(network: nn.Module, x: Tensor) -> Aim:
     return Aim(labels, 1 - labels)
 
 
-def scored(outcome: Outcome, network: nn.Module, watcher: Watcher) -> Tensor:
+def scored(outcome: Outcome, network: nn.Module, detector: KnownDetector) -> Tensor:
     with torch.no_grad():
         features, logits = see(network, outcome.adversarial)
-    return watcher.score(outcome.adversarial, features, logits)
+    return detector.score(outcome.adversarial, features, logits)
 
 
 # What holds of all
@@ -160,8 +162,8 @@ def test_without_weight_each_is_bim_bit_for_bit(method: Attack, network: nn.Modu
 @pytest.mark.parametrize("differentiable", [True, False])
 def test_without_weight_detector_min_is_bim(differentiable: bool, network: nn.Module, images: Tensor) -> None:
     aim = away(network, images)
-    watcher = watch(KernelDensityDetector(), network, differentiable=differentiable)
-    outcome = attack(DetectorMin(weight=0.0), network, images, aim, watcher=watcher)
+    detector = watch(KernelDensityDetector(), network, differentiable=differentiable)
+    outcome = attack(DetectorMin(weight=0.0), network, images, aim, detector=detector)
     assert torch.equal(outcome.adversarial, attack(BIM(steps=40), network, images, aim).adversarial)
 
 
@@ -179,8 +181,8 @@ def test_color_and_three_classes_with_and_without_targets(method: Attack) -> Non
 
     composition = Composition(Norm.LINF, EPSILON, objective, stop=Stop.NEVER)
     blank = LabeledImages(torch.zeros(1, 3, 14, 10, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64), ("0",))
-    model, watcher = DefendedModel(network), Watcher("brightness", score)
-    method.prepare(Aids(model, composition, blank, 3, (), 0, torch.device("cpu"), watcher))
+    model, detector = DefendedModel(network), KnownDetector("brightness", score)
+    method.prepare(Aids(model, composition, blank, 3, (), 0, torch.device("cpu"), detector))
     for targets in (None, (labels + 1) % 3):
         outcome = method(model, x, Aim(labels, targets), Noise.of(0, range(24)), composition)
         moved = (outcome.adversarial - x).abs().flatten(1).amax(1)
@@ -390,35 +392,35 @@ def test_lid_min_lowers_the_dimension_below_bim_s(network: nn.Module, images: Te
     ids=lambda d: d.name,
 )
 def test_the_differentiable_score_is_the_score(detector: Detector, network: nn.Module, images: Tensor) -> None:
-    watcher = watch(detector, network, differentiable=True)
+    detector = watch(detector, network, differentiable=True)
     with torch.no_grad():
         features, logits = see(network, images)
-    assert watcher.differentiable_score is not None
-    slope = watcher.differentiable_score(features, logits)
-    assert torch.allclose(slope, watcher.score(images, features, logits), rtol=1e-3, atol=1e-3)
+    assert detector.differentiable_score is not None
+    slope = detector.differentiable_score(features, logits)
+    assert torch.allclose(slope, detector.score(images, features, logits), rtol=1e-3, atol=1e-3)
 
 
 def test_maha_s_stand_in_without_its_input_step_ranks_images_alike(network: nn.Module, images: Tensor) -> None:
-    watcher = watch(Mahalanobis(), network, differentiable=True)
+    detector = watch(Mahalanobis(), network, differentiable=True)
     aim = away(network, images)
     both = torch.cat([images, attack(BIM(steps=10), network, images, aim).adversarial])
     with torch.no_grad():
         features, logits = see(network, both)
-    assert watcher.differentiable_score is not None
-    stand_in = watcher.differentiable_score(features, logits)
-    assert float(torch.corrcoef(torch.stack([stand_in, watcher.score(both, features, logits)]))[0, 1]) > 0.99
+    assert detector.differentiable_score is not None
+    stand_in = detector.differentiable_score(features, logits)
+    assert float(torch.corrcoef(torch.stack([stand_in, detector.score(both, features, logits)]))[0, 1]) > 0.99
 
 
 def test_queries_find_the_direction_of_the_gradient(network: nn.Module, images: Tensor) -> None:
-    watcher = watch(KernelDensityDetector(bandwidth=2.0), network, differentiable=True)
+    detector = watch(KernelDensityDetector(bandwidth=2.0), network, differentiable=True)
     x = images.clone().requires_grad_(True)
-    assert watcher.differentiable_score is not None
-    exact = torch.autograd.grad(watcher.differentiable_score(*see(network, x)).sum(), x)[0]
+    assert detector.differentiable_score is not None
+    exact = torch.autograd.grad(detector.differentiable_score(*see(network, x)).sum(), x)[0]
 
     def score(queries: Tensor, rows: Tensor, draws: Noise) -> Tensor:
         with torch.no_grad():
             features, logits = see(network, queries)
-        return watcher.score(queries, features, logits)
+        return detector.score(queries, features, logits)
 
     def agreement(pairs: int) -> float:
         noise = Noise.of(5, range(24))
@@ -437,36 +439,38 @@ def test_queries_find_the_direction_of_the_gradient(network: nn.Module, images: 
 def test_detector_min_lowers_the_score(
     detector: Detector, differentiable: bool, network: nn.Module, images: Tensor
 ) -> None:
-    watcher = watch(detector, network, differentiable=differentiable)
+    detector = watch(detector, network, differentiable=differentiable)
     aim = away(network, images)
-    base = scored(attack(BIM(steps=20), network, images, aim), network, watcher)
-    hidden = scored(attack(DetectorMin(steps=20), network, images, aim, watcher=watcher), network, watcher)
+    base = scored(attack(BIM(steps=20), network, images, aim), network, detector)
+    hidden = scored(attack(DetectorMin(steps=20), network, images, aim, detector=detector), network, detector)
     assert hidden.mean() < base.mean() - 0.25
 
 
 def test_detector_min_submits_the_least_conspicuous_success(network: nn.Module, images: Tensor) -> None:
-    watcher = watch(KernelDensityDetector(), network, differentiable=True)
-    assert watcher.differentiable_score is not None
+    detector = watch(KernelDensityDetector(), network, differentiable=True)
+    assert detector.differentiable_score is not None
     aim, levels = away(network, images), []
 
     def noting(features: Features, logits: Tensor) -> Tensor:
-        value = watcher.differentiable_score(features, logits)
+        value = detector.differentiable_score(features, logits)
         levels.append(value.detach().clamp_min(0).masked_fill(~aim.reached(logits), math.inf))
         return value
 
-    outcome = attack(DetectorMin(steps=20), network, images, aim, watcher=Watcher(watcher.name, watcher.score, noting))
+    outcome = attack(
+        DetectorMin(steps=20), network, images, aim, detector=KnownDetector(detector.name, detector.score, noting)
+    )
     lowest = torch.stack(levels).amin(0)
     fallen = lowest.isfinite()
     assert int(fallen.sum()) > 5
     assert outcome.success[fallen].all()
-    submitted = scored(outcome, network, watcher).clamp_min(0)
+    submitted = scored(outcome, network, detector).clamp_min(0)
     assert torch.allclose(submitted[fallen], lowest[fallen], atol=1e-3)
 
 
 def test_queries_are_keyed_by_the_image_and_counted(network: nn.Module, images: Tensor) -> None:
-    watcher = watch(KernelDensityDetector(), network, differentiable=False)
+    detector = watch(KernelDensityDetector(), network, differentiable=False)
     method, aim = DetectorMin(steps=4, pairs=3), away(network, images)
-    whole = attack(method, network, images, aim, watcher=watcher)
+    whole = attack(method, network, images, aim, detector=detector)
     composition = Composition(Norm.LINF, EPSILON, method.default_objective(), stop=Stop.NEVER)
     part = torch.tensor([9, 3, 12, 1, 20, 21, 22, 23])
     outcome = method(DefendedModel(network), images[part], aim[part], Noise.of(0, part), composition)

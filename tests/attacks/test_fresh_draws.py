@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, Composition, Stop
-from attacks.gradients.base import Autograd
+from attacks.gradients.autograd import Autograd
+from attacks.objectives.aim import Aim
 from attacks.victim import Oracle
+from benchmark.core.defended import DefendedModel
 from benchmark.core.discovery import load_plugins
 from benchmark.core.noise import Noise
 from benchmark.core.plugin import registered
+from benchmark.core.threat import Access
 from benchmark.testing.attack_aids import prepared
 from benchmark.testing.attack_trial import Trial
 from benchmark.testing.claims import Claims
 from benchmark.testing.problem import grayscale
-from benchmark.core.threat import Access
-from defenses.base import DefendedModel
 from tests.test_contracts import SETTINGS
 
 Draw = tuple[int, int, int]

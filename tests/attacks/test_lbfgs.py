@@ -6,14 +6,14 @@ import torch
 from scipy.optimize import minimize, rosen, rosen_der
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Stop
 from attacks.lbfgs import LBFGS
+from attacks.objectives.aim import Aim
 from attacks.searches.quasi_newton import minimize_in_box
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import Linear, decisions, small_network
 

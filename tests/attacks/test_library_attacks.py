@@ -12,8 +12,6 @@ import torch
 from scipy.optimize import linprog, minimize
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import perturbation_size
 from attacks.base import Attack, Outcome, Stop
 from attacks.cw_l2 import CWL2
 from attacks.ddn import DDN
@@ -21,16 +19,18 @@ from attacks.deepfool import DeepFool
 from attacks.ead import EAD
 from attacks.fab import FAB
 from attacks.fmn import FMN
+from attacks.geometry.ball import perturbation_size
+from attacks.geometry.projection import onto_plane
 from attacks.hopskipjump import HopSkipJump
 from attacks.jsma import JSMA
 from attacks.mi_fgsm import MIFGSM
-from attacks.searches.minimum_norm import NearestImageAttack
+from attacks.objectives.aim import Aim
 from attacks.one_pixel import OnePixel
-from attacks.geometry.projection import onto_plane
+from attacks.searches.minimum_norm import MinimumNormAttack
 from attacks.square import Square
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import DoublePrecision
 from benchmark.core.threat import Norm
+from benchmark.testing.problem import DoublePrecision
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions, small_network
 from tests.attacks.templates import Task, task
@@ -188,7 +188,7 @@ def linear(count: int = 24) -> tuple[Linear, Tensor, Tensor]:
 )
 def test_the_nearest_image_of_a_linear_model_is_found(method: Attack, norm: Norm, slack: float) -> None:
     model, x, margin = linear()
-    assert isinstance(method, NearestImageAttack)
+    assert isinstance(method, MinimumNormAttack)
     weight = model.weight.detach()
     expected = margin / (weight.norm() if norm is Norm.L2 else weight.abs().sum())
     outcome = attack(method, model, x, 3.0 if norm is Norm.L2 else 0.4, norm=norm, stop=Stop.NEVER)

@@ -5,20 +5,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cosine_similarity
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Stop
-from attacks.gradients.base import Autograd, UnavailableGradientError
+from attacks.geometry.ball import Ball
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import UnavailableGradientError
 from attacks.nes import NES
-from attacks.objectives.base import Margin
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
 from attacks.victim import Counter, Oracle
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions
 

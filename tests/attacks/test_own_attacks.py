@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.apgd import APGD
-from attacks.geometry.ball import perturbation_size
 from attacks.base import Attack, Stop
+from attacks.geometry.ball import perturbation_size
 from attacks.lbfgs import LBFGS
 from attacks.nes import NES
+from attacks.objectives.aim import Aim
 from attacks.random_noise import RandomNoise
 from attacks.rotation_translation import RotationTranslation
 from attacks.stadv import StAdv
@@ -21,10 +21,10 @@ from attacks.standard_v1 import StandardV1
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from attacks.uap import UniversalPerturbation
-from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Norm
-from defenses.base import DefendedModel
+from benchmark.models.training.deployed import DeployedClassifier
 from tests.attacks.attacking import attack, prepared
 from tests.attacks.conftest import decisions, small_network
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Stop
+from attacks.geometry.ball import Ball
+from attacks.objectives.aim import Aim
 from attacks.random_noise import RandomNoise
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Stop
+from attacks.objectives.aim import Aim
 from attacks.rotation_translation import RotationTranslation, moved_rigidly
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Epsilon, Norm
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import small_network
 

@@ -8,8 +8,8 @@ from attacks.base import Stop
 from attacks.stadv import FlowState, StAdv, bent, roughness, shortened
 from attacks.victim import Victim
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Epsilon, Norm
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import small_network
 

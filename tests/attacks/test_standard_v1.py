@@ -4,16 +4,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.apgd import APGD
 from attacks.base import Stop
-from attacks.gradients.base import BPDA, Undefended
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.undefended import Undefended
+from attacks.objectives.aim import Aim
 from attacks.searches.square_search import SquareSearch
 from attacks.standard_v1 import StandardV1
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.testing.problem import color, grayscale
-from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import Linear, decisions, small_network
 

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Stop
 from attacks.mi_fgsm import MIFGSM
+from attacks.objectives.aim import Aim
 from attacks.transfer import MeanLogits, Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from benchmark.core.errors import UserError
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Norm
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import decisions, small_network
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Stop
+from attacks.objectives.aim import Aim
 from attacks.uap import UniversalPerturbation
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Norm
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions, small_network
 

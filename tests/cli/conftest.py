@@ -35,7 +35,8 @@ def plugin_file(tmp_path):
     file.write_text(
         dedent(
             r'''
-            from defenses.base import DefendedModel, Defense
+            from benchmark.core.defended import DefendedModel
+            from defenses.base import Defense
 
             class Mine(Defense):
                 """[bold red]Loud[/bold red] and \x1b[31mred\x1b[0m, \u202eback\u202c to front.

@@ -15,7 +15,8 @@ from benchmark.core.plugin import look_up, registered
 pytestmark = pytest.mark.usefixtures("registry")
 
 PLUGIN = """
-    from defenses.base import DefendedModel, Defense
+    from benchmark.core.defended import DefendedModel
+    from defenses.base import Defense
 
     class Found(Defense):
         name = "found-{name}"

@@ -10,11 +10,12 @@ from typing import Literal
 import pytest
 
 from attacks.base import Attack
-from attacks.searches.iterative import IterativeAttack
 from attacks.pgd import PGD
+from attacks.searches.iterative import IterativeAttack
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.plugin import Plugin, look_up, registered
-from defenses.base import DefendedModel, Defense
+from defenses.base import Defense
 from defenses.jpeg import JPEG
 
 pytestmark = pytest.mark.usefixtures("registry")
@@ -97,7 +98,8 @@ def test_a_plugin_of_no_kind_is_refused():
 
 
 FILE = """
-    from defenses.base import DefendedModel, Defense
+    from benchmark.core.defended import DefendedModel
+    from defenses.base import Defense
 
     class Clash(Defense):
         name = "clash"
@@ -207,7 +209,8 @@ def test_a_value_of_the_right_type_is_taken_as_it_is(key, value):
 
 def test_parameters_read_alike_with_and_without_postponed_annotations(run_file):
     body = """
-        from defenses.base import DefendedModel, Defense
+        from benchmark.core.defended import DefendedModel
+        from defenses.base import Defense
 
         class Typed(Defense):
             name = "typed"

@@ -16,14 +16,14 @@ import torchattacks
 
 from benchmark.core import plugin
 from benchmark.core.batching import BatchSize
+from benchmark.core.progress import Progress
 from benchmark.engines.local import LocalEngine
 from benchmark.manifest import build_manifest
 from benchmark.planning.planner import make_plan
-from benchmark.core.progress import Progress
 from benchmark.records.store import Store
+from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
 from benchmark.verdicts import fresh
-from benchmark.steps.context import Workbench
 from leaderboard.board import read_board
 from leaderboard.schema import Board
 from tests.corner.catalogue import REGISTRY
@@ -115,14 +115,14 @@ def _run(folder: Path, tables: dict[str, Any]) -> Finished:
     )
     store, device = Store(folder), torch.device("cpu")
     plan = make_plan(suite, Path("corner.toml"), data)
-    bench = Workbench(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
+    context = StepContext(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
 
     def manifest(status: str, tally: Any) -> dict[str, Any]:
         return build_manifest(
             suite=suite, plan=plan, data=data, store=store, tally=tally, status=status, device=device, seed=suite.seed
         )
 
-    tally = LocalEngine().run(plan, bench)
+    tally = LocalEngine().run(plan, context)
     written = manifest("done", tally)
     store.write_manifest(written)
     done = [c for c in written["cells"] if c["status"] == "done" and c["table"] in ("robustness", "detection")]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.images import ImageData, LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.models.base import Classifier
 from benchmark.models.training.recipe import Recipe
-from benchmark.core.noise import Noise
 
 SIDE = 16
 SIZES = {"train": 600, "validation": 200, "evaluation": 64}

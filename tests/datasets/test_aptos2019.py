@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.core.errors import UserError
 from benchmark.datasets.aptos2019 import APTOS2019
 from benchmark.datasets.base import DataMissingError
-from benchmark.core.errors import UserError
 
 
 @pytest.fixture

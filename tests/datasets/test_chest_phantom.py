@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark.datasets.drawing.chest import draw_chests
-from benchmark.datasets.chest_phantom import ChestPhantom, draw
 from benchmark.core.errors import UserError
+from benchmark.datasets.chest_phantom import ChestPhantom, draw
+from benchmark.datasets.drawing.chest import draw_chests
 
 
 def test_marked_as_phantom_and_without_copies():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.core.errors import UserError
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.image_folder import ImageFolder
-from benchmark.core.errors import UserError
 
 
 def fill(draw_image, folder, classes=("benign", "malignant"), count=20, start=0):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.core.errors import UserError
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.kaggle_chest_xray import KaggleChestXray, patient_of
-from benchmark.core.errors import UserError
 
 
 @pytest.fixture

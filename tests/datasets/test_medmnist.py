@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.datasets.base import DataMissingError
-from benchmark.datasets.bloodmnist import BloodMNIST
-from benchmark.datasets.breastmnist import BreastMNIST
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.core.errors import UserError
+from benchmark.datasets.base import DataMissingError
+from benchmark.datasets.medmnist import BloodMNIST, BreastMNIST, PneumoniaMNIST
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmark.core.images import ImageData
 from benchmark.datasets.brain_tumor_mri import BrainTumorMRI
 from benchmark.datasets.kaggle_chest_xray import KaggleChestXray
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
-from benchmark.core.images import ImageData
+from benchmark.datasets.medmnist import PneumoniaMNIST
 
 pytestmark = pytest.mark.data
 

@@ -6,12 +6,12 @@ from torch import nn
 
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.models.small_cnn import SmallCNN
+from benchmark.models.training.classifier import assemble
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.models.training.loop import optimize
 from benchmark.models.training.recipe import Recipe
-from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training.classifier import assemble
-from benchmark.core.noise import Noise
 from defenses.adversarial_training import AdversarialTraining, pgd
 from defenses.base import FitData
 

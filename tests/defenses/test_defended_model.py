@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
 
 
 def test_many_rows_are_purified_as_few_are() -> None:

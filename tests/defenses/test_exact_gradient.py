@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.exact import Exact
 from attacks.objectives.aim import Aim
-from attacks.gradients.base import BPDA, Exact
-from attacks.objectives.base import CrossEntropy
+from attacks.objectives.cross_entropy import CrossEntropy
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
 from defenses.energy.exact import Chain, differentiable_chain
 from defenses.energy.langevin import drift, langevin_chain
 from defenses.energy.network import EnergyNetwork

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
 from defenses.compression.differentiable_jpeg import differentiable_jpeg
 from defenses.jpeg import JPEG, compress
 

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from benchmark.core.batching import BatchSize
+from benchmark.core.images import ImageData
+from benchmark.core.progress import Progress
 from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.engines.local import LocalEngine, Tally
-from benchmark.core.images import ImageData
 from benchmark.planning.plan import Cell, Plan
-from benchmark.core.progress import Progress
-from benchmark.steps.base import Step
 from benchmark.records.store import Store
-from benchmark.steps.context import Workbench
+from benchmark.steps.base import Step
+from benchmark.steps.context import StepContext
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +24,8 @@ def drawn() -> ImageData:
 
 
 @pytest.fixture
-def bench(drawn: ImageData, tmp_path: Path) -> Workbench:
-    return Workbench(
+def context(drawn: ImageData, tmp_path: Path) -> StepContext:
+    return StepContext(
         data=drawn,
         store=Store(tmp_path / "run"),
         device=torch.device("cpu"),
@@ -35,11 +35,11 @@ def bench(drawn: ImageData, tmp_path: Path) -> Workbench:
 
 
 @pytest.fixture
-def ran(bench: Workbench) -> Callable[..., Tally]:
+def ran(context: StepContext) -> Callable[..., Tally]:
     """Run steps in this order."""
 
     def run(*steps: Step, **options: Any) -> Tally:
         plan = Plan([Cell("robustness", step.label, "clean", "none", step) for step in steps])
-        return LocalEngine(**options).run(plan, bench)
+        return LocalEngine(**options).run(plan, context)
 
     return run

@@ -8,9 +8,10 @@ from typing import Any
 
 from torch import nn
 
+from benchmark.core.defended import DefendedModel
 from benchmark.steps.base import Result, Step
-from benchmark.steps.context import Workbench
-from defenses.base import DefendedModel, Defense
+from benchmark.steps.context import StepContext
+from defenses.base import Defense
 from defenses.none import NoDefense
 
 
@@ -39,7 +40,7 @@ class Deed(Step):
     kind = "deed"
 
     name: str
-    do: Callable[[Workbench], Any]
+    do: Callable[[StepContext], Any]
     defense: Defense = field(default_factory=NoDefense)
     after: tuple[Step, ...] = ()
 
@@ -54,6 +55,6 @@ class Deed(Step):
     def settings(self) -> dict[str, Any]:
         return {"name": self.name}
 
-    def run(self, bench: Workbench) -> Result:
-        given = self.do(bench)
+    def run(self, context: StepContext) -> Result:
+        given = self.do(context)
         return given if isinstance(given, Result) else Result({"given": given})

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark.engines.local import Tally
 from benchmark.core.progress import PlainProgress
+from benchmark.engines.local import Tally
 from benchmark.steps.base import Result
-from benchmark.steps.context import Workbench
+from benchmark.steps.context import StepContext
 from tests.engines.steps import Deed, Others, Theirs
 
 Ran = Callable[..., Tally]
@@ -33,19 +33,19 @@ def _reason(tally: Tally, step: Deed) -> str:
 @pytest.mark.parametrize(
     ("deed", "words"),
     [
-        (lambda bench: os._exit(0), "ended its process with exit status 0"),
-        (lambda bench: os._exit(7), "exit status 7"),
-        (lambda bench: os.abort(), "SIGABRT"),
-        (lambda bench: ctypes.string_at(0), "SIGSEGV"),
-        (lambda bench: os.kill(os.getpid(), signal.SIGKILL), "remedy: give a smaller --batch-size"),
-        (lambda bench: sys.exit(0), "SystemExit: 0"),
-        (lambda bench: (_ for _ in ()).throw(KeyboardInterrupt), "KeyboardInterrupt"),
-        (lambda bench: Result({"a": object()}), "cannot be saved"),
-        (lambda bench: Result({}, tensors={"a": 3}), "tensors['a'] is int"),  # type: ignore[dict-item]
+        (lambda context: os._exit(0), "ended its process with exit status 0"),
+        (lambda context: os._exit(7), "exit status 7"),
+        (lambda context: os.abort(), "SIGABRT"),
+        (lambda context: ctypes.string_at(0), "SIGSEGV"),
+        (lambda context: os.kill(os.getpid(), signal.SIGKILL), "remedy: give a smaller --batch-size"),
+        (lambda context: sys.exit(0), "SystemExit: 0"),
+        (lambda context: (_ for _ in ()).throw(KeyboardInterrupt), "KeyboardInterrupt"),
+        (lambda context: Result({"a": object()}), "cannot be saved"),
+        (lambda context: Result({}, tensors={"a": 3}), "tensors['a'] is int"),  # type: ignore[dict-item]
     ],
 )
-def test_however_a_step_ends_the_next_one_runs(ran: Ran, deed: Callable[[Workbench], object], words: str) -> None:
-    bad, good = Deed("bad", deed, Theirs()), Deed("good", lambda bench: 1)
+def test_however_a_step_ends_the_next_one_runs(ran: Ran, deed: Callable[[StepContext], object], words: str) -> None:
+    bad, good = Deed("bad", deed, Theirs()), Deed("good", lambda context: 1)
     tally = ran(bad, good)
     assert words in _reason(tally, bad)
     assert tally.computed == [good.key]
@@ -55,13 +55,13 @@ def test_however_a_step_ends_the_next_one_runs(ran: Ran, deed: Callable[[Workben
     "hang",
     [
         # Python runs no handler of a signal while C code does not come back.
-        lambda bench: ctypes.PyDLL(None).sleep(60),
-        lambda bench: (os.kill(os.getpid(), signal.SIGSTOP), time.sleep(60)),
-        lambda bench: subprocess.run([sys.executable, "-c", "import time; time.sleep(60)"], check=False),
+        lambda context: ctypes.PyDLL(None).sleep(60),
+        lambda context: (os.kill(os.getpid(), signal.SIGSTOP), time.sleep(60)),
+        lambda context: subprocess.run([sys.executable, "-c", "import time; time.sleep(60)"], check=False),
     ],
 )
-def test_a_step_that_hangs_ends_with_its_time(ran: Ran, hang: Callable[[Workbench], object]) -> None:
-    bad, good = Deed("bad", hang, Theirs()), Deed("good", lambda bench: 1)
+def test_a_step_that_hangs_ends_with_its_time(ran: Ran, hang: Callable[[StepContext], object]) -> None:
+    bad, good = Deed("bad", hang, Theirs()), Deed("good", lambda context: 1)
     began = time.monotonic()
     tally = ran(bad, good, step_timeout=8)
     assert time.monotonic() - began < 50
@@ -70,14 +70,14 @@ def test_a_step_that_hangs_ends_with_its_time(ran: Ran, hang: Callable[[Workbenc
     assert tally.computed == [good.key]
 
 
-def test_a_plug_in_shares_a_process_with_itself_alone(ran: Ran, bench: Workbench) -> None:
+def test_a_plug_in_shares_a_process_with_itself_alone(ran: Ran, context: StepContext) -> None:
     whose = [None, None, Theirs(), Theirs(), Others(), None]
     steps = [
-        Deed(f"step {n}", lambda bench: os.getpid(), *([] if defense is None else [defense]))
+        Deed(f"step {n}", lambda context: os.getpid(), *([] if defense is None else [defense]))
         for n, defense in enumerate(whose)
     ]
     ran(*steps)
-    ids = [bench.store.record(step.key).results["given"] for step in steps]
+    ids = [context.store.record(step.key).results["given"] for step in steps]
     assert ids[0] == ids[1] == ids[5]
     assert ids[2] == ids[3]
     assert len(set(ids)) == 3
@@ -87,12 +87,12 @@ def test_a_plug_in_shares_a_process_with_itself_alone(ran: Ran, bench: Workbench
 def test_nothing_that_a_step_does_to_its_process_is_left_in_this_one(ran: Ran) -> None:
     environment, path, folder, state = dict(os.environ), list(sys.path), os.getcwd(), random.getstate()
 
-    def meddle(bench: Workbench) -> None:
+    def meddle(context: StepContext) -> None:
         os.environ.clear()
         sys.path.clear()
         os.chdir("/")
         random.seed(1)
-        bench.data.evaluation.pixels.zero_()
+        context.data.evaluation.pixels.zero_()
         torch.Tensor.argmax = None  # type: ignore[method-assign, assignment]
 
     ran(Deed("meddles", meddle, Theirs()))
@@ -102,15 +102,15 @@ def test_nothing_that_a_step_does_to_its_process_is_left_in_this_one(ran: Ran) -
 
 
 def test_what_is_printed_is_shown_on_standard_error_alone_and_not_for_ever(
-    ran: Ran, bench: Workbench, capfd: pytest.CaptureFixture[str]
+    ran: Ran, context: StepContext, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def shout(bench: Workbench) -> int:
+    def shout(context: StepContext) -> int:
         for number in range(5000):
             print(f"line {number} \x1b[2J")
         os.write(2, b"from below")
         return 1
 
-    bench.progress = PlainProgress(1, sys.stderr)
+    context.progress = PlainProgress(1, sys.stderr)
     assert ran(Deed("shouts", shout, Theirs())).computed
     out, err = capfd.readouterr()
     assert out == ""
@@ -121,7 +121,7 @@ def test_what_is_printed_is_shown_on_standard_error_alone_and_not_for_ever(
 
 
 def test_the_last_words_of_a_process_that_died_are_part_of_the_reason(ran: Ran) -> None:
-    def die(bench: Workbench) -> None:
+    def die(context: StepContext) -> None:
         os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
         os.abort()
 
@@ -129,20 +129,20 @@ def test_the_last_words_of_a_process_that_died_are_part_of_the_reason(ran: Ran) 
     assert "std::bad_alloc" in _reason(ran(bad), bad)
 
 
-def test_temporary_files_of_a_step_are_gone_after_it(ran: Ran, bench: Workbench) -> None:
-    def litter(bench: Workbench) -> str:
+def test_temporary_files_of_a_step_are_gone_after_it(ran: Ran, context: StepContext) -> None:
+    def litter(context: StepContext) -> str:
         return tempfile.mkstemp()[1]
 
     step = Deed("litters", litter, Theirs())
     ran(step)
-    assert not Path(bench.store.record(step.key).results["given"]).exists()
+    assert not Path(context.store.record(step.key).results["given"]).exists()
 
 
 def test_other_descriptors_of_the_run_are_out_of_reach(ran: Ran, tmp_path: Path) -> None:
     with (tmp_path / "open").open("wb") as file:
         number = os.dup2(file.fileno(), 77)
 
-        def scribble(bench: Workbench) -> int:
+        def scribble(context: StepContext) -> int:
             for descriptor in range(3, 256):
                 try:
                     os.set_blocking(descriptor, False)
@@ -158,11 +158,11 @@ def test_other_descriptors_of_the_run_are_out_of_reach(ran: Ran, tmp_path: Path)
 
 
 @pytest.mark.parametrize("harm", ["change", "replace", "add", "remove", "vanish"])
-def test_a_finished_step_that_another_wrote_into_is_computed_again(ran: Ran, bench: Workbench, harm: str) -> None:
-    first = Deed("first", lambda bench: Result({"given": 1}, {"a": torch.ones(3)}))
+def test_a_finished_step_that_another_wrote_into_is_computed_again(ran: Ran, context: StepContext, harm: str) -> None:
+    first = Deed("first", lambda context: Result({"given": 1}, {"a": torch.ones(3)}))
 
-    def edit(bench: Workbench) -> int:
-        folder = bench.store.root / "steps" / first.key
+    def edit(context: StepContext) -> int:
+        folder = context.store.root / "steps" / first.key
         file = folder / "record.json"
         content, times = file.read_bytes(), os.stat(file)
         match harm:
@@ -181,14 +181,14 @@ def test_a_finished_step_that_another_wrote_into_is_computed_again(ran: Ran, ben
                 folder.rename(folder.with_name("elsewhere"))
         return 1
 
-    bad, last = Deed("bad", edit, Theirs(), (first,)), Deed("last", lambda bench: 3, Others(), (first,))
+    bad, last = Deed("bad", edit, Theirs(), (first,)), Deed("last", lambda context: 3, Others(), (first,))
     tally = ran(first, bad, last)
     assert "wrote into what other steps had finished (first)" in _reason(tally, bad)
-    assert not bench.store.has(bad.key)
+    assert not context.store.has(bad.key)
     assert sorted(tally.computed) == sorted([first.key, last.key])
     assert not tally.reused
-    assert bench.store.record(first.key).results["given"] == 1
-    assert bench.store.tensors(first.key)["a"].tolist() == [1, 1, 1]
+    assert context.store.record(first.key).results["given"] == 1
+    assert context.store.tensors(first.key)["a"].tolist() == [1, 1, 1]
 
 
 def test_a_process_whose_run_was_killed_ends_by_itself(tmp_path: Path) -> None:
@@ -201,16 +201,17 @@ from benchmark.engines.local import LocalEngine
 from benchmark.planning.plan import Cell, Plan
 from benchmark.core.progress import Progress
 from benchmark.records.store import Store
-from benchmark.steps.context import Workbench
+from benchmark.steps.context import StepContext
 from tests.engines.steps import Deed, Theirs
 
-def hang(bench):
+def hang(context):
     Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
     time.sleep(120)
 
-bench = Workbench(data=ChestPhantom(size=28, count=120).load(root=None), store=Store(Path({str(tmp_path / "run")!r})),
+data = ChestPhantom(size=28, count=120).load(root=None)
+context = StepContext(data=data, store=Store(Path({str(tmp_path / "run")!r})),
     device=torch.device("cpu"), batch_size=BatchSize(8), progress=Progress())
-LocalEngine().run(Plan([Cell("robustness", "x", "clean", "none", Deed("hangs", hang, Theirs()))]), bench)
+LocalEngine().run(Plan([Cell("robustness", "x", "clean", "none", Deed("hangs", hang, Theirs()))]), context)
 """
     run = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     try:
@@ -235,19 +236,19 @@ def _there(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_step_computes_on_several_threads_after_this_process_has(ran: Ran, bench: Workbench) -> None:
+def test_a_step_computes_on_several_threads_after_this_process_has(ran: Ran, context: StepContext) -> None:
     before, many = torch.get_num_threads(), torch.rand(2000, 2000)
     try:
         torch.set_num_threads(2)
         many.exp().sum()
-        step = Deed("computes", lambda bench: [float(many.exp().sum()), torch.get_num_threads()])
+        step = Deed("computes", lambda context: [float(many.exp().sum()), torch.get_num_threads()])
         assert ran(step, step_timeout=60).computed
     finally:
         torch.set_num_threads(before)
-    assert bench.store.record(step.key).results["given"] == [pytest.approx(float(many.exp().sum())), 2]
+    assert context.store.record(step.key).results["given"] == [pytest.approx(float(many.exp().sum())), 2]
 
 
 def test_rows_without_other_people_s_plug_ins_are_computed_before_these_run(ran: Ran) -> None:
-    base = Deed("base", lambda bench: 1)
-    theirs, ours = Deed("theirs", lambda bench: 1, Theirs(), (base,)), Deed("ours", lambda bench: 1, after=(base,))
+    base = Deed("base", lambda context: 1)
+    theirs, ours = Deed("theirs", lambda context: 1, Theirs(), (base,)), Deed("ours", lambda context: 1, after=(base,))
     assert ran(theirs, ours).computed == [base.key, ours.key, theirs.key]

@@ -11,30 +11,31 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Composition, Stop
 from attacks.composing import GradientChoice
-from attacks.objectives.base import Margin
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
 from benchmark.core import plugin
 from benchmark.core.batching import BatchSize
+from benchmark.core.defended import DefendedModel
 from benchmark.core.discovery import load_plugins
-from benchmark.engines.local import LocalEngine
-from benchmark.evaluation.flags.page import Control
 from benchmark.core.frozen import frozen
 from benchmark.core.images import ImageData, LabeledImages
+from benchmark.core.noise import Noise
+from benchmark.core.progress import Progress
+from benchmark.core.threat import Epsilon, Norm
+from benchmark.engines.local import LocalEngine
+from benchmark.evaluation.flags.page import Control
 from benchmark.manifest import build_manifest
 from benchmark.models.base import Classifier
 from benchmark.models.training.recipe import Recipe
-from benchmark.core.noise import Noise
 from benchmark.planning.planner import make_plan
-from benchmark.core.progress import Progress
-from benchmark.steps.clean import CleanStep
 from benchmark.records.store import Store
+from benchmark.steps.clean import CleanStep
+from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
-from benchmark.core.threat import Epsilon, Norm
-from benchmark.steps.context import Workbench
-from defenses.base import DefendedModel, Defense
+from defenses.base import Defense
 from leaderboard.robustness import robustness_rows
 from leaderboard.schema import RobustnessRow
 
@@ -345,27 +346,27 @@ def run_controls(folder: Path) -> Controls:
     suite = Suite.model_validate(SUITE)
     store = Store(folder)
     device = torch.device("cpu")
-    bench = Workbench(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
+    context = StepContext(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
     with _registered():
         plan = make_plan(suite, Path("controls.toml"), data)
-        tally = LocalEngine().run(plan, bench)
+        tally = LocalEngine().run(plan, context)
         manifest = build_manifest(
             suite=suite, plan=plan, data=data, store=store, tally=tally, status="done", device=device, seed=suite.seed
         )
         rows = {row.defense: row for row in robustness_rows(manifest, store)}
         clean = {c.defense: c.step for c in plan.cells if c.attack == "clean"}
-        adaptive = {trial.label: _adaptive(trial, clean[trial.label], bench) for trial in TRIALS}
+        adaptive = {trial.label: _adaptive(trial, clean[trial.label], context) for trial in TRIALS}
     return Controls(rows, adaptive)
 
 
-def _adaptive(trial: Trial, clean: object, bench: Workbench) -> float:
+def _adaptive(trial: Trial, clean: object, context: StepContext) -> float:
     """Share of the first images that are right on clean input and after the attack that adapts to this defense."""
     assert isinstance(clean, CleanStep)
-    model = clean.fit.model(bench)
+    model = clean.fit.model(context)
     if trial.truth is not None:
         model = trial.truth().defend(model.classifier)
-    everything = bench.data.evaluation[torch.arange(ADAPTIVE)]
-    right = torch.tensor(bench.store.samples(clean.key)["clean_right"].to_numpy())[:ADAPTIVE]
+    everything = context.data.evaluation[torch.arange(ADAPTIVE)]
+    right = torch.tensor(context.store.samples(clean.key)["clean_right"].to_numpy())[:ADAPTIVE]
     images = everything if trial.together else everything[right]
     # Held together, the batch that an image is judged in is the batch that it was attacked in.
     stop = Stop.NEVER if trial.together else Stop.FIRST_SUCCESS

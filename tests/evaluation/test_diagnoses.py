@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.batching import BatchSize
+from benchmark.core.defended import DefendedModel
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Norm
 from benchmark.evaluation.diagnoses.curvature import confirmed, curvature, without_curvature
 from benchmark.evaluation.diagnoses.known_draws import PinnedNoise, known_draws, with_known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.noise import Noise
-from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
 from defenses.energy.exact import Chain, differentiable_chain
 from defenses.energy.langevin import langevin_chain
 from defenses.energy.network import EnergyNetwork

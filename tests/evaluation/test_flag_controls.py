@@ -9,9 +9,9 @@ import flag_controls
 import pytest
 from flag_controls import TRIALS, Controls, Trial, run_controls
 
+from benchmark.core.plugin import registered
 from benchmark.evaluation.flags.base import Verdict
 from benchmark.evaluation.flags.page import render_page
-from benchmark.core.plugin import registered
 from tests.corner.page import MARK
 
 PAGE = Path(__file__).parents[2] / "docs" / "flags.md"

@@ -14,7 +14,10 @@ from torch.autograd import grad as imported_before
 from attacks.base import Stop
 from attacks.gradients.base import UnavailableGradientError
 from benchmark.core.batching import BatchSize
+from benchmark.core.defended import DecisionRule, DefendedModel, Purify
 from benchmark.core.errors import UserError
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Norm
 from benchmark.evaluation.flags.answers import difference
 from benchmark.evaluation.flags.asker_dependence import AskerDependence
 from benchmark.evaluation.flags.autograd_calls import counting_autograd
@@ -39,9 +42,6 @@ from benchmark.evaluation.flags.transfer_beats_white_box import TransferBeatsWhi
 from benchmark.evaluation.flags.unbounded_fails import UnboundedFails
 from benchmark.evaluation.flags.unstable_landscape import POINTS, SIDE, UnstableLandscape
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
-from benchmark.core.noise import Noise
-from benchmark.core.threat import Norm
-from defenses.base import DecisionRule, DefendedModel, Purify
 
 N, SHAPE = 12, (1, 6, 6)
 TRAITS = {

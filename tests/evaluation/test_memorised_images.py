@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
 from benchmark.core.batching import BatchSize
+from benchmark.core.defended import DefendedModel
+from benchmark.core.noise import Noise
+from benchmark.core.threat import Norm
 from benchmark.evaluation.flags.base import RowEvidence, Verdict
 from benchmark.evaluation.flags.memorised_images import MemorisedImages
 from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.views import mirrored, shifted
-from benchmark.core.noise import Noise
-from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
 
 SIDE, EPSILON = 16, 8 / 255
 COUNT = 60

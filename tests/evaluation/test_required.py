@@ -16,10 +16,11 @@ from attacks.rotation_translation import RotationTranslation
 from attacks.square import Square
 from attacks.stadv import StAdv
 from attacks.standard_v1 import StandardV1
+from benchmark.core.defended import DefendedModel
+from benchmark.core.threat import Epsilon, Norm
 from benchmark.evaluation.required import missing_attacks
 from benchmark.steps.attack import AttackStep
-from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel, Defense
+from defenses.base import Defense
 
 
 class Plain(Defense):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark.evaluation.views import MOST_NOISE, composite, mirrored, moved, shifted
 from benchmark.core.noise import Noise
+from benchmark.evaluation.views import MOST_NOISE, composite, mirrored, moved, shifted
 from benchmark.testing.problem import grayscale
 
 SHAPES = [(1, 28, 28), (3, 9, 14)]

@@ -22,13 +22,13 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmark.datasets.base import Dataset
-from benchmark.datasets.reading.decode import decode
-from benchmark.datasets.image_folder import ImageFolder
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.core.errors import UserError
 from benchmark.core.harmless import harmless
 from benchmark.core.images import ImageData
+from benchmark.datasets.base import Dataset
+from benchmark.datasets.image_folder import ImageFolder
+from benchmark.datasets.medmnist import PneumoniaMNIST
+from benchmark.datasets.reading.decode import decode
 from tests.fuzz.conftest import Fuzz
 
 SECONDS = 20.0

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from benchmark.core.allowed import choices, range_in_words
 from benchmark.core.discovery import load_plugins
 from benchmark.core.plugin import registered
-from benchmark.run import RunRequest, execute, prepare
 from benchmark.core.settings import hints
 from benchmark.core.threat import Norm
+from benchmark.run import RunRequest, execute, prepare
 from leaderboard.publish import publish
 from tests.fuzz.conftest import Fuzz
 from tests.fuzz.mutations import written

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData
+from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.planning.plan import Plan
 from benchmark.planning.planner import make_plan
-from benchmark.run import PreparedRun, RunRequest, execute, prepare
 from benchmark.records.store import Store
+from benchmark.run import PreparedRun, RunRequest, execute, prepare
 from benchmark.suites.suite import read_suite
 from leaderboard.publish import publish
 from tests.fuzz.conftest import Fuzz

@@ -15,12 +15,12 @@ from benchmark.core.errors import UserError
 from benchmark.core.features import recording
 from benchmark.core.images import LabeledImages
 from benchmark.models.module import Module
-from benchmark.models.training.pretrained import load_imagenet
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble, train_classifier
-from benchmark.models.vgg16 import VGG16
+from benchmark.models.training.pretrained import load_imagenet
 from benchmark.models.training.weights import save_weights
+from benchmark.models.vgg16 import VGG16
 from benchmark.models.wide_resnet import WideResNet
 
 CPU = torch.device("cpu")

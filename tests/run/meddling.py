@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
+from benchmark.core.defended import DefendedModel
 from benchmark.core.images import ImageData
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel, Defense, FitData
+from defenses.base import Defense, FitData
 
 
 def _wreck(network: nn.Module) -> None:

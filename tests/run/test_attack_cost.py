@@ -8,17 +8,18 @@ from torch import Tensor, nn
 
 from attacks.apgd import APGD
 from attacks.base import Attack, Stop
-from attacks.gradients.base import Autograd
+from attacks.gradients.autograd import Autograd
 from attacks.lbfgs import LBFGS
 from attacks.nes import NES
 from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
 from attacks.rotation_translation import RotationTranslation
 from attacks.searches.square_search import SquareSearch
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.noise import Noise
-from benchmark.steps.attack_cost import attack_passes
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel, Defense, Passes
+from benchmark.steps.attack_cost import attack_passes
+from defenses.base import Defense
 from defenses.ebm import EBMPurification
 from tests.attacks.attacking import attack
 

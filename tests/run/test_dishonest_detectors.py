@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.evaluation.detection import auc
+from benchmark.core.arrays import Floats
 from benchmark.core.noise import Noise
+from benchmark.evaluation.detection import auc
 from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.detector_scoring import score_sets
 from benchmark.steps.isolated_detector import IsolatedDetector
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from detectors.base import Detector, DetectorData, FeatureSet
 from leaderboard.publish import publish
 
 

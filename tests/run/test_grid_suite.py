@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.planning.plan import Selection
+from benchmark.records.store import Store
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.attack import AttackStep
-from benchmark.records.store import Store
 from leaderboard.publish import publish
 
 GRID = """

@@ -10,8 +10,8 @@ import pytest
 
 from benchmark.core.discovery import load_plugins
 from benchmark.planning.plan import Selection
-from benchmark.run import RunRequest, execute, prepare
 from benchmark.records.store import Store
+from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 

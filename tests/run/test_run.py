@@ -18,8 +18,8 @@ from attacks.base import Attack, Stop
 from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.planning.plan import Selection
-from benchmark.run import RunRequest, execute, prepare
 from benchmark.records.store import Store
+from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 

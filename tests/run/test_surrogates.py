@@ -46,7 +46,8 @@ def test_what_one_surrogate_breaks_counts_and_the_passes_add_up(
 
 
 ROUNDING = """
-from defenses.base import DefendedModel, Defense
+from benchmark.core.defended import DefendedModel
+from defenses.base import Defense
 
 
 class Rounding(Defense):

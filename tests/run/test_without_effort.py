@@ -12,10 +12,10 @@ from torch import Tensor
 from attacks.base import Attack
 from attacks.effort import Effort
 from benchmark.core import plugin
-from benchmark.planning.plan import Selection
-from benchmark.run import RunRequest, execute, prepare
-from benchmark.records.store import Store
 from benchmark.core.threat import Norm
+from benchmark.planning.plan import Selection
+from benchmark.records.store import Store
+from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 from leaderboard.schema import RobustnessRow

@@ -6,15 +6,15 @@ import time
 
 import torch
 
-from attacks.objectives.aim import Aim
 from attacks.base import Composition, Stop
+from attacks.objectives.aim import Aim
 from attacks.pgd import PGD
+from benchmark.core.defended import DefendedModel
 from benchmark.core.frozen import frozen
-from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training.classifier import assemble
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.models.small_cnn import SmallCNN
+from benchmark.models.training.classifier import assemble
 
 STEPS, ROWS, ROUNDS = 20, 128, 5
 

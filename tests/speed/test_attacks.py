@@ -20,23 +20,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Attack, Composition, Outcome
-from attacks.gradients.base import Autograd
+from attacks.geometry.ball import Ball
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.fast_copy import search_model
+from attacks.objectives.aim import Aim
 from attacks.pgd import PGD
 from attacks.standard_v1 import StandardV1
 from attacks.victim import Counter, Oracle
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
-from attacks.gradients.fast_copy import search_model
+from benchmark.core.defended import DefendedModel
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
-from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.training.classifier import train_classifier
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
+from benchmark.datasets.medmnist import PneumoniaMNIST
+from benchmark.models.small_cnn import SmallCNN
+from benchmark.models.training.classifier import train_classifier
 from defenses.adversarial_training import AdversarialTraining
-from defenses.base import DefendedModel, FitData
+from defenses.base import FitData
 from defenses.energy.langevin import langevin_chain
 from defenses.energy.network import EnergyNetwork
 

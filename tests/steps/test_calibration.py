@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.steps.calibration import gaussian_noise, uniform_noise
 from benchmark.core.noise import Noise
+from benchmark.steps.calibration import gaussian_noise, uniform_noise
 
 
 def images(rows, size=12, seed=0):

@@ -11,8 +11,8 @@ from attacks.bim import BIM
 from attacks.fgsm import FGSM
 from attacks.searches.iterative import State
 from benchmark.core.errors import UserError
-from benchmark.testing import check_attack
 from benchmark.core.threat import Access, Norm
+from benchmark.testing import check_attack
 
 
 class Sound(BIM):

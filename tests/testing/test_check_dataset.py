@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.core.images import ImageData, LabeledImages
 from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.chest_phantom import ChestPhantom
-from benchmark.core.images import ImageData, LabeledImages
 from benchmark.testing import check_dataset
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.testing import check_defense
-from defenses.base import DefendedModel, Defense, Passes
+from defenses.base import Defense
 from defenses.jpeg import JPEG
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel, Defense
+from defenses.base import Defense
 
 
 class Remembering(Defense):

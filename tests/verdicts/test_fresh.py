@@ -10,15 +10,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble
-from benchmark.core.noise import Noise
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
 from benchmark.verdicts.fresh import Surroundings, VerdictError, answers, serving
-from defenses.base import DefendedModel, Defense
+from defenses.base import Defense
 from defenses.none import NoDefense
 from tests.verdicts.lying_defenses import Leaving, Noisy, Reading, Remembering, Silent, Talking
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from detectors.base import Floats, Integers
+from benchmark.core.arrays import Floats, Integers
 
 _RELATIVE_NOISE = 1e-6
 """A channel that varies by less than this share of its size holds only float32 rounding."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from detectors.base import Floats
+from benchmark.core.arrays import Floats
 
 _CHUNK_ELEMENTS = 4_000_000
 _HELD_OUT_SHARE, _HELD_OUT_MOST = 0.2, 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.base import Floats
+from benchmark.core.arrays import Floats
 
 _SAME_POINT = 1e-5
 """A neighbour nearer than this share of the k-th distance is the query itself, met again with float32 rounding."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.base import Floats
+from benchmark.core.arrays import Floats
 
 _RELATIVE_NOISE = 1e-6
 """A channel or direction that varies by less than this share of its size holds only float32 rounding."""

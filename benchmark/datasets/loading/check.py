@@ -9,12 +9,12 @@ from typing import cast
 
 import torch
 
-from benchmark.datasets.base import DataMissingError, Dataset
-from benchmark.datasets.loading.contract import load_checked
-from benchmark.datasets.reading.root import data_root
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData
 from benchmark.core.plugin import registered
+from benchmark.datasets.base import DataMissingError, Dataset
+from benchmark.datasets.loading.contract import load_checked
+from benchmark.datasets.reading.root import data_root
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from benchmark.core.images import ImageData
+from benchmark.core.plugin import look_up
 from benchmark.datasets.base import DataMissingError, Dataset
 from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.datasets.loading.contract import load_checked
-from benchmark.core.images import ImageData
-from benchmark.core.plugin import look_up
 
 AUTO = "auto"
 

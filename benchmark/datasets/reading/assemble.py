@@ -7,10 +7,10 @@ from itertools import combinations
 
 import torch
 
-from benchmark.datasets.base import Dataset
-from benchmark.datasets.reading.duplicates import duplicate_notes
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
+from benchmark.datasets.base import Dataset
+from benchmark.datasets.reading.duplicates import duplicate_notes
 
 
 def assemble(

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.datasets.reading.unusable import unusable
 from benchmark.core.errors import UserError
 from benchmark.core.plain_file import open_plain
+from benchmark.datasets.reading.unusable import unusable
 
 if TYPE_CHECKING:
     from PIL.Image import Image

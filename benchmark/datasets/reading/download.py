@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from urllib.request import Request, build_opener, getproxies, proxy_bypass
 
 from benchmark import __version__
-from benchmark.datasets.base import DataMissingError
 from benchmark.core.harmless import tell
+from benchmark.datasets.base import DataMissingError
 
 PATIENCE_SECONDS = 10.0
 """For all that happens before the first bytes: the name, the proxy, the connection, the headers, every redirection."""

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.datasets.base import DataMissingError
-from benchmark.datasets.reading.decode import decode
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
 from benchmark.core.plain_file import is_folder, is_utf8, kind
+from benchmark.datasets.base import DataMissingError
+from benchmark.datasets.reading.decode import decode
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 

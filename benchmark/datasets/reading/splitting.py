@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import torch
 
-from benchmark.datasets.reading.duplicates import pixel_digests
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
+from benchmark.datasets.reading.duplicates import pixel_digests
 
 VALIDATION_SHARE = 0.1
 """Share of the training images that becomes validation where a data set has none."""

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.composing import GradientChoice
 from attacks.gradients.base import Ascent
-from attacks.objectives.base import Margin
-from benchmark.evaluation.flags.probe import Probe
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
 from benchmark.core.frozen import frozen
+from benchmark.evaluation.flags.probe import Probe
 
 STEP = 0.02
 """Length of the finite difference's step, in L2 over the image: a difference of float32 margins that stands clear of

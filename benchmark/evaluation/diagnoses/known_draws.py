@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from benchmark.evaluation.flags.probe import Probe
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
+from benchmark.evaluation.flags.probe import Probe
 
 
 @dataclass(frozen=True)

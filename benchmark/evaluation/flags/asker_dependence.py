@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.composing import GradientChoice
-from attacks.objectives.base import Margin
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.flags.slopes import mean_logits
-from benchmark.core.frozen import frozen
 
 
 class AskerDependence(MeasuredCheck):

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.frozen import frozen
 
 ALONE = 8
 """Images that are also shown one at a time."""

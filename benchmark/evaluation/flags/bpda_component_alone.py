@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from defenses.base import DefendedModel
 
 REACH = 8
 

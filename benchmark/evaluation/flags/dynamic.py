@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.autograd_calls import counting_autograd
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.frozen import frozen
 
 
 class Dynamic(MeasuredCheck):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, Verdict
 from benchmark.core.threat import Epsilon
+from benchmark.evaluation.flags.base import Flag, FlagCheck, RowEvidence, Verdict
 
 
 class InThreatModel(FlagCheck):

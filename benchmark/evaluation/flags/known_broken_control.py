@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
+from benchmark.core.defended import DefendedModel
+from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
-from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
 
 LEVELS = 8
 

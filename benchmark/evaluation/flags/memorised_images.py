@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
+from benchmark.core.defended import DefendedModel
+from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.views import composite, mirrored, shifted
-from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
 
 ATTACKED = 48
 _AFFORDABLE = 20_000

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
+from benchmark.core.threat import Epsilon, Norm
 from benchmark.evaluation.flags.base import AttackEvidence, Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.threat import Epsilon, Norm
 
 THRESHOLD = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05, undecided up to 0.35 and 2 points"
 _DOUBT = 0.35

@@ -9,20 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Attack, Composition, Outcome, Stop
 from attacks.composing import GradientChoice
+from attacks.geometry.ball import Ball
 from attacks.gradients.base import GradientEstimator
-from attacks.objectives.base import Margin
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
 from benchmark.core.batching import BatchSize
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
-from benchmark.evaluation.flags.traced_pgd import TracedPGD
 from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.evaluation.flags.traced_pgd import TracedPGD
 
 AFFORDABLE = 2000
 """Passes that a flag may spend on looking at one image again and again."""

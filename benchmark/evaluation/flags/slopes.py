@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.composing import GradientChoice
-from attacks.objectives.base import Margin
-from benchmark.evaluation.flags.probe import Probe
+from attacks.objectives.aim import Aim
+from attacks.objectives.margin import Margin
+from benchmark.core.defended import DecisionRule, DefendedModel
 from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
-from defenses.base import DecisionRule, DefendedModel
+from benchmark.evaluation.flags.probe import Probe
 
 DIRECTIONS = 8
 SHORT = 0.02

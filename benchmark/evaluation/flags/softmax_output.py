@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.frozen import frozen
 
 
 class SoftmaxOutput(MeasuredCheck):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.searches.iterative import State
 from attacks.pgd import PGD
+from attacks.searches.iterative import State
 from attacks.victim import Victim
 from benchmark.core.noise import Noise
 

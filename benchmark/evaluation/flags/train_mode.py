@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.frozen import frozen
 
 
 class TrainMode(MeasuredCheck):

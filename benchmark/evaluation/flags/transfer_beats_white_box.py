@@ -6,10 +6,10 @@ from torch import Tensor
 
 from attacks.base import Stop
 from attacks.pgd import PGD
+from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
 from benchmark.evaluation.flags.paired import PairedCheck
 from benchmark.evaluation.flags.probe import Probe
-from defenses.base import DefendedModel
 
 
 class TransferBeatsWhiteBox(PairedCheck):

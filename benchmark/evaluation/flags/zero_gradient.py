@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.gradients.base import UnavailableGradientError
-from attacks.objectives.base import CrossEntropy, Margin, Objective
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.margin import Margin
 from benchmark.core.batching import is_out_of_memory
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
-from benchmark.core.frozen import frozen
 
 UNAVAILABLE = "unavailable"
 

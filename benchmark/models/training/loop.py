@@ -12,9 +12,9 @@ from torch.nn.functional import cross_entropy
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
 from benchmark.models.training.ranking import macro_auroc
 from benchmark.models.training.recipe import Recipe
-from benchmark.core.noise import Noise
 
 Perturb = Callable[[nn.Module, Tensor, Tensor, Noise, float], Tensor]
 """(model, images, labels, noise, progress in [0, 1)) → images to train on in their place."""

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor, nn
 
-from benchmark.datasets.base import DataMissingError
-from benchmark.datasets.reading.download import fetch
 from benchmark.core.errors import UserError
 from benchmark.core.plain_file import is_file, open_plain
+from benchmark.datasets.base import DataMissingError
+from benchmark.datasets.reading.download import fetch
 
 _MEGABYTES = 2048
 """Where torchvision does not say how large a file is."""

@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.apgd import APGD
-from attacks.geometry.ball import perturbation_size
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
 from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
@@ -18,22 +16,24 @@ from attacks.ead import EAD
 from attacks.fab import FAB
 from attacks.fgsm import FGSM
 from attacks.fmn import FMN
+from attacks.geometry.ball import perturbation_size
 from attacks.geometry.grid_ball import GridBall
 from attacks.hopskipjump import HopSkipJump
 from attacks.jsma import JSMA
 from attacks.lbfgs import LBFGS
 from attacks.mi_fgsm import MIFGSM
 from attacks.nes import NES
+from attacks.objectives.aim import Aim
 from attacks.one_pixel import OnePixel
 from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
 from attacks.square import Square
 from attacks.standard_v1 import StandardV1
 from attacks.uap import UniversalPerturbation
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import color, grayscale
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.testing.problem import color, grayscale
 from tests.attacks.attacking import attack
 from tests.attacks.conftest import Linear, decisions
 

@@ -4,12 +4,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import UnavailableGradientError
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.undefended import Undefended
 from attacks.objectives.aim import Aim
-from attacks.gradients.base import BPDA, Autograd, UnavailableGradientError, Undefended
-from attacks.objectives.base import CrossEntropy, Margin
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.margin import Margin
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel
 from tests.attacks.conftest import decisions
 
 

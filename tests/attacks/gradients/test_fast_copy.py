@@ -6,19 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, Attempt, Composition, Stop
+from attacks.gradients.fast_copy import ThinConvolution, faster, search_model
+from attacks.objectives.aim import Aim
 from attacks.pgd import PGD
 from attacks.victim import Victim
-from attacks.gradients.fast_copy import ThinConvolution, faster, search_model
+from benchmark.core.defended import DefendedModel
 from benchmark.core.frozen import frozen
-from benchmark.models.training.deployed import DeployedClassifier
-from benchmark.models.small_cnn import SmallCNN
-from benchmark.models.wide_resnet import WideResNet
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
+from benchmark.models.small_cnn import SmallCNN
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.models.wide_resnet import WideResNet
+from benchmark.testing.problem import grayscale
 
 
 def settled(network: nn.Module, shape: tuple[int, int, int]) -> nn.Module:

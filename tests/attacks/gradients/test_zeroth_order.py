@@ -6,19 +6,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.apgd import APGD
 from attacks.base import Attack
 from attacks.bim import BIM
-from attacks.objectives.evasion import wanted_class
 from attacks.cw_linf import CWLinf
-from attacks.gradients.base import Autograd
-from attacks.objectives.base import Margin, Objective
-from attacks.pgd import PGD
+from attacks.gradients.autograd import Autograd
 from attacks.gradients.zeroth_order import ZerothOrder
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
+from attacks.objectives.evasion import wanted_class
+from attacks.objectives.margin import Margin
+from attacks.pgd import PGD
+from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.features import Features
 from benchmark.core.noise import Noise
-from defenses.base import DefendedModel, Passes
 from tests.attacks.attacking import attack
 from tests.attacks.conftest import Linear, decisions
 

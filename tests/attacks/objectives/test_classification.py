@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from attacks.objectives.aim import Aim, other_class
-from attacks.objectives.base import CrossEntropy, DifferenceOfLogitsRatio, Margin
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.dlr import DifferenceOfLogitsRatio
+from attacks.objectives.margin import Margin
 
 logit = st.floats(-50, 50, width=32)
 

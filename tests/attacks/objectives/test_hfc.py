@@ -6,19 +6,19 @@ from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import ledoit_wolf
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, Composition, Stop
 from attacks.bim import BIM
 from attacks.composing import ObjectiveChoice
 from attacks.cw_linf import CWLinf
+from attacks.objectives.aim import Aim
+from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.objectives.hfc import HierarchicalFeatureConstraint
-from attacks.objectives.base import CrossEntropy
 from attacks.pgd import PGD
+from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features, extract, recording
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
 from tests.attacks.conftest import decisions
 
 EPSILON = Epsilon.parse("8/255")

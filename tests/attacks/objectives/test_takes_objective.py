@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
 from attacks.base import Aids, Attack, Composition, Stop
-from attacks.objectives.base import CrossEntropy
-from attacks.objectives.known_detector import Watcher
+from attacks.objectives.aim import Aim
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.detector_score import KnownDetector
+from benchmark.core.defended import DefendedModel
 from benchmark.core.discovery import load_plugins
 from benchmark.core.features import Features
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.plugin import registered
 from benchmark.core.threat import Access, Epsilon, Norm
-from defenses.base import DefendedModel
 from tests.attacks.conftest import decisions, small_network
 
 SHORT = {"steps": 2, "queries": 4, "searches": 1, "evaluations": 2, "epochs": 1, "pairs": 1}
@@ -49,7 +49,7 @@ def test_an_attack_says_truly_whether_it_takes_an_objective(kind: type[Attack], 
     composition = Composition(norm, Epsilon.parse(1), objective, stop=Stop.NEVER)
     labels = decisions(network, images)
     train = LabeledImages((images * 255).to(torch.uint8), labels, tuple(map(str, range(len(images)))))
-    detector = Watcher("never alarmed", lambda x, features, logits: torch.zeros(len(x)))
+    detector = KnownDetector("never alarmed", lambda x, features, logits: torch.zeros(len(x)))
     model = DefendedModel(network)
     method.prepare(Aids(model, composition, train, 3, (), 0, torch.device("cpu"), detector))
     method(model, images, Aim(labels, (labels + 1) % 3), Noise.of(0, range(len(images))), composition)

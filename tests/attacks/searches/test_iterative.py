@@ -4,19 +4,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, AttackError, Attempt, Composition, Outcome, Stop
 from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
 from attacks.fgsm import FGSM
-from attacks.gradients.base import Autograd, Undefended
-from attacks.searches.iterative import State
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.undefended import Undefended
+from attacks.objectives.aim import Aim
 from attacks.pgd import PGD
+from attacks.searches.iterative import State
 from attacks.square import Square
 from attacks.victim import Oracle, Victim
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Epsilon, Norm
-from defenses.base import DefendedModel
 from tests.attacks.conftest import Linear, decisions, small_network
 
 GRADIENT_ATTACKS = [FGSM(), BIM(steps=10), PGD(steps=10), CWLinf(steps=10)]

@@ -10,28 +10,31 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball, perturbation_size
 from attacks.base import Attack, Stop
-from attacks.searches.linear_boundary import LogitGap
 from attacks.cw_l2 import CWL2
 from attacks.ddn import DDN
 from attacks.deepfool import DeepFool
 from attacks.ead import EAD
 from attacks.fab import FAB
 from attacks.fmn import FMN
-from attacks.gradients.base import BPDA, Autograd, UnavailableGradientError, Undefended
+from attacks.geometry.ball import Ball, perturbation_size
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import UnavailableGradientError
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.undefended import Undefended
 from attacks.hopskipjump import HopSkipJump
-from attacks.searches.iterative import IterativeAttack
 from attacks.jsma import JSMA
-from attacks.searches.library_adapter import Differentiated, LibraryFinishedError
 from attacks.mi_fgsm import MIFGSM
+from attacks.objectives.aim import Aim
 from attacks.one_pixel import OnePixel
+from attacks.searches.iterative import IterativeAttack
+from attacks.searches.library_adapter import Differentiated, LibraryFinishedError
+from attacks.searches.linear_boundary import LogitGap
 from attacks.square import Square
 from attacks.victim import Counter, Victim
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
-from defenses.base import DefendedModel
 from tests.attacks.attacking import attack, in_two_parts, prepared
 from tests.attacks.conftest import Linear, decisions, small_network
 from tests.attacks.templates import task

@@ -4,14 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
-from attacks.geometry.ball import Ball
 from attacks.base import Stop
-from attacks.square import Square
+from attacks.geometry.ball import Ball
+from attacks.objectives.aim import Aim
 from attacks.searches.square_search import SquareSearch, side_length, with_square
+from attacks.square import Square
 from benchmark.core.noise import Noise
-from benchmark.testing.problem import grayscale
 from benchmark.core.threat import Norm
+from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
 from tests.attacks.conftest import decisions, small_network
 

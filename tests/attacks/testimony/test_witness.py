@@ -8,17 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.base import Attack, AttackError, Attempt, Composition, Stop
 from attacks.bim import BIM
 from attacks.ead import EAD
-from attacks.gradients.base import Autograd
+from attacks.gradients.autograd import Autograd
+from attacks.objectives.aim import Aim
 from attacks.pgd import PGD
 from attacks.testimony.transcript import SLOTS, Transcript
 from attacks.testimony.witness import NoAnswerError
+from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
-from defenses.base import DefendedModel
 from tests.attacks.attacking import attack
 from tests.attacks.conftest import Linear, decisions
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.evaluation.detection import auc
 from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
+from benchmark.evaluation.detection import auc
 
 
 def ball(rng, count, dimension):

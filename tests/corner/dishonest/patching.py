@@ -7,8 +7,8 @@ import sys
 import torch
 from torch import Tensor, nn
 
-from attacks.objectives.aim import Aim
 from attacks.geometry.ball import Ball
+from attacks.objectives.aim import Aim
 from benchmark.core.noise import Noise
 from defenses.base import DefendedModel
 from tests.corner.control import Control

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark.core.errors import UserError
+from benchmark.core.images import ImageData
 from benchmark.datasets.base import Dataset
 from benchmark.datasets.chest_phantom import ChestPhantom
 from benchmark.datasets.loading.contract import load_checked
-from benchmark.core.errors import UserError
-from benchmark.core.images import ImageData
 
 
 class Theirs(Dataset):

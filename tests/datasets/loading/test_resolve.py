@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.core.discovery import load_plugins
+from benchmark.core.errors import UserError
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.loading.check import check, placements
 from benchmark.datasets.loading.resolve import resolve_data
 from benchmark.datasets.reading.root import data_root
-from benchmark.core.discovery import load_plugins
-from benchmark.core.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.datasets.reading.decode import MOST_PIXELS, decode
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.core.errors import UserError
+from benchmark.datasets.medmnist import PneumoniaMNIST
+from benchmark.datasets.reading.decode import MOST_PIXELS, decode
 from tests.conftest import ROOT
 
 Arrays = dict[str, np.ndarray]
@@ -43,7 +43,7 @@ LOAD = """
 import resource, sys, tracemalloc
 from pathlib import Path
 from benchmark.datasets.image_folder import ImageFolder
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
+from benchmark.datasets.medmnist import PneumoniaMNIST
 from benchmark.core.errors import UserError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.datasets.reading.decode import decode
 from benchmark.core.errors import UserError
+from benchmark.datasets.reading.decode import decode
 
 
 def test_grayscale_png_at_its_own_size_is_exact_and_in_order(tmp_path, draw_image):

@@ -13,11 +13,11 @@ import medmnist
 import numpy as np
 import pytest
 
-from benchmark.datasets import download
-from benchmark.datasets.base import DataMissingError
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.core.errors import UserError
 from benchmark.core.harmless import harmless
+from benchmark.datasets.reading import download
+from benchmark.datasets.base import DataMissingError
+from benchmark.datasets.medmnist import PneumoniaMNIST
 
 
 @pytest.fixture

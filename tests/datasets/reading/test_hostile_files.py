@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_dtypes, array_shapes, arrays, integer_dtypes, scalar_dtypes
 from PIL import Image
 
-from benchmark.datasets.aptos2019 import read_grades
-from benchmark.datasets.reading.decode import decode
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData
+from benchmark.datasets.aptos2019 import read_grades
+from benchmark.datasets.medmnist import PneumoniaMNIST
+from benchmark.datasets.reading.decode import decode
 
 quickly = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.core.discovery import load_plugins
+from benchmark.core.errors import UserError
 from benchmark.datasets.aptos2019 import read_grades
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.image_folder import ImageFolder
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
 from benchmark.datasets.loading.resolve import resolve_data
-from benchmark.core.discovery import load_plugins
-from benchmark.core.errors import UserError
+from benchmark.datasets.medmnist import PneumoniaMNIST
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -190,7 +190,7 @@ DENIED = """
 import os, sys
 from pathlib import Path
 from benchmark.datasets.image_folder import ImageFolder
-from benchmark.datasets.pneumoniamnist import PneumoniaMNIST
+from benchmark.datasets.medmnist import PneumoniaMNIST
 from benchmark.datasets.base import DataMissingError
 from benchmark.core.errors import UserError
 if os.getuid() == 0:

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.datasets.reading.duplicates import duplicate_notes, pixel_digests
-from benchmark.datasets.reading.splitting import split_off
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
+from benchmark.datasets.reading.duplicates import duplicate_notes, pixel_digests
+from benchmark.datasets.reading.splitting import split_off
 
 
 def images_of(patients: list[int], *, pixels: list[int] | None = None, grouped: bool = True) -> LabeledImages:

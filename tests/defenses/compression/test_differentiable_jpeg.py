@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from attacks.gradients.bpda import BPDA
 from attacks.objectives.aim import Aim
-from attacks.gradients.base import BPDA
-from attacks.objectives.base import Margin
+from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
 from benchmark.core.noise import Noise
 from defenses.compression.differentiable_jpeg import differentiable_jpeg

@@ -6,12 +6,12 @@ from torch import nn
 
 from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
-from benchmark.models.training.loop import augment, optimize, predict
-from benchmark.models.training.ranking import macro_auroc
-from benchmark.models.training.recipe import Recipe
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble, train_classifier
+from benchmark.models.training.loop import augment, optimize, predict
+from benchmark.models.training.ranking import macro_auroc
+from benchmark.models.training.recipe import Recipe
 from benchmark.models.wide_resnet import WideResNet
 
 CPU = torch.device("cpu")

@@ -1,0 +1,29 @@
+"""Exact: the true gradient of a purifier that runs without a graph."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from attacks.gradients.base import GradientEstimator
+from benchmark.core.defended import DefendedModel, Passes
+from benchmark.core.noise import Noise
+
+
+class Exact(GradientEstimator):
+    """The true gradient of a purifier that runs without a graph: through its `exact_purify` (Du et al. 2026, MEFA)."""
+
+    name = "exact"
+    exact = True
+
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        leaf = x.requires_grad_(True)
+        return leaf, model.exact_purify(leaf, noise)
+
+    def budget(self) -> str:
+        return ", exact gradient through purification"
+
+    def passes(self, model: DefendedModel) -> Passes:
+        # Each stretch is run twice, and each step is differentiated twice on the way back.
+        purify = model.purify_passes
+        forwards, backwards = 2 * purify.forwards + purify.backwards, 4 * purify.backwards
+        return Passes(self.draws * (1 + forwards), self.draws * (1 + backwards))
