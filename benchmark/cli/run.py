@@ -98,7 +98,7 @@ def _estimate(prepared: PreparedRun) -> None:
     from benchmark.core.harmless import line
     from benchmark.planning.estimate import cell_estimates
 
-    rows, total = cell_estimates(prepared)
+    rows, total = cell_estimates(prepared.plan, prepared.data, prepared.device, prepared.batch_size)
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]
     print_document(tabulate([[*map(line, row)] for row in rows], headers, tablefmt="simple"))
     say(f"{len(rows)} cells, about {total} on {prepared.device} (attacks stop early where images fall)")

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from benchmark.core.apart import NoAnswerError, answer_apart
 from benchmark.core.errors import UserError
+from benchmark.core.ownership import is_strange
 from benchmark.models.base import Classifier
 from benchmark.models.module import Module
-from benchmark.steps.strangers import is_strange
 
 _PATIENCE = 600.0
 """Seconds that building and asking a network may take: its author's function may load weights."""

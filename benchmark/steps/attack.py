@@ -28,7 +28,7 @@ from benchmark.steps.attack_cost import attack_passes
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.context import StepContext
-from benchmark.steps.detector_fitting import DetectorFitting
+from benchmark.steps.deceived import DeceivedDetector
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.replay import VERSIONS
 from benchmark.steps.subset import evaluation_rows
@@ -79,7 +79,7 @@ class AttackStep(Step):
     proxies: tuple[TrainStep, ...]
     replicates: int
     seed: int
-    deceived: DetectorFitting | None = None
+    deceived: DeceivedDetector | None = None
     on_grid: bool = False
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,10 @@ from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
+from benchmark.core.source import code_digest
 from benchmark.core.threat import Norm
 from benchmark.evaluation.views import moved
+from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Step
 from benchmark.steps.calibration import gaussian_noise
 from benchmark.steps.context import StepContext
@@ -27,9 +29,6 @@ from benchmark.steps.features import FeaturesStep, hidden_features
 from benchmark.steps.isolated_detector import IsolatedDetector
 from benchmark.steps.subset import detector_split
 from detectors.base import Detector, DetectorData, FeatureSet
-
-if TYPE_CHECKING:
-    from benchmark.steps.attack import AttackStep
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class DetectorFitting:
 
     def settings(self) -> dict[str, Any]:
         """Everything besides `needs` that determines the fitted detector; JSON."""
-        return {"detector": self.detector.identity(), "seed": self.seed}
+        return {"detector": self.detector.identity(), "fitting": code_digest(type(self)), "seed": self.seed}
 
     @property
     def differentiable(self) -> bool:

@@ -92,7 +92,8 @@ def test_the_ensemble_is_every_classifier_but_the_targets_own(suite: Path) -> No
 def test_estimates_cover_the_matrix(suite: Path) -> None:
     from benchmark.planning.estimate import cell_estimates
 
-    rows, _ = cell_estimates(prepare(RunRequest(str(suite), selection=Selection(attacks=SOURCES))))
+    run = prepare(RunRequest(str(suite), selection=Selection(attacks=SOURCES)))
+    rows, _ = cell_estimates(run.plan, run.data, run.device, run.batch_size)
     found = {(row[2], row[1]): row for row in rows if row[0] == "transfer"}
     assert len(found) == 16
     for (source, target), (*_, forwards, backwards, _) in found.items():

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from benchmark.core.errors import UserError, in_words
 from benchmark.core.images import ImageData, LabeledImages
+from benchmark.core.ownership import is_strange
 from benchmark.core.plain_file import is_utf8
 from benchmark.core.undisturbed import process_settings_kept
 from benchmark.datasets.base import Dataset
-from benchmark.steps.strangers import is_strange
 
 _CONTRACT = "let load return what benchmark.datasets.reading.assemble.assemble makes of three splits"
 

@@ -15,9 +15,9 @@ import pytest
 
 from benchmark.core.errors import UserError
 from benchmark.core.harmless import harmless
-from benchmark.datasets.reading import download
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.medmnist import PneumoniaMNIST
+from benchmark.datasets.reading import download
 
 
 @pytest.fixture
