@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from benchmark.core import plugin
 from benchmark.core.discovery import load_plugins
@@ -17,6 +18,10 @@ from benchmark.core.discovery import load_plugins
 collect_ignore = ["third_party_package"]
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

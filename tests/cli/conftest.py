@@ -35,8 +35,7 @@ def plugin_file(tmp_path):
     file.write_text(
         dedent(
             r'''
-            from benchmark.core.defended import DefendedModel
-            from defenses.base import Defense
+            from defenses.base import DefendedModel, Defense
 
             class Mine(Defense):
                 """[bold red]Loud[/bold red] and \x1b[31mred\x1b[0m, \u202eback\u202c to front.

@@ -15,8 +15,7 @@ from benchmark.core.plugin import look_up, registered
 pytestmark = pytest.mark.usefixtures("registry")
 
 PLUGIN = """
-    from benchmark.core.defended import DefendedModel
-    from defenses.base import Defense
+    from defenses.base import DefendedModel, Defense
 
     class Found(Defense):
         name = "found-{name}"

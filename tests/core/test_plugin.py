@@ -98,8 +98,7 @@ def test_a_plugin_of_no_kind_is_refused():
 
 
 FILE = """
-    from benchmark.core.defended import DefendedModel
-    from defenses.base import Defense
+    from defenses.base import DefendedModel, Defense
 
     class Clash(Defense):
         name = "clash"
@@ -209,8 +208,7 @@ def test_a_value_of_the_right_type_is_taken_as_it_is(key, value):
 
 def test_parameters_read_alike_with_and_without_postponed_annotations(run_file):
     body = """
-        from benchmark.core.defended import DefendedModel
-        from defenses.base import Defense
+        from defenses.base import DefendedModel, Defense
 
         class Typed(Defense):
             name = "typed"

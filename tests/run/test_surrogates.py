@@ -46,8 +46,7 @@ def test_what_one_surrogate_breaks_counts_and_the_passes_add_up(
 
 
 ROUNDING = """
-from benchmark.core.defended import DefendedModel
-from defenses.base import Defense
+from defenses.base import DefendedModel, Defense
 
 
 class Rounding(Defense):
