@@ -99,8 +99,8 @@ def _imports(module: str, file: Path) -> tuple[str, ...]:
         elif isinstance(node, ast.Call) and _called(node) in _IMPORTERS:
             texts = [a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             found += [_absolute(text, package) for text in texts]
-    names = {name.rsplit(".", up)[0] for name in found for up in range(name.count(".") + 1)}
-    return tuple(sorted(names - {""}))
+    packages = {name.rsplit(".", up)[0] for name in found for up in range(name.count(".") + 1)}
+    return tuple(sorted(packages - {""}))
 
 
 def _that_run(tree: ast.AST) -> Iterator[ast.AST]:
