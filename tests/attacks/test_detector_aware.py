@@ -24,7 +24,7 @@ from attacks.objectives.target_density import KernelDensity, Projection
 from attacks.random_guide import RandomGuide
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
-from benchmark.core.features import Features, extract, recording
+from benchmark.core.features import Features, recording
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.statistics.differentiable_local_dimension import local_dimension
@@ -32,6 +32,7 @@ from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
 from benchmark.core.statistics.principal_components import PrincipalComponents
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.steps.detector_fitting import feature_set
+from benchmark.testing.extraction import extract
 from detectors.base import Detector, DetectorData, FeatureSet
 from detectors.kd import KernelDensity as KernelDensityDetector
 from detectors.lid import LocalIntrinsicDimension
