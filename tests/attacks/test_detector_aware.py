@@ -38,7 +38,7 @@ from detectors.kd import KernelDensity as KernelDensityDetector
 from detectors.lid import LocalIntrinsicDimension
 from detectors.maha import Mahalanobis
 from detectors.svm import SupportVectorMachine
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 
 EPSILON = Epsilon.parse("8/255")
 COUNT = 200

@@ -20,7 +20,7 @@ from benchmark.core.features import Features, recording
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.testing.extraction import extract
-from tests.attacks.conftest import decisions
+from tests.attacks.networks import decisions
 
 EPSILON = Epsilon.parse("8/255")
 
