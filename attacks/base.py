@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from attacks.gradients.base import GradientEstimator
 from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
 from attacks.objectives.cross_entropy import CrossEntropy
-from attacks.objectives.detector_score import KnownDetector
 from attacks.testimony.transcript import Transcript
 from attacks.testimony.witness import NoAnswerError, Witness
 from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
@@ -28,6 +27,9 @@ from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.plugin import Plugin
 from benchmark.core.threat import Access, Epsilon, Norm
+
+if TYPE_CHECKING:
+    from attacks.objectives.detector_score import KnownDetector
 
 
 class AttackError(RuntimeError):

@@ -11,7 +11,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.geometry.ball import _onto_l1_ball, perturbation_size
+from attacks.geometry.ball import onto_l1_ball, perturbation_size
 from attacks.objectives.base import Objective
 from attacks.objectives.margin import Margin
 from attacks.searches.iterative import State
@@ -122,4 +122,4 @@ def _within(delta: Tensor, norm: Norm, radius: Tensor) -> Tensor:
     if norm is Norm.L2:
         return delta * (bound / delta.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)).clamp(max=1)
     scale = radius[:, None].clamp_min(1e-12)
-    return (_onto_l1_ball(delta.flatten(1) / scale, 1.0) * scale).view_as(delta)
+    return (onto_l1_ball(delta.flatten(1) / scale, 1.0) * scale).view_as(delta)

@@ -16,7 +16,7 @@ from benchmark import __version__
 from benchmark.core.devices import device_name
 from benchmark.core.images import ImageData
 from benchmark.core.threat import ThreatModel
-from benchmark.engines.local import Tally
+from benchmark.engines.base import Tally
 from benchmark.evaluation.required import missing_attacks
 from benchmark.evaluation.spent import effort_facts
 from benchmark.planning.plan import Cell, Plan

@@ -19,7 +19,8 @@ from benchmark.core.progress import progress_for
 from benchmark.core.settings import shortened
 from benchmark.core.termination import terminations_raised
 from benchmark.datasets.loading.resolve import resolve_data
-from benchmark.engines.local import LocalEngine, Tally
+from benchmark.engines.base import Engine, Tally
+from benchmark.engines.local import LocalEngine
 from benchmark.manifest import build_manifest
 from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.planner import make_plan
@@ -88,11 +89,21 @@ def prepare(request: RunRequest) -> PreparedRun:
     return PreparedRun(request, suite, data, plan, device, _batch_size(request.batch_size, device, data), out)
 
 
-def execute(run: PreparedRun, publish: Callable[[Store], None], say: Callable[[str], None] = lambda _: None) -> Tally:
+def execute(
+    run: PreparedRun,
+    publish: Callable[[Store], None],
+    say: Callable[[str], None] = lambda _: None,
+    engine: Engine | None = None,
+) -> Tally:
     """Compute what is missing, write the records, and call `publish` with the store.
 
-    An interrupted run keeps its finished steps and raises KeyboardInterrupt again. `say` is told what the user should
-    know meanwhile.
+    An interrupted run keeps its finished steps and raises KeyboardInterrupt again.
+
+    Args:
+        run: What to compute.
+        publish: Makes the tables of a store whose records are complete.
+        say: Is told what the user should know meanwhile.
+        engine: Where the steps run; on this machine by default.
 
     Raises:
         UserError: The folder holds another suite's board, or the disk does not let the run go on.
@@ -103,10 +114,10 @@ def execute(run: PreparedRun, publish: Callable[[Store], None], say: Callable[[s
     with terminations_raised(), at_work(run.out, store.sweep) as others:
         if others:
             say(f"another run is at work in {run.out}: they share finished steps, and the last to end writes the board")
-        return _execute(run, store, publish)
+        return _execute(run, store, publish, engine or LocalEngine(step_timeout=run.request.step_timeout))
 
 
-def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -> Tally:
+def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None], engine: Engine) -> Tally:
     progress = progress_for(len(run.plan.steps))
     context = StepContext(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
     tally: Tally | None = None
@@ -125,7 +136,7 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -
 
     try:
         store.write_manifest(described("running"))
-        tally = LocalEngine(step_timeout=run.request.step_timeout).run(run.plan, context)
+        tally = engine.run(run.plan, context)
         manifest = described("running")
         # The board is read from the manifest, and the manifest vouches for the board.
         store.write_manifest(manifest)

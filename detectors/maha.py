@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmark.core.defended import MINIMUM_ROWS
 from benchmark.core.errors import UserError
 from benchmark.core.features import recording
 from benchmark.core.frozen import frozen
@@ -21,8 +22,6 @@ from detectors.fitting.adversarial_regression import (
 from detectors.fitting.preconditions import finite, require_adversarial, require_classes
 
 _ROWS = 64
-_FEWEST_ROWS = 8
-"""Below this many rows the CPU's kernels round differently; smaller batches are padded."""
 _ROUNDING = 1e-3
 """Largest difference, as a share of the layer's largest value, between two passes over one image."""
 
@@ -116,7 +115,7 @@ class Mahalanobis(Detector):
         """Each layer's features of the images that were moved for that layer: L arrays [B, C_l]."""
         parameter = next(classifier.parameters(), None)
         device = images.device if parameter is None else parameter.device
-        missing = max(0, _FEWEST_ROWS - len(images))
+        missing = max(0, MINIMUM_ROWS - len(images))
         x = torch.cat([images, images[-1:].expand(missing, *images.shape[1:])]).to(device).requires_grad_()
         moved = []
         with frozen(classifier):

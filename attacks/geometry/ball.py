@@ -54,7 +54,7 @@ class Ball:
         if self.norm is Norm.L2:
             delta = delta * (self.epsilon / delta.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp(max=1)
         elif self.norm is Norm.L1:
-            delta = _onto_l1_ball(delta, self.epsilon)
+            delta = onto_l1_ball(delta, self.epsilon)
         elif self.norm is Norm.L0:
             delta = _largest_pixels(delta.view_as(x), int(self.epsilon)).flatten(1)
         else:
@@ -103,7 +103,7 @@ class Ball:
         return perturbation_size(x - self.center, self.norm)
 
 
-def _onto_l1_ball(delta: Tensor, radius: float) -> Tensor:
+def onto_l1_ball(delta: Tensor, radius: float) -> Tensor:
     """Euclidean projection on the L1 ball by sorting (Duchi et al. 2008, figure 1)."""
     magnitude = delta.abs()
     ordered = magnitude.sort(dim=1, descending=True).values

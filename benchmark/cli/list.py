@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from benchmark.core.plugin import Plugin
 
 
@@ -19,26 +21,42 @@ def list_plugins(
 ) -> None:
     """List the plug-ins and the suites."""
     from benchmark.cli.console import print_document, print_table
-    from benchmark.core.discovery import load_plugins
     from benchmark.core.errors import UserError, did_you_mean
-    from benchmark.core.plugin import KINDS, registered
+    from benchmark.core.plugin import KINDS
 
     known = [*KINDS, "suite"]
     if kind is not None and kind not in known:
         raise UserError(f"unknown kind {kind!r}", where="list", remedy=did_you_mean(kind, known))
     wanted = known if kind is None else [kind]
-    load_plugins(plugin or (), kinds=[k for k in wanted if k in KINDS])
-    plugins = [found for k in wanted if k in KINDS for found in registered(k).values()]
+    kinds = [k for k in wanted if k in KINDS]
     suites = _suites() if "suite" in wanted else []
     if as_json:
         import json
 
         # ASCII escapes, because whoever reads this may not expect UTF-8.
-        print_document(json.dumps([*map(_entry, plugins), *suites], indent=2))
+        print_document(json.dumps([*map(_entry, _loaded(kinds, plugin or ())), *suites], indent=2))
     else:
-        rows = [(found.kind, found.name, found.summary()) for found in plugins]
-        rows += [(suite["kind"], suite["name"], suite["summary"]) for suite in suites]
+        rows = [*_lines(kinds, plugin or ()), *((suite["kind"], suite["name"], suite["summary"]) for suite in suites)]
         print_table(("kind", "name", "what it is"), rows)
+
+
+def _lines(kinds: Sequence[str], extra: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Kind, name and summary of each plug-in; the project's own are read and not imported where there are no others."""
+    from benchmark.core.discovery import of_other_packages
+    from benchmark.core.own_plugins import own_plugins
+
+    if extra or of_other_packages():
+        yield from ((found.kind, found.name, found.summary()) for found in _loaded(kinds, extra))
+    else:
+        yield from (line for kind in kinds for line in own_plugins(kind))
+
+
+def _loaded(kinds: Sequence[str], extra: Sequence[str]) -> list[type[Plugin]]:
+    from benchmark.core.discovery import load_plugins
+    from benchmark.core.plugin import registered
+
+    load_plugins(extra, kinds=kinds)
+    return [found for kind in kinds for found in registered(kind).values()]
 
 
 def _entry(plugin: type[Plugin]) -> dict[str, Any]:

@@ -11,8 +11,6 @@ import typer
 if TYPE_CHECKING:
     from benchmark.run import PreparedRun
 
-PROFILES = ("quick", "standard", "large", "paper")
-
 
 def run(
     suite: Annotated[str, typer.Option(help="A suite that ships with medrobust, or your own .toml file.")],
@@ -50,6 +48,7 @@ def run(
     from benchmark.planning.plan import Selection
     from benchmark.records.run_folder import check_writable
     from benchmark.run import RunRequest, execute, prepare
+    from benchmark.suites.suite import PROFILES
     from leaderboard.failures import failures
     from leaderboard.publish import publish
 

@@ -11,12 +11,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from attacks.effort import Effort
-from attacks.searches.iterative import IterativeAttack, State
-from attacks.victim import Victim
-from benchmark.core.noise import Noise
-from benchmark.core.settings import Count
-from benchmark.core.threat import Access, Norm
+from attacks import Effort, IterativeAttack, State, Victim
+from benchmark import Access, Count, Noise, Norm
 
 
 class $cls(IterativeAttack):
@@ -57,9 +53,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from benchmark.core.noise import Noise
-from benchmark.core.settings import Count
-from defenses.base import DefendedModel, Defense
+from benchmark import Count, Noise
+from defenses import DefendedModel, Defense
 
 
 class $cls(Defense):
@@ -94,8 +89,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.core.settings import Positive
-from detectors.base import Detector, DetectorData, FeatureSet, Floats
+from benchmark import Positive
+from detectors import Detector, DetectorData, FeatureSet, Floats
 
 
 class $cls(Detector):

@@ -17,27 +17,33 @@ from benchmark.core.errors import UserError
 from benchmark.core.plugin import KINDS, registered
 
 ENTRY_POINT_GROUP = "medrobust.plugins"
-_PACKAGES = {
+PACKAGES = {
     "attack": "attacks",
     "defense": "defenses",
     "detector": "detectors",
     "dataset": "benchmark.datasets",
     "classifier": "benchmark.models",
 }
+"""Where the project's own plug-ins of each kind are: one module each, or a few classes to a module."""
 
 
-def load_plugins(extra: Iterable[str] = (), *, kinds: Iterable[str] = tuple(_PACKAGES)) -> None:
+def load_plugins(extra: Iterable[str] = (), *, kinds: Iterable[str] = tuple(PACKAGES)) -> None:
     """Import every plug-in: the project's packages, the entry-point group, then `extra` files or modules.
 
     Raises:
         UserError: A file or module in `extra`, an installed package, or a library that they need does not import.
     """
     for kind in kinds:
-        _load_package(_PACKAGES[kind])
-    for entry in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name, e.value)):
+        _load_package(PACKAGES[kind])
+    for entry in of_other_packages():
         _load_entry_point(entry)
     for reference in extra:
         _load_reference(reference)
+
+
+def of_other_packages() -> list[EntryPoint]:
+    """The plug-ins of installed packages, not imported yet."""
+    return sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda e: (e.name, e.value))
 
 
 def _load_package(name: str) -> None:

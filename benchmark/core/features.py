@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
@@ -60,17 +59,3 @@ def recording(network: nn.Module) -> Iterator[Features]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-def extract(network: nn.Module, batches: Iterator[Tensor]) -> Features:
-    """Features of many images, without gradients, gathered on the CPU as float32."""
-    layers: list[list[Tensor]] = []
-    penultimate: list[Tensor] = []
-    with torch.no_grad():
-        for images in batches:
-            with recording(network) as features:
-                network(images)
-            layers.append([layer.float().cpu() for layer in features.layers])
-            assert features.penultimate is not None
-            penultimate.append(features.penultimate.float().cpu())
-    return Features([torch.cat(parts) for parts in zip(*layers, strict=True)], torch.cat(penultimate))

@@ -10,13 +10,22 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 MOVED = {
+    "attacks.aim": "attacks.objectives.aim",
+    "attacks.ball": "attacks.geometry.ball",
+    "attacks.candidates": "attacks.searches.candidates",
     "attacks.iterative": "attacks.searches.iterative",
+    "attacks.step_size": "attacks.searches.step_size",
+    "benchmark.datasets.assemble": "benchmark.datasets.reading.assemble",
+    "benchmark.datasets.decode": "benchmark.datasets.reading.decode",
+    "benchmark.errors": "benchmark.core.errors",
+    "benchmark.features": "benchmark.core.features",
+    "benchmark.frozen": "benchmark.core.frozen",
+    "benchmark.images": "benchmark.core.images",
     "benchmark.noise": "benchmark.core.noise",
+    "benchmark.plain_file": "benchmark.core.plain_file",
+    "benchmark.plugin": "benchmark.core.plugin",
     "benchmark.settings": "benchmark.core.settings",
     "benchmark.threat": "benchmark.core.threat",
-    "benchmark.errors": "benchmark.core.errors",
-    "benchmark.plain_file": "benchmark.core.plain_file",
-    "benchmark.datasets.decode": "benchmark.datasets.reading.decode",
 }
 """The old name of each, and where it lies now."""
 

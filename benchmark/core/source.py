@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from benchmark.core.facade import is_for_types, offered
+
 _PROJECT = frozenset({"benchmark", "attacks", "defenses", "detectors"})
 _IMPORTERS = frozenset({"import_module", "__import__"})
 
@@ -79,20 +81,41 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _imports(module: str, file: Path) -> tuple[str, ...]:
-    """Names that may be modules: `a.b` of `import a.b`, and `a` and `a.b` of `from a import b`, with their packages."""
+    """Names that may be modules: `a.b` of `import a.b`, and `a` and `a.b` of `from a import b`, with their packages.
+
+    Of what a package offers lazily (`benchmark/core/facade.py`) the module that it comes from. Imports for type
+    checkers alone are left out, since no result can rest on them.
+    """
     found: list[str] = []
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in _that_run(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names = [alias.name for alias in node.names]
+            found += names + [offer for name in names for offer in _offered(name).values()]
         elif isinstance(node, ast.ImportFrom):
             base = _absolute("." * node.level + (node.module or ""), package)
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)] if base else []
+            named = [_offered(base).get(alias.name, f"{base}.{alias.name}") for alias in node.names]
+            found += [base, *named] if base else []
         elif isinstance(node, ast.Call) and _called(node) in _IMPORTERS:
             texts = [a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
             found += [_absolute(text, package) for text in texts]
-    names = {name.rsplit(".", up)[0] for name in found for up in range(name.count(".") + 1)}
-    return tuple(sorted(names - {""}))
+    packages = {name.rsplit(".", up)[0] for name in found for up in range(name.count(".") + 1)}
+    return tuple(sorted(packages - {""}))
+
+
+def _that_run(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes of a module but those below `if TYPE_CHECKING:`."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += node.orelse if is_for_types(node) else ast.iter_child_nodes(node)
+
+
+def _offered(package: str) -> dict[str, str]:
+    """Where what one of the project's packages offers comes from; empty for any other module."""
+    file = _file(package) if package.partition(".")[0] in _PROJECT else None
+    return offered(file) if file is not None and file.name == "__init__.py" else {}
 
 
 def _called(node: ast.Call) -> str:

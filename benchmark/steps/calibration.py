@@ -35,28 +35,6 @@ def gaussian_noise(images: Tensor, l2: Tensor, noise: Noise) -> Tensor:
     return noisy
 
 
-def uniform_noise(images: Tensor, linf: Tensor, noise: Noise) -> Tensor:
-    """Images with independent uniform noise of at most `linf` a pixel, clipped to [0, 1].
-
-    As large as the attack in L∞; in L2 smaller, by √3 before clipping, than one that moves every pixel to its bound.
-
-    Args:
-        images: float32 [N, C, H, W] in [0, 1].
-        linf: [N] L∞ size of the attack's perturbation of each image.
-        noise: Keyed by the images' sample ids.
-
-    Returns:
-        float32 [N, C, H, W] in [0, 1].
-    """
-    stream = noise.stream("detector-noise")
-    noisy = torch.empty_like(images)
-    for start in range(0, len(images), _ROWS):
-        rows = slice(start, start + _ROWS)
-        bound = linf[rows].to(images).view(-1, 1, 1, 1)
-        noisy[rows] = (images[rows] + bound * (2 * stream[rows].uniform(images.shape[1:]) - 1)).clamp(0, 1)
-    return noisy
-
-
 def _deviation_for(images: Tensor, directions: Tensor, l2: Tensor) -> Tensor:
     """σ [B] with ‖clip(x + σ z) − x‖₂ = l2, in float64; the largest useful σ where no σ reaches l2.
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import nn
 
 from benchmark.core.batching import BatchSize
 from benchmark.core.images import ImageData
-from benchmark.core.progress import Progress
-from benchmark.records.store import Store
-from benchmark.verdicts.fresh import Surroundings
+from benchmark.verdicts.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    # No number depends on how it is shown or where it is kept.
+    from benchmark.core.progress import Progress
+    from benchmark.records.store import Store
 
 T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)

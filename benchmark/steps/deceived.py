@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from attacks.objectives.detector_score import KnownDetector
-from benchmark.steps.base import Step
-from benchmark.steps.context import StepContext
+if TYPE_CHECKING:
+    from attacks.objectives.detector_score import KnownDetector
+    from benchmark.steps.base import Step
+    from benchmark.steps.context import StepContext
 
 
 class DeceivedDetector(Protocol):

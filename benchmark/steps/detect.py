@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.core.noise import Noise
-from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Result, Step
-from benchmark.steps.context import StepContext
 from benchmark.steps.detector_fitting import DetectorFitting, attacked_samples
 from benchmark.steps.detector_scoring import score_sets
-from benchmark.steps.features import FeaturesStep
-from detectors.base import Detector
+
+if TYPE_CHECKING:
+    # What comes from upstream is in the key by the keys of `needs`.
+    from benchmark.steps.attack import AttackStep
+    from benchmark.steps.context import StepContext
+    from benchmark.steps.features import FeaturesStep
+    from detectors.base import Detector
 
 
 @dataclass(frozen=True)

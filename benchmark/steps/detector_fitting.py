@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,6 @@ from benchmark.core.noise import Noise
 from benchmark.core.source import code_digest
 from benchmark.core.threat import Norm
 from benchmark.evaluation.views import moved
-from benchmark.steps.attack import AttackStep
 from benchmark.steps.base import Step
 from benchmark.steps.calibration import gaussian_noise
 from benchmark.steps.context import StepContext
@@ -29,6 +28,9 @@ from benchmark.steps.features import FeaturesStep, hidden_features
 from benchmark.steps.isolated_detector import IsolatedDetector
 from benchmark.steps.subset import detector_split
 from detectors.base import Detector, DetectorData, FeatureSet
+
+if TYPE_CHECKING:
+    from benchmark.steps.attack import AttackStep
 
 
 @dataclass(frozen=True)

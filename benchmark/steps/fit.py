@@ -16,7 +16,6 @@ from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
 from benchmark.steps.context import StepContext, fingerprint
 from benchmark.steps.train import TrainStep
-from benchmark.verdicts.defendant import Defendant
 from defenses.base import Defense, FitData
 from defenses.query_only import QueryOnly
 
@@ -77,19 +76,6 @@ class FitStep(Step):
             return self._defended(context).to(context.device)
 
         return context.lend(self.key, self.label, load)
-
-    def defendant(self, context: StepContext) -> Defendant:
-        """The defended classifier as another process can build it."""
-        return Defendant(
-            self.train.classifier,
-            self.train.spec["settings"]["classifier"]["settings"],
-            context.store.tensors(self.train.key),
-            self.defense,
-            self.spec["settings"]["defense"]["settings"],
-            context.store.tensors(self.key),
-            context.data.train.shape,
-            len(context.data.classes),
-        )
 
     def _defended(self, context: StepContext) -> DefendedModel:
         classifier = self.train.model(context)

@@ -17,6 +17,7 @@ from benchmark.core.noise import Noise
 from benchmark.steps.context import StepContext
 from benchmark.steps.fit import FitStep
 from benchmark.steps.replay import VERSIONS, Replay
+from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
 from benchmark.verdicts.fresh import answers
 
@@ -77,7 +78,7 @@ def fresh_decisions(
         advance: Told how many decisions were made, for the display.
     """
     x = images.floats() if pixels is None else pixels
-    defendant = fit.defendant(context)
+    defendant = _defendant(fit, context)
     found = []
     for draw in range(draws):
         noise = verdict_noise(fit, images, x, seed, f"{stream} {draw}")
@@ -107,7 +108,7 @@ def judge(fit: FitStep, submission: Submission, context: StepContext) -> Verdict
     Each process sees an image once, in one of its versions, so that it cannot know which answer counts; another one
     is shown a few of the submitted images one at a time.
     """
-    defendant = fit.defendant(context)
+    defendant = _defendant(fit, context)
     replay = Replay(submission.transcripts)
     shown = (submission.x, submission.stored)
     versions = len(shown) + VERSIONS
@@ -137,6 +138,20 @@ def judge(fit: FitStep, submission: Submission, context: StepContext) -> Verdict
     (alone,) = answers(defendant, single, context.surroundings, batch=1)
     replay.compare(submitted[few], alone)
     return Verdict(submitted, kept, replay.summary())
+
+
+def _defendant(fit: FitStep, context: StepContext) -> Defendant:
+    """The defended classifier as another process can build it."""
+    return Defendant(
+        fit.train.classifier,
+        fit.train.spec["settings"]["classifier"]["settings"],
+        context.store.tensors(fit.train.key),
+        fit.defense,
+        fit.spec["settings"]["defense"]["settings"],
+        context.store.tensors(fit.key),
+        context.data.train.shape,
+        len(context.data.classes),
+    )
 
 
 def _turn(image: Tensor, versions: int) -> int:

@@ -10,9 +10,10 @@ from torch import Tensor
 from attacks.base import Aids, Attack, Composition
 from attacks.objectives.detector_score import KnownDetector
 from benchmark.core.defended import DefendedModel
-from benchmark.core.features import Features, extract
+from benchmark.core.features import Features
 from benchmark.core.frozen import frozen
 from benchmark.core.threat import Access
+from benchmark.testing.extraction import extract
 from benchmark.testing.problem import Problem
 
 

@@ -14,12 +14,12 @@ from attacks.bim import BIM
 from attacks.geometry.stored import stored
 from attacks.objectives.aim import Aim, other_class
 from benchmark.core.defended import DefendedModel
-from benchmark.core.features import extract
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.evaluation.views import moved
 from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.testing.extraction import extract
 from benchmark.testing.problem import Problem, grayscale
 from detectors.base import DetectorData, FeatureSet
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmark.core.errors import UserError
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket
 from benchmark.verdicts.server import ANSWER, DOCKET, IMAGES, REASON
+from benchmark.verdicts.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -46,27 +46,6 @@ class Serving:
 
 
 _server: Serving | None = None
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a fresh process takes over from the run, as it was before any plug-in was asked anything.
-
-    Attributes:
-        device: Where it computes.
-        path: Where it imports from.
-        began: When the run began, in seconds since the epoch; younger files are out of its reach.
-    """
-
-    device: torch.device
-    path: tuple[str, ...]
-    began: float
-
-    @classmethod
-    def of(cls, device: torch.device) -> Surroundings:
-        """Those of this moment; the serving process starts now, which takes seconds."""
-        serving()
-        return cls(device, tuple(os.path.abspath(entry) for entry in sys.path), time.time())
 
 
 class VerdictError(RuntimeError):

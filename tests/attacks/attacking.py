@@ -14,7 +14,7 @@ from benchmark.core.defended import DefendedModel
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Epsilon, Norm
-from tests.attacks.conftest import decisions
+from tests.attacks.networks import decisions
 
 
 def attack(

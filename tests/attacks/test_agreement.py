@@ -25,7 +25,7 @@ from benchmark.core.threat import Norm
 from benchmark.evaluation.intervals import wilson
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, prepared
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 from tests.attacks.templates import task
 
 EPSILON = 3 / 255

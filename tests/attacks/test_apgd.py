@@ -17,7 +17,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 
 
 def test_checkpoints_are_those_of_the_paper() -> None:

@@ -24,7 +24,7 @@ from attacks.objectives.target_density import KernelDensity, Projection
 from attacks.random_guide import RandomGuide
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
-from benchmark.core.features import Features, extract, recording
+from benchmark.core.features import Features, recording
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.statistics.differentiable_local_dimension import local_dimension
@@ -32,12 +32,13 @@ from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
 from benchmark.core.statistics.principal_components import PrincipalComponents
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.steps.detector_fitting import feature_set
+from benchmark.testing.extraction import extract
 from detectors.base import Detector, DetectorData, FeatureSet
 from detectors.kd import KernelDensity as KernelDensityDetector
 from detectors.lid import LocalIntrinsicDimension
 from detectors.maha import Mahalanobis
 from detectors.svm import SupportVectorMachine
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 
 EPSILON = Epsilon.parse("8/255")
 COUNT = 200

@@ -15,7 +15,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 
 
 def test_the_minimiser_agrees_with_scipy_on_quadratics_in_the_box() -> None:

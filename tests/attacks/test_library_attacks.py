@@ -32,7 +32,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 from benchmark.testing.problem import DoublePrecision
 from tests.attacks.attacking import attack, in_two_parts, prepared
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 from tests.attacks.templates import Task, task
 
 Shape = tuple[int, int, int]

@@ -21,7 +21,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts, prepared
-from tests.attacks.conftest import Linear, decisions
+from tests.attacks.networks import Linear, decisions
 
 
 def oracle(model: DefendedModel, x: Tensor, labels: Tensor) -> Oracle:

@@ -26,7 +26,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Norm
 from benchmark.models.training.deployed import DeployedClassifier
 from tests.attacks.attacking import attack, prepared
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 
 CASES = {
     "apgd": (APGD(steps=8), Norm.LINF, 0.1),

@@ -11,7 +11,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
-from tests.attacks.conftest import small_network
+from tests.attacks.networks import small_network
 
 
 def drawn(*shape: int) -> Tensor:

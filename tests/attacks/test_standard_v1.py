@@ -16,7 +16,7 @@ from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.testing.problem import color, grayscale
 from tests.attacks.attacking import attack, in_two_parts
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 
 
 def middling(network: nn.Module, images: Tensor) -> float:

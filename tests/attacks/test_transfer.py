@@ -13,7 +13,7 @@ from benchmark.core.errors import UserError
 from benchmark.core.threat import Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts, prepared
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 
 
 class Counted(nn.Module):

@@ -12,7 +12,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts, prepared
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 
 
 def training(count: int = 100) -> Tensor:

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from benchmark.core.discovery import PACKAGES
+from benchmark.core.own_plugins import own_plugins
 from benchmark.core.plugin import KINDS, registered
 from tests.conftest import ROOT
 
@@ -17,8 +19,22 @@ def test_every_plugin_and_suite_has_a_line(medrobust):
     answer = medrobust("list")
     assert answer.status == 0
     pairs = {tuple(line.split()[:2]) for line in answer.out.splitlines()[1:]}
-    assert pairs >= {(kind, name) for kind in KINDS for name in registered(kind)}
+    assert pairs >= {(kind, found.name) for kind in KINDS for found in own_plugins(kind)}
     assert ("suite", "chest-xray") in pairs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_read_of_the_projects_own_is_what_importing_them_registers(medrobust, kind):
+    own = [c for c in registered(kind).values() if c.__module__.startswith(f"{PACKAGES[kind]}.")]
+    assert [*own_plugins(kind)] == [(kind, c.name, c.summary()) for c in own]
+    assert own
+
+
+def test_listing_needs_no_torch(python):
+    code = "import sys; from benchmark.__main__ import main; main(['list']); sys.exit('torch' in sys.modules)"
+    answer = python("-c", code)
+    assert answer.returncode == 0, answer.stderr
+    assert " pgd " in answer.stdout
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "suite"])

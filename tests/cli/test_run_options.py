@@ -10,7 +10,7 @@ import pytest
 from benchmark.core.exit_status import ExitStatus
 from leaderboard.board import read_board
 from leaderboard.failures import failures
-from tests.run.conftest import TINY
+from tests.run.tiny import TINY
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ class Finished:
 
 def run(folder: Path, **tables: Any) -> Finished:
     """A run with these tables of the suite, in `folder`, in a process of its own that may be spoiled."""
-    fresh.Surroundings.of(torch.device("cpu"))
+    fresh.serving()
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_report, args=(theirs, folder, tables))

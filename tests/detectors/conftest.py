@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.core.features import extract
+from benchmark.testing.extraction import extract
 from detectors.base import DetectorData, FeatureSet
 
 

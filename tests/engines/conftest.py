@@ -11,7 +11,8 @@ from benchmark.core.batching import BatchSize
 from benchmark.core.images import ImageData
 from benchmark.core.progress import Progress
 from benchmark.datasets.chest_phantom import ChestPhantom
-from benchmark.engines.local import LocalEngine, Tally
+from benchmark.engines.base import Tally
+from benchmark.engines.local import LocalEngine
 from benchmark.planning.plan import Cell, Plan
 from benchmark.records.store import Store
 from benchmark.steps.base import Step

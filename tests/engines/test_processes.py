@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from benchmark.core.progress import PlainProgress
-from benchmark.engines.local import Tally
+from benchmark.engines.base import Tally
 from benchmark.steps.base import Result
 from benchmark.steps.context import StepContext
 from tests.engines.steps import Deed, Others, Theirs

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from benchmark.core.discovery import load_plugins
+from tests.fuzz.trials import Fuzz
 
 SECONDS = 12
 """What one test may take where `--fuzz-minutes` does not say otherwise; five of them are a minute."""
 ROUND = 25
-
-
-class Fuzz(Protocol):
-    """Runs `trial` on `trials` draws of `strategy`, or for as long as there is time; returns how many it ran."""
-
-    def __call__(self, trial: Callable[[Any], None], strategy: SearchStrategy[Any], *, trials: int) -> int: ...
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from benchmark.planning import planner
-from tests.run.conftest import TINY
+from tests.run.tiny import TINY
 
 SHIPPED = Path(planner.__file__).parents[1] / "suites"
 BASES = [TINY, *(path.read_text(encoding="utf-8") for path in sorted(SHIPPED.glob("*.toml")))]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from benchmark.__main__ import main
 from benchmark.core.exit_status import ExitStatus
-from tests.fuzz.conftest import Fuzz
 from tests.fuzz.mutations import TEXTS
-from tests.run.conftest import TINY
+from tests.fuzz.trials import Fuzz
+from tests.run.tiny import TINY
 
 SLOWEST = 30
 """Seconds that a command without a run may take on a busy machine."""

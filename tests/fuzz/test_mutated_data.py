@@ -29,7 +29,7 @@ from benchmark.datasets.base import Dataset
 from benchmark.datasets.image_folder import ImageFolder
 from benchmark.datasets.medmnist import PneumoniaMNIST
 from benchmark.datasets.reading.decode import decode
-from tests.fuzz.conftest import Fuzz
+from tests.fuzz.trials import Fuzz
 
 SECONDS = 20.0
 MEGABYTES = 1500

@@ -19,7 +19,7 @@ from benchmark.records.store import Store
 from benchmark.verdicts import fresh
 from tests.fuzz import bad_plugins
 from tests.fuzz.bad_plugins import KINDS
-from tests.fuzz.conftest import Fuzz
+from tests.fuzz.trials import Fuzz
 
 SUITE = """
 name = "fuzzed"

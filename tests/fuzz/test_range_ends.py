@@ -16,9 +16,9 @@ from benchmark.core.settings import hints
 from benchmark.core.threat import Norm
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.publish import publish
-from tests.fuzz.conftest import Fuzz
 from tests.fuzz.mutations import written
 from tests.fuzz.test_suites import QUICK
+from tests.fuzz.trials import Fuzz
 
 SHORT = {"steps": 2, "queries": 12, "searches": 2, "epochs": 1, "evaluations": 2, "angles": 2, "shifts": 2, "pairs": 2}
 SHORT |= {"images": 16, "restarts": 1, "proxies": 1, "population": 4}

@@ -19,8 +19,8 @@ from benchmark.records.store import Store
 from benchmark.run import PreparedRun, RunRequest, execute, prepare
 from benchmark.suites.suite import read_suite
 from leaderboard.publish import publish
-from tests.fuzz.conftest import Fuzz
 from tests.fuzz.mutations import BASES, TINY, changed_text, changed_values
+from tests.fuzz.trials import Fuzz
 
 SLOWEST = 10
 """Seconds that planning one suite may take on a busy machine."""

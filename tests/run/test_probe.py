@@ -10,7 +10,7 @@ from typing import NoReturn
 import pandas as pd
 import pytest
 
-from benchmark.engines.local import Tally
+from benchmark.engines.base import Tally
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS
 from benchmark.evaluation.flags.eps_monotone import EpsMonotone

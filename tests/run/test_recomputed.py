@@ -21,7 +21,7 @@ votes = 3
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory, plugins: None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(samples.parquet, rows.csv) of a small run with a randomized defense."""
-    from tests.run.conftest import TINY
+    from tests.run.tiny import TINY
 
     folder = tmp_path_factory.mktemp("recomputed")
     suite = folder / "tiny.toml"

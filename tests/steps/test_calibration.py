@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.core.noise import Noise
-from benchmark.steps.calibration import gaussian_noise, uniform_noise
+from benchmark.steps.calibration import gaussian_noise
 
 
 def images(rows, size=12, seed=0):
@@ -43,7 +43,6 @@ def test_without_clipping_it_is_gaussian():
 def test_no_perturbation_no_noise():
     clean = images(3)
     assert torch.equal(gaussian_noise(clean, torch.zeros(3), Noise.of(0, range(3))), clean)
-    assert torch.equal(uniform_noise(clean, torch.zeros(3), Noise.of(0, range(3))), clean)
 
 
 def test_a_size_out_of_reach_gives_the_largest_noise_there_is():
@@ -54,28 +53,13 @@ def test_a_size_out_of_reach_gives_the_largest_noise_there_is():
     assert torch.equal(noisy, gaussian_noise(clean, torch.full((2,), 1e6), Noise.of(0, range(2))))
 
 
-@pytest.mark.parametrize("make", [gaussian_noise, uniform_noise])
-def test_the_noise_of_an_image_is_its_own(make, monkeypatch):
+def test_the_noise_of_an_image_is_its_own(monkeypatch):
     clean, size, ids = images(9), torch.linspace(0.01, 0.2, 9), torch.arange(100, 109)
-    together = make(clean, size, Noise.of(5, ids))
+    together = gaussian_noise(clean, size, Noise.of(5, ids))
     monkeypatch.setattr("benchmark.steps.calibration._ROWS", 4)
-    assert torch.equal(make(clean, size, Noise.of(5, ids)), together)
+    assert torch.equal(gaussian_noise(clean, size, Noise.of(5, ids)), together)
     order = torch.tensor([3, 0, 8, 1, 7, 2, 6, 4, 5])
-    assert torch.equal(make(clean[order], size[order], Noise.of(5, ids[order])), together[order])
-    assert not torch.equal(make(clean, size, Noise.of(6, ids)), together)
-    repeated = make(clean[:1].repeat(2, 1, 1, 1), size[-1:].repeat(2), Noise.of(5, ids[:2]))
+    assert torch.equal(gaussian_noise(clean[order], size[order], Noise.of(5, ids[order])), together[order])
+    assert not torch.equal(gaussian_noise(clean, size, Noise.of(6, ids)), together)
+    repeated = gaussian_noise(clean[:1].repeat(2, 1, 1, 1), size[-1:].repeat(2), Noise.of(5, ids[:2]))
     assert not torch.equal(repeated[0], repeated[1])
-
-
-def test_uniform_noise_fills_the_attacks_box():
-    clean = images(6, size=32)
-    epsilon = torch.linspace(0.01, 0.3, 6)
-    noisy = uniform_noise(clean, epsilon, Noise.of(0, range(6)))
-    moved = (noisy - clean).abs().flatten(1)
-    assert noisy.min() >= 0
-    assert noisy.max() <= 1
-    assert (moved <= epsilon[:, None] + 1e-6).all()
-    assert (moved.max(dim=1).values > 0.98 * epsilon).all()
-    inside = torch.full((1, 1, 100, 100), 0.5)
-    spread = (uniform_noise(inside, torch.tensor([0.1]), Noise.of(0, [0])) - inside).std().item()
-    assert spread == pytest.approx(0.1 / 3**0.5, rel=0.02)

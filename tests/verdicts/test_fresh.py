@@ -18,7 +18,8 @@ from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
-from benchmark.verdicts.fresh import Surroundings, VerdictError, answers, serving
+from benchmark.verdicts.fresh import VerdictError, answers, serving
+from benchmark.verdicts.surroundings import Surroundings
 from defenses.base import Defense
 from defenses.none import NoDefense
 from tests.verdicts.lying_defenses import Leaving, Noisy, Reading, Remembering, Silent, Talking

@@ -29,11 +29,6 @@ class TiedGaussian:
     factor: Floats
 
     @classmethod
-    def from_covariance(cls, means: Floats, covariance: Floats) -> TiedGaussian:
-        """From class means [K, C] and a positive-definite covariance [C, C]."""
-        return cls(means, np.asarray(np.linalg.cholesky(covariance), dtype=np.float64))
-
-    @classmethod
     def fit(cls, values: Floats, labels: Integers, classes: int) -> TiedGaussian:
         """Class means, and the pooled covariance with Ledoit–Wolf shrinkage of the correlations.
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from attacks.geometry.ball import TOLERANCE, Ball, _onto_l1_ball, perturbation_size
+from attacks.geometry.ball import TOLERANCE, Ball, onto_l1_ball, perturbation_size
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 
@@ -44,7 +44,7 @@ def test_l1_projection_is_the_nearest_point() -> None:
     rng = np.random.default_rng(0)
     for _ in range(5):
         point = rng.normal(size=6)
-        ours = _onto_l1_ball(torch.from_numpy(point)[None], 1.0)[0].numpy()
+        ours = onto_l1_ball(torch.from_numpy(point)[None], 1.0)[0].numpy()
         found = minimize(
             lambda v, p=point: ((v[:6] - v[6:] - p) ** 2).sum(),
             np.full(12, 0.05),

@@ -35,7 +35,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.testing.problem import color, grayscale
 from tests.attacks.attacking import attack
-from tests.attacks.conftest import Linear, decisions
+from tests.attacks.networks import Linear, decisions
 
 RUNS: list[tuple[Attack, Norm, float]] = [
     (FGSM(), Norm.LINF, 0.03),

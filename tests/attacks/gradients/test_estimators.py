@@ -14,7 +14,7 @@ from attacks.objectives.margin import Margin
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from tests.attacks.conftest import decisions
+from tests.attacks.networks import decisions
 
 
 def plain_gradient(network: nn.Module, x: Tensor, labels: Tensor) -> Tensor:

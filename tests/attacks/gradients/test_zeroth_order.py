@@ -21,7 +21,7 @@ from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.features import Features
 from benchmark.core.noise import Noise
 from tests.attacks.attacking import attack
-from tests.attacks.conftest import Linear, decisions
+from tests.attacks.networks import Linear, decisions
 
 
 def blur(x: Tensor, noise: Noise) -> Tensor:

@@ -16,10 +16,11 @@ from attacks.objectives.hfc import HierarchicalFeatureConstraint
 from attacks.pgd import PGD
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
-from benchmark.core.features import Features, extract, recording
+from benchmark.core.features import Features, recording
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
-from tests.attacks.conftest import decisions
+from benchmark.testing.extraction import extract
+from tests.attacks.networks import decisions
 
 EPSILON = Epsilon.parse("8/255")
 

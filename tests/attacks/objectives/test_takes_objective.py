@@ -19,7 +19,7 @@ from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.plugin import registered
 from benchmark.core.threat import Access, Epsilon, Norm
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 
 SHORT = {"steps": 2, "queries": 4, "searches": 1, "evaluations": 2, "epochs": 1, "pairs": 1}
 

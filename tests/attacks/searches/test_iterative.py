@@ -18,7 +18,7 @@ from attacks.victim import Oracle, Victim
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Epsilon, Norm
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 
 GRADIENT_ATTACKS = [FGSM(), BIM(steps=10), PGD(steps=10), CWLinf(steps=10)]
 

@@ -36,7 +36,7 @@ from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 from tests.attacks.attacking import attack, in_two_parts, prepared
-from tests.attacks.conftest import Linear, decisions, small_network
+from tests.attacks.networks import Linear, decisions, small_network
 from tests.attacks.templates import task
 
 LINF, L2, L1, L0 = Norm.LINF, Norm.L2, Norm.L1, Norm.L0

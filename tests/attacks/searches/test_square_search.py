@@ -13,7 +13,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threat import Norm
 from benchmark.testing.problem import grayscale
 from tests.attacks.attacking import attack, in_two_parts
-from tests.attacks.conftest import decisions, small_network
+from tests.attacks.networks import decisions, small_network
 
 
 def test_sides_shrink_as_in_the_paper() -> None:

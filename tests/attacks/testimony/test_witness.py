@@ -20,7 +20,7 @@ from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from tests.attacks.attacking import attack
-from tests.attacks.conftest import Linear, decisions
+from tests.attacks.networks import Linear, decisions
 
 
 class Draws(nn.Module):

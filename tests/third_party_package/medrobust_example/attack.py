@@ -1,8 +1,7 @@
 """An attack that only queries."""
 
-from attacks.searches.iterative import IterativeAttack, State
-from benchmark.core.settings import Count
-from benchmark.core.threat import Access
+from attacks import IterativeAttack, State
+from benchmark import Access, Count
 
 
 class Stripes(IterativeAttack):

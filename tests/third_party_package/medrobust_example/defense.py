@@ -1,7 +1,7 @@
 """A defense that draws random numbers."""
 
-from benchmark.core.settings import Count, Share
-from defenses.base import DefendedModel, Defense
+from benchmark import Count, Share
+from defenses import DefendedModel, Defense
 
 
 class Dither(Defense):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors.base import Detector
+from detectors import Detector
 
 
 class LogitGap(Detector):
