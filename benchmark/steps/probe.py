@@ -116,6 +116,7 @@ class ProbeStep(Step):
             batch_size=bench.batch_size,
             evaluation=self._shown(bench, self.clean.evaluation(bench), "evaluation"),
             validation=self._shown(bench, bench.data.validation, "validation"),
+            ids=images.ids,
         )
 
     def _shown(self, bench: Workbench, images: LabeledImages, split: str) -> Shown:
