@@ -145,8 +145,8 @@ def _named_files(file: Path) -> set[Path]:
 
 
 def _beside(file: Path, text: str) -> Iterator[Path]:
-    # A file's name; anything longer is prose.
-    if not 0 < len(text) <= 255 or not text.isprintable() or Path(text).is_absolute():
+    # A file's name; anything longer is prose. Systems count bytes, and a letter may take four.
+    if not 0 < len(text.encode(errors="replace")) <= 255 or not text.isprintable() or Path(text).is_absolute():
         return
     found = file.parent / text
     if found.is_file():

@@ -14,6 +14,10 @@ MOST_SHIFT, MOST_ZOOM, MOST_DEGREES, MOST_GAMMA, MOST_NOISE = 2.0, 0.03, 3.0, 0.
 """How much `composite` does at most: pixels, shares, degrees, shares of the exponent, and values of a pixel."""
 
 
+MOST_OFF, FADING = 0.1, 32.0
+"""Where images are joined: how far from the middle, and how sharply, both in units of the image's height."""
+
+
 def shifted(x: Tensor, dy: int | Tensor, dx: int | Tensor) -> Tensor:
     """Images [B, C, H, W] moved by whole pixels, down and to the right where positive; their edges are repeated.
 
@@ -46,6 +50,34 @@ def moved(x: Tensor, noise: Noise) -> Tensor:
     place = torch.where(place == 0, 4, place - (place <= 4).long())
     flipped = torch.where(mirror.view(-1, 1, 1, 1) == 1, mirrored(x), x)
     return shifted(flipped, place // 3 - 1, place % 3 - 1)
+
+
+def joined(x: Tensor, labels: Tensor, noise: Noise) -> Tensor:
+    """Each image joined to another of its class along a line through the middle, which fades over a few pixels.
+
+    What learnt the class finds it on either side; what looks an image up finds neither whole. A class with one image
+    is joined to itself.
+
+    Args:
+        x: float [B, C, H, W] in [0, 1].
+        labels: int64 [B].
+        noise: Decides who is joined to whom, and where.
+
+    Returns:
+        float [B, C, H, W] in [0, 1].
+    """
+    noise = noise.stream("joined")
+    place = noise.stream("place").uniform((3,), dtype=torch.float64)
+    partner = torch.empty_like(labels)
+    for rows in [(labels == label).nonzero().flatten() for label in labels.unique()]:
+        order = rows[place[rows, 0].argsort()]
+        partner[order] = order.roll(1)
+    height, width = x.shape[2:]
+    down, across = (torch.arange(n, device=x.device) - (n - 1) / 2 for n in (height, width))
+    angle, off = (2 * torch.pi * place[:, 1])[:, None, None], (place[:, 2] - 0.5)[:, None, None] * MOST_OFF * height
+    distance = down[:, None] * angle.sin() + across * angle.cos() - off
+    share = torch.sigmoid(distance * FADING / height)[:, None].to(x.dtype)
+    return share * x + (1 - share) * x[partner]
 
 
 def composite(x: Tensor, noise: Noise) -> Tensor:

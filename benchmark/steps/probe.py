@@ -116,6 +116,7 @@ class ProbeStep(Step):
             batch_size=context.batch_size,
             evaluation=self._shown(context, self.clean.evaluation(context), "evaluation"),
             validation=self._shown(context, context.data.validation, "validation"),
+            ids=images.ids,
         )
 
     def _shown(self, context: StepContext, images: LabeledImages, split: str) -> Shown:

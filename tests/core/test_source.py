@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.core import source
 from benchmark.core.discovery import import_plugin_file, load_plugins
-from benchmark.core.source import code_digest
+from benchmark.core.source import code_digest, module_digest
 from benchmark.models.module import Module
 
 
@@ -146,3 +146,10 @@ def test_a_users_network_is_known_by_what_its_module_imports(folder: Path) -> No
     assert identity() == before
     (folder / "beside_deeper.py").write_text("VALUE = 2\n")
     assert identity() != before
+
+
+def test_a_long_text_in_another_script_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 200 letters of three bytes each are more than a file's name may have.
+    (tmp_path / "scripted.py").write_text(f"TEXT = '{'肺' * 200}'\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert module_digest("scripted")

@@ -29,7 +29,7 @@ def _load() -> tuple[dict[str, dict[str, type[plugin.Plugin]]], dict[str, list[t
 
 
 REGISTRY, CONTROLS = _load()
-HONEST = CONTROLS["honest/defenses"]
+HONEST = [control for kind, every in CONTROLS.items() if kind.startswith("honest/") for control in every]
 ATTACKS = CONTROLS["dishonest/attacks"]
 DETECTORS = CONTROLS["dishonest/detectors"]
 DISHONEST = {

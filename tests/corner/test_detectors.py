@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from detectors.base import Detector
 from tests.corner.catalogue import DETECTORS
 from tests.corner.harness import DETECTION, Finished, run
 from tests.corner.rows import detection_of
@@ -16,11 +16,12 @@ CHANCE = 0.75
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: d.name)
-def test_a_dishonest_detector_is_no_better_than_chance(detector: type[Detector], folder: Path, alone: Finished) -> None:
+def test_a_dishonest_detector_is_no_better_than_chance(detector: type[Any], folder: Path, alone: Finished) -> None:
     # The label puts it before the honest one.
     finished = run(folder, defense={"none": {}}, detection=DETECTION, detector={detector.name: {}, "kd": {}})
     row = detection_of(finished, detector.name)
-    assert row.status != "done" or row.metrics is None or row.metrics.auc.value < CHANCE, row
+    credited = row.status == "done" and row.metrics is not None and row.metrics.auc.value >= CHANCE
+    assert credited == bool(detector.known_gap), row
     honest, before = detection_of(finished, "kd"), detection_of(alone, "kd")
     assert honest == before
 

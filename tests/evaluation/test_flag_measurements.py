@@ -446,6 +446,27 @@ def test_a_defense_that_claims_no_gradient_is_asked_for_none() -> None:
     assert GradientContradicted().measure(probe(traits={**TRAITS, "differentiable": False})) is None
 
 
+@pytest.mark.parametrize(("lie", "share"), [(lambda g: g, 0.0), (lambda g: -g, 1.0)])
+def test_the_classifier_behind_a_rounding_purifier_is_asked(lie: Callable[[Tensor], Tensor], share: float) -> None:
+    class Behind(Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(Lying.apply(x, lie))
+
+    rounding = {**TRAITS, "differentiable": False, "purifier": True}
+    subject = probe(Behind(), purify=lambda x, noise: (x * 255).round() / 255, traits=rounding, gradient="bpda")
+    assert contradicted(subject) == share
+
+
+def test_a_gradient_false_in_small_pixels_alone_is_contradicted() -> None:
+    def lie(gradient: Tensor) -> Tensor:
+        # A quarter of the pixels: 9 % of the gradient's square, and 16 % of what a step along its signs gains.
+        size = gradient.abs().flatten(1)
+        weak = (size < size.quantile(0.25, 1, keepdim=True)).view_as(gradient)
+        return torch.where(weak, -gradient, gradient)
+
+    assert contradicted(probe(purify=lambda x, noise: Lying.apply(x, lie))) == 1
+
+
 def test_an_answer_for_each_asker_is_seen() -> None:
     class Parts(DefendedModel):
         def decide(self, x: Tensor, noise: Noise) -> Tensor:

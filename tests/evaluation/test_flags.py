@@ -36,7 +36,8 @@ RESEARCHED = """clean_reproduced in_threat_model one_step_beats_iterative black_
 random_noise_beats_gradient unbounded_fails eps_monotone zero_gradient unstable_landscape silent_success
 incomplete_optimisation not_converged randomised dynamic softmax_output batch_dependence train_mode
 transfer_beats_white_box bpda_component_alone detector_joint known_broken_control sample_size"""
-ADDED = "gradient_contradicted asker_dependence replayed_answers replayed_gradients memorised_images"
+ADDED = """gradient_contradicted asker_dependence replayed_answers replayed_gradients memorised_images
+probe_beats_row"""
 
 
 def clean(n: int = N, wrong: int = 0) -> pd.DataFrame:
@@ -248,6 +249,8 @@ SLOPES = {
     "correlation": 0.99,
     "straight": False,
 }
+KNOWN = {"n": 64, "stands": 1.0, "joined": {}}
+BOTH = {"views": (0.15, 0.005), "validation": (0.15, 0.005)}
 JUDGED = [
     *((flag, {"n": 64, "weak": 1, "strong": 0}, PASS) for flag in WEAK),
     *((flag, {"n": 64, "weak": 4, "strong": 0}, UNDECIDED) for flag in WEAK),
@@ -273,11 +276,15 @@ JUDGED = [
     ("gradient_contradicted", {**SLOPES, "contradicted": 4}, PASS),
     ("gradient_contradicted", {**SLOPES, "contradicted": 5}, FAIL),
     ("gradient_contradicted", {**SLOPES, "checked": 0}, NOT_RUN),
-    ("memorised_images", {"n": 64, "accuracy": {"a": (0.15, 0.0)}, "robustness": {"b": (0.2, 0.0)}}, PASS),
-    ("memorised_images", {"n": 64, "accuracy": {"a": (0.5, 0.01)}, "robustness": {"b": (0.5, 0.15)}}, PASS),
-    ("memorised_images", {"n": 64, "accuracy": {"a": (0.0, 1.0)}, "robustness": {"b": (0.31, 0.02)}}, UNDECIDED),
-    ("memorised_images", {"n": 64, "accuracy": {"a": (0.16, 0.001)}, "robustness": {"b": (0.0, 1.0)}}, FAIL),
-    ("memorised_images", {"n": 64, "accuracy": {"a": (0.0, 1.0)}, "robustness": {"b": (0.31, 0.001)}}, FAIL),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.15, 0.0)}, "robustness": {"b": (0.2, 0.0)}}, PASS),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.5, 0.01)}, "robustness": {"b": (0.5, 0.15)}}, PASS),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.0, 1.0)}, "robustness": {"b": (0.31, 0.02)}}, UNDECIDED),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.16, 0.001)}, "robustness": {"b": (0.0, 1.0)}}, FAIL),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.0, 1.0)}, "robustness": {"b": (0.31, 0.001)}}, FAIL),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.0, 1.0)}, "robustness": BOTH}, PASS),
+    ("memorised_images", {**KNOWN, "stands": 0.2, "accuracy": {"a": (0.0, 1.0)}, "robustness": BOTH}, FAIL),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.0, 1.0)}, "robustness": {}, "joined": {"c": (0.3, 0.0)}}, PASS),
+    ("memorised_images", {**KNOWN, "accuracy": {"a": (0.0, 1.0)}, "robustness": {}, "joined": {"c": (0.4, 0.0)}}, FAIL),
     ("unstable_landscape", {"n": 64, "change": 0.1}, PASS),
     ("unstable_landscape", {"n": 64, "change": 0.11}, WARN),
     ("incomplete_optimisation", {"n": 64, "steps": 50, "standing": 0, "cut": 0}, PASS),
@@ -319,7 +326,7 @@ def test_what_a_measurement_means(flag: str, measured: dict[str, Any], expected:
 
 def test_every_measurement_is_judged_both_ways() -> None:
     for check in MEASURED:
-        if check.id != "bpda_component_alone":
+        if check.id not in ("bpda_component_alone", "probe_beats_row"):
             seen = {expected for flag, _, expected in JUDGED if flag == check.id}
             assert PASS in seen
             assert seen & {WARN, FAIL}
@@ -338,6 +345,25 @@ def test_a_declared_random_defense_must_be_attacked_as_one() -> None:
     assert said(20, 9, random) is WARN
     assert said(20, 10, steady) is WARN
     assert said(20, 10, {"randomised": {**random["randomised"], "same": 0.01}}) is FAIL
+
+
+@pytest.mark.parametrize(
+    ("probe", "rows", "expected"),
+    [
+        (range(8), range(7), PASS),
+        (range(8), range(4), UNDECIDED),
+        (range(8), range(3), FAIL),
+        (range(3), range(8), PASS),
+    ],
+)
+def test_what_plain_pgd_breaks_some_attack_of_the_row_must_break_too(
+    probe: range, rows: range, expected: Verdict
+) -> None:
+    found = attack(rows)
+    named = replace(found, samples=found.samples.assign(sample_id=[f"image {i}" for i in range(N)]))
+    measured = {"n": 64, "fallen": {f"image {i}": i in probe for i in range(64)}}
+    assert verdict("probe_beats_row", row(named, measurements={"probe_beats_row": measured})) is expected
+    assert verdict("probe_beats_row", row(measurements={"probe_beats_row": measured})) is NOT_RUN
 
 
 def test_an_exact_gradient_without_curvature_asks_for_attacks_on_values() -> None:
@@ -360,9 +386,11 @@ def test_declared_gradients_at_inference_are_no_failure() -> None:
         assert verdict("dynamic", evidence) is expected
 
 
-@pytest.mark.parametrize(("n", "broken", "expected"), [(20, 19, PASS), (20, 18, FAIL), (0, 0, NOT_APPLICABLE)])
+@pytest.mark.parametrize(
+    ("n", "broken", "expected"), [(20, 19, PASS), (20, 18, FAIL), (2, 2, PASS), (1, 1, UNDECIDED), (0, 0, UNDECIDED)]
+)
 def test_bpda_component_alone(n: int, broken: int, expected: Verdict) -> None:
-    measured = {"bpda_component_alone": {"n": n, "broken": broken, "epsilon": 0.25}}
+    measured = {"bpda_component_alone": {"n": n, "of": 20, "broken": broken, "epsilon": 0.25}}
     component = {**TRAITS, "purifier": True, "differentiable": False}
     assert verdict("bpda_component_alone", row(traits=component, measurements=measured)) is expected
     flag = BY_ID["bpda_component_alone"].evaluate(row(measurements=measured))

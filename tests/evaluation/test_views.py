@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmark.core.noise import Noise
-from benchmark.evaluation.views import MOST_NOISE, composite, mirrored, moved, shifted
+from benchmark.evaluation.views import MOST_NOISE, composite, joined, mirrored, moved, shifted
 from benchmark.testing.problem import grayscale
 
 SHAPES = [(1, 28, 28), (3, 9, 14)]
@@ -75,3 +75,16 @@ def test_a_trained_classifier_says_the_same_of_a_view() -> None:
     with torch.no_grad():
         for view in (moved(x, noise), composite(x, noise)):
             assert float((problem.trained(view).argmax(1) == kept.labels).double().mean()) > 0.85
+
+
+def test_joined_images_are_of_one_class_on_either_side_and_nowhere_beyond_them() -> None:
+    labels = torch.tensor([0, 1, 0, 1, 0, 2])
+    x = (labels.float() / 4)[:, None, None, None].expand(6, 1, 16, 16)
+    noise = Noise.of(0, range(6))
+    # Whoever is joined has the same grey, so that nothing changes.
+    torch.testing.assert_close(joined(x, labels, noise), x)
+    drawn = Noise.of(1, range(6)).uniform((1, 16, 16))
+    made = joined(drawn, labels, noise)
+    assert (made - drawn).abs().flatten(1).amax(1).gt(0.1).tolist() == [True] * 5 + [False]
+    own = (made - drawn).abs().lt(1e-3).flatten(1).double().mean(1)[:5]
+    assert bool(((own > 0.25) & (own < 0.6)).all())

@@ -9,6 +9,8 @@ from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Ve
 from benchmark.evaluation.flags.probe import Probe
 
 REACH = 8
+_FEWEST = 0.1
+"""The share of images that must be recognised behind a component: less than a constant answer has of ten classes."""
 
 
 class BPDAComponentAlone(MeasuredCheck):
@@ -44,12 +46,13 @@ class BPDAComponentAlone(MeasuredCheck):
         if len(component):
             outcome = component.attack(epsilon=epsilon, steps=probe.enough_steps, restarts=2)
             broken = int(outcome.success.sum())
-        return {"n": len(component), "broken": broken, "epsilon": epsilon}
+        return {"n": len(component), "of": len(probe), "broken": broken, "epsilon": epsilon}
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
         n, broken = measured["n"], measured["broken"]
-        if not n:
-            return self.not_applicable("the component before the undefended classifier gets no image right")
+        if n < _FEWEST * measured["of"]:
+            note = f"the undefended classifier recognises {n} of {measured['of']} images behind the component"
+            return self.flag(Verdict.UNDECIDED, None, n, note)
         verdict = Verdict.PASS if broken >= 0.95 * n else Verdict.FAIL
         return self.flag(verdict, broken / n, n, f"{broken} of {n} images at ε = {measured['epsilon']:.3g}")
 

@@ -18,6 +18,7 @@ from benchmark.evaluation.flags.known_broken_control import KnownBrokenControl
 from benchmark.evaluation.flags.memorised_images import MemorisedImages
 from benchmark.evaluation.flags.not_converged import NotConverged
 from benchmark.evaluation.flags.one_step_beats_iterative import OneStepBeatsIterative
+from benchmark.evaluation.flags.probe_beats_row import ProbeBeatsRow
 from benchmark.evaluation.flags.random_noise_beats_gradient import RandomNoiseBeatsGradient
 from benchmark.evaluation.flags.randomised import Randomised
 from benchmark.evaluation.flags.replayed_answers import ReplayedAnswers
@@ -54,6 +55,7 @@ CHECKS: tuple[FlagCheck, ...] = (
     ReplayedGradients(),
     TrainMode(),
     TransferBeatsWhiteBox(),
+    ProbeBeatsRow(),
     BPDAComponentAlone(),
     DetectorJoint(),
     MemorisedImages(),

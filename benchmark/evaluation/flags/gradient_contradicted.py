@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from benchmark.core.defended import DefendedModel
+from benchmark.core.frozen import frozen
 from benchmark.evaluation.diagnoses.curvature import curvature, without_curvature
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
@@ -19,9 +22,10 @@ CORRELATION = 0.8
 class GradientContradicted(MeasuredCheck):
     """Share of images on which finite differences of the decision contradict the exact gradient.
 
-    An image counts where slope and difference differ by more than a quarter along the gradient, or correlate by less
-    than 0.8 over eight random directions. A third of the images is looked at where it is, a third at a random start and
-    a third where an attack ends. A defense that says it has no gradient is asked for none.
+    An image counts where slope and difference differ by more than a quarter along the gradient or along its signs, or
+    correlate by less than 0.8 over eight random directions. A third of the images is looked at where it is, a third at
+    a random start and a third where an attack ends. Where a purifier has no gradient, the classifier behind it is
+    asked, at purified images.
     """
 
     id = "gradient_contradicted"
@@ -31,17 +35,20 @@ class GradientContradicted(MeasuredCheck):
 
     def measure(self, probe: Probe) -> dict[str, Any] | None:
         gradient = claimed_gradient(probe.traits)
-        if gradient is None:
+        if gradient is None and not probe.traits["purifier"]:
             return None
         few = probe[torch.arange(min(len(probe), probe.afford(IMAGES, least=8)), device=probe.images.device)]
         points = [few.images, few.random_start(), few.attack().adversarial.to(few.images.device)]
         turn = (torch.arange(len(few), device=few.images.device) % len(points)).view(-1, 1, 1, 1)
         x = torch.where(turn == 0, points[0], torch.where(turn == 1, points[1], points[2]))
-        found = slopes(few, x, gradient)
+        if gradient is None:
+            x = torch.cat(few.batch_size.map(len(few), lambda rows: _purified(few, x[rows], rows)))
+            few = few.of(DefendedModel(few.model.classifier), gradient="autograd", eot_samples=1)
+        found = slopes(few, x, gradient or "autograd")
         wrong = (found.error > ERROR) | (found.correlation < CORRELATION)
         return {
             "n": len(few),
-            "gradient": gradient,
+            "gradient": gradient or "autograd, of the classifier alone",
             "checked": int(found.checked.sum()),
             "contradicted": int((wrong & found.checked).sum()),
             "error": float(found.error.median()),
@@ -62,9 +69,14 @@ class GradientContradicted(MeasuredCheck):
         return self.flag(verdict, wrong / checked, checked, note)
 
     def evaluate(self, row: RowEvidence) -> Flag:
-        if claimed_gradient(row.traits) is None:
+        if claimed_gradient(row.traits) is None and not row.traits["purifier"]:
             return self.not_applicable("the defense says that it has no gradient")
         return super().evaluate(row)
+
+
+def _purified(probe: Probe, x: Tensor, rows: slice) -> Tensor:
+    with frozen(probe.model), torch.no_grad():
+        return probe.model.purify(x, probe.noise[rows]).clone()
 
 
 def claimed_gradient(traits: dict[str, Any]) -> str | None:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe, Shown
-from benchmark.evaluation.views import composite, mirrored, shifted
+from benchmark.evaluation.views import composite, joined, mirrored, shifted
 
 ATTACKED = 48
 _AFFORDABLE = 20_000
@@ -21,6 +22,8 @@ _AFFORDABLE = 20_000
 ACCURACY = 0.15
 ROBUSTNESS, SUSPECT = 0.3, 0.2
 LEVEL, DOUBT = 0.01, 0.15
+JOINED = 0.3
+MOST = 0.5
 ALIKE = 0.15
 GRAIN = 0.02
 """Deviation of the noise on a grainy view: more than the rounding of an 8-bit file can hide."""
@@ -56,25 +59,40 @@ class MemorisedImages(MeasuredCheck):
     lies above that on validation images; both also beyond what the undefended classifier shows, since the two splits
     may differ in difficulty. Robustness: what PGD leaves standing of evaluation images beyond what it leaves of their
     views, and of validation images; where views are no longer images of their class to the model and to the undefended
-    classifier, beyond what validation images lose on theirs.
+    classifier, beyond what validation images lose on theirs. However little stands: at most half of it beyond both.
+    And robust accuracy on images that are joined of two of one class, each half from another.
     """
 
     id = "memorised_images"
-    threshold = "at most 15 points of accuracy and 30 of robustness, or p ≥ 0.01; undecided from 20 at p < 0.15"
+    threshold = (
+        "at most 15 points of accuracy and 30 of robustness (half of it beyond both), or p ≥ 0.01; undecided from 20 "
+        "at p < 0.15"
+    )
     meaning = "The model knows its test images: what it says of them is no measure of what it does on others."
     source = "Recht et al. 2019, Do ImageNet classifiers generalize to ImageNet?"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
         assert probe.evaluation is not None
         assert probe.validation is not None
-        return {"n": len(probe.evaluation.labels), "accuracy": _accuracy(probe), "robustness": _robustness(probe)}
+        robustness, stands = _robustness(probe)
+        return {
+            "n": len(probe.evaluation.labels),
+            "accuracy": _accuracy(probe),
+            "robustness": robustness,
+            "stands": stands,
+            "joined": _joined(probe),
+        }
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
         accuracy, robustness = measured["accuracy"], measured["robustness"]
         raised = [name for name, (by, p) in accuracy.items() if by > ACCURACY and p < LEVEL]
         raised += [name for name, (by, p) in robustness.items() if by > ROBUSTNESS and p < LEVEL]
+        # A known image in six would make a row that is worth nothing stand above those that are worth little.
+        most = [by > MOST * measured["stands"] and p < LEVEL for by, p in robustness.values()]
+        raised += ["most of what stands"] if len(most) == 2 and all(most) else []
+        raised += [name for name, (by, p) in measured["joined"].items() if by > JOINED and p < LEVEL]
         open_ = [name for name, (by, p) in robustness.items() if by > SUSPECT and p < DOUBT]
-        advantages = {**accuracy, **robustness}
+        advantages = {**accuracy, **robustness, **measured["joined"]}
         note = ", ".join(f"{name}: {100 * by:+.0f} points" for name, (by, _) in advantages.items())
         verdict = Verdict.FAIL if raised else Verdict.UNDECIDED if open_ else Verdict.PASS
         if raised or open_:
@@ -99,13 +117,13 @@ def _accuracy(probe: Probe) -> dict[str, tuple[float, float]]:
     return advantages
 
 
-def _robustness(probe: Probe) -> dict[str, tuple[float, float]]:
-    """The same for what an attack leaves standing of images that are right."""
+def _robustness(probe: Probe) -> tuple[dict[str, tuple[float, float]], float]:
+    """The same for what an attack leaves standing of images that are right, and how much of them it leaves."""
     assert probe.validation is not None
     own = _attacked(probe)
     held = probe.on(probe.validation.images, probe.validation.labels, probe.validation.noise)
     held = held[_right_rows(held)[: len(own)]]
-    advantages = {}
+    advantages, share = {}, 0.0
     lost = _lost_on_views(own)
     if lost is not None:
         by, p = lost
@@ -113,9 +131,40 @@ def _robustness(probe: Probe) -> dict[str, tuple[float, float]]:
         advantages["robust beyond its views"] = (by - max(usual[0], 0.0) if usual else by, p)
     if len(held):
         stands, others = ~own.attack().success, ~held.attack().success
-        by = float(stands.double().mean() - others.double().mean())
+        share = float(stands.double().mean())
+        by = share - float(others.double().mean())
         advantages["robust beyond validation"] = (by, _fisher(stands, others))
-    return advantages
+    return advantages, share
+
+
+def _joined(probe: Probe) -> dict[str, tuple[float, float]]:
+    """The same for robust accuracy, of evaluation images beyond images that are joined of two of a class.
+
+    Nothing is said where such images are no longer of their class to the undefended classifier.
+    """
+    assert probe.evaluation is not None
+    shown = probe.evaluation
+    each = probe.estimator().passes(probe.model)
+    count = min(ATTACKED, max(len(probe), _AFFORDABLE // (probe.steps * (each.forwards + each.backwards))))
+    some = slice(0, count)
+    whole = probe.on(shown.images[some], shown.labels[some], shown.noise[some])
+    parts = whole.on(joined(whole.images, whole.labels, whole.noise), whole.labels, whole.noise.stream("joined"))
+    undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
+    loss = [float((undefended.decide(p.images, p.noise).argmax(1) == p.labels).double().mean()) for p in (whole, parts)]
+    if loss[0] - loss[1] > ALIKE:
+        return {}
+    robust = [_robust(p) for p in (whole, parts)]
+    by = float(robust[0].double().mean() - robust[1].double().mean())
+    return {"robust beyond joined images": (by, _fisher(*robust))}
+
+
+def _robust(probe: Probe) -> Tensor:
+    """Which images are right and stand: bool [N] on the CPU."""
+    robust = torch.zeros(len(probe), dtype=torch.bool)
+    rows = _right_rows(probe)
+    if len(rows):
+        robust[rows.cpu()] = ~probe[rows].attack().success
+    return robust
 
 
 def _lost_on_views(probe: Probe) -> tuple[float, float] | None:

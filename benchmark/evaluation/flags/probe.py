@@ -62,6 +62,7 @@ class Probe:
         steps: Steps of the row's longest white-box attack.
         batch_size: How many images at a time.
         evaluation, validation: Images of either split, right or wrong, for flags that compare the two.
+        ids: Names of `images` in the records; known of the probe that is handed to the flags alone.
         finished: Attacks already made, so that two flags that need the same one share it.
     """
 
@@ -79,6 +80,7 @@ class Probe:
     batch_size: BatchSize
     evaluation: Shown | None = None
     validation: Shown | None = None
+    ids: tuple[str, ...] = ()
     finished: dict[tuple[float, int, int], Outcome] = field(default_factory=dict, repr=False, compare=False)
     _margins: dict[tuple[float, int], Tensor] = field(default_factory=dict, repr=False, compare=False)
 

@@ -24,6 +24,10 @@ SHORT = 0.02
 _CLEAR = 50
 """How many times the rounding of the logits a difference should be."""
 
+_BEND = 0.9
+"""Correlation from which a step along the gradient may be halved: slopes that agree in every direction but the steepest
+are those of a curved decision, not another's."""
+
 _INSIDE = 0.01
 _ROUNDING = 8 * torch.finfo(torch.float32).eps
 
@@ -33,7 +37,8 @@ class Slopes:
     """What a gradient says of each image, and what the decision does.
 
     Attributes:
-        error: |slope − difference| over the larger of the two, along the gradient; in [0, 2], 1 where either is zero.
+        error: |slope − difference| over the larger of the two, along the gradient or along its signs, whichever is
+            worse; in [0, 2], 1 where either is zero. Of a step and half of it the better, where the slopes correlate.
         correlation: Of slopes and differences over random directions, about zero; 0 where either is zero throughout.
         checked: Whether either the gradient or the decision has a slope that stands clear of rounding. All [N].
     """
@@ -47,8 +52,9 @@ def slopes(probe: Probe, x: Tensor, gradient: str) -> Slopes:
     """Central differences of the deployed margin at `x` [N, C, H, W] against a gradient estimator.
 
     The estimator averages over as many draws as the decision has votes, under the same noise, so that both see the same
-    draws. The decision is asked without gradients, along the gradient and along random directions: a projected gradient
-    is consistent along itself. Margins are of the mean logits, since a share of votes has no slope.
+    draws. The decision is asked without gradients, along the gradient, along its signs, where an attack within L∞ goes
+    and small pixels weigh as much as large ones, and along random directions: a projected gradient is consistent along
+    itself. Margins are of the mean logits, since a share of votes has no slope.
 
     Args:
         probe: The model.
@@ -85,7 +91,8 @@ def _slopes(probe: Probe, images: Tensor, gradient: str, rows: slice) -> tuple[T
     directions = noise.stream("directions").repeat(DIRECTIONS).normal(x.shape[1:]).double().flatten(1)
     directions = (directions / directions.norm(dim=1, keepdim=True)).view(len(x), DIRECTIONS, pixels)
     own = claimed / steepness.clamp_min(1e-300)[:, None]
-    directions = torch.cat([own[:, None], directions], 1)
+    signs = claimed.sign() / math.sqrt(pixels)
+    directions = torch.cat([own[:, None], signs[:, None], directions], 1)
     rounding = _ROUNDING * ascent.logits.double().abs().amax(1)
     # A random direction meets a slope of about ‖g‖ / √d.
     clear = _CLEAR * rounding * math.sqrt(pixels) / (2 * steepness.clamp_min(1e-300))
@@ -95,19 +102,27 @@ def _slopes(probe: Probe, images: Tensor, gradient: str, rows: slice) -> tuple[T
         with frozen(model), torch.no_grad():
             return aim.margin(mean_logits(model, at.to(x.dtype), noise)).double()
 
-    moved = [(length[:, None] * directions[:, i]).view_as(x) for i in range(DIRECTIONS + 1)]
-    found = torch.stack([margin(x + step) - margin(x - step) for step in moved], 1) / (2 * length[:, None])
+    def difference(direction: Tensor, length: Tensor) -> Tensor:
+        step = (length[:, None] * direction).view_as(x)
+        return (margin(x + step) - margin(x - step)) / (2 * length)
+
+    found = torch.stack([difference(direction, length) for direction in directions.unbind(1)], 1)
+    halved = torch.stack([difference(direction, length / 2) for direction in (own, signs)], 1)
     expected = (directions * claimed[:, None]).sum(2)
     least = (4 * rounding / (2 * length))[:, None]
     # Along a gradient that is zero there is nothing to see; what the random directions find then counts.
     felt = (found.abs() > least) | (expected.abs() > least)
-    larger = torch.maximum(found.abs(), expected.abs())
-    off = (expected - found).abs() / larger.clamp_min(1e-300)
-    error = torch.where(steepness > 0, off[:, 0], off[:, 1:].amax(1))
-    towards, seen = expected[:, 1:], found[:, 1:]
+    towards, seen = expected[:, 2:], found[:, 2:]
     scale = towards.norm(dim=1) * seen.norm(dim=1)
     correlation = (towards * seen).sum(1) / scale.clamp_min(1e-300)
+    along, shorter = _relative(expected[:, :2], found[:, :2]), _relative(expected[:, :2], halved)
+    along = torch.where((correlation > _BEND)[:, None], torch.minimum(along, shorter), along)
+    error = torch.where(steepness > 0, along.amax(1), _relative(towards, seen).amax(1))
     return error, correlation, felt.any(1)
+
+
+def _relative(expected: Tensor, found: Tensor) -> Tensor:
+    return (expected - found).abs() / torch.maximum(found.abs(), expected.abs()).clamp_min(1e-300)
 
 
 def _longest(probe: Probe, pixels: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -11,6 +12,7 @@ from attacks.base import Aids, Attack, Attempt, Stop
 from attacks.pgd import PGD
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access
+from tests.corner.control import EPSILON
 
 
 class _Cheat(Attack):
@@ -194,3 +196,39 @@ class ForgetsPasses(PGD):
         victim._counter.forwards.zero_()
         victim._counter.backwards.zero_()
         return attempt
+
+
+class WalksAtRandom(PGD):
+    """Asks for every gradient and goes somewhere else."""
+
+    name = "walks-at-random"
+    source = "this test"
+
+    def step(self, victim: Any, state: Any, noise: Noise) -> Any:
+        victim.gradient(state.x, noise)
+        away = noise.stream("anywhere").normal(state.x.shape[1:]).to(state.x).sign()
+        return replace(state, x=victim.ball.project(state.x + EPSILON / 4 * away))
+
+
+class HalfTheWay(PGD):
+    """Stays within half of ε."""
+
+    name = "half-the-way"
+    source = "this test"
+
+    def step(self, victim: Any, state: Any, noise: Noise) -> Any:
+        x = state.x + EPSILON / 10 * victim.gradient(state.x, noise).sign()
+        center = victim.ball.center
+        return replace(state, x=x.clamp(center - 0.3 * EPSILON, center + 0.3 * EPSILON).clamp(0, 1))
+
+
+class GivesUp(PGD):
+    """PGD for half of the images, and 20 steps on the spot for the others."""
+
+    name = "gives-up-on-half"
+    source = "this test"
+
+    def step(self, victim: Any, state: Any, noise: Noise) -> Any:
+        following = super().step(victim, state, noise)
+        chosen = state.x.mean((1, 2, 3), keepdim=True) > 0.5
+        return replace(following, x=torch.where(chosen, following.x, victim.ball.project(state.x + 1e-4)))

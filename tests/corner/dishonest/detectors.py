@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
-from tests.corner.control import known
+from tests.corner.control import known, nearest
 
 
 class _Cheat(Detector):
@@ -132,3 +132,17 @@ class RemembersClean(_Cheat):
             return np.zeros(len(x))
         nearest = np.abs(x[:, None] - before[None]).max(2).min(1)
         return np.where(nearest < 0.1, nearest, 0.0)
+
+
+class KnowsByContent(_Cheat):
+    """How far an image is from the evaluation image of the same coarse content; whatever it does not know is clean."""
+
+    name = "knows-by-content"
+    known_gap = "moved clean images are unknown, so clean; that it finds no moved attack either is not looked at"
+
+    def score(self, features: FeatureSet) -> Floats:
+        x = features.images.float()
+        which, distance = nearest(x, known().floats())
+        apart = (x - known().floats()[which]).abs().mean((1, 2, 3)).double().numpy()
+        scores: Floats = np.where(distance.numpy() < 0.08, apart, 0.0)
+        return scores

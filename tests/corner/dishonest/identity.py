@@ -126,7 +126,6 @@ class LearntByHeart(Control):
 
     name = "learnt-by-heart"
     retrains = True
-    known_gap = "knows validation images too, and views of all: no image of the same files can tell it from learning"
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
         return DefendedModel(_ByHeart(classifier))

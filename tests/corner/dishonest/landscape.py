@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from defenses.base import DefendedModel
-from tests.corner.control import Control, Wrapped, in_place_of
+from tests.corner.control import Control, Stripes, Wrapped, in_place_of
 
 
 class Sawtooth(Control):
@@ -66,3 +66,49 @@ class _Swamped(Wrapped):
         logits: Tensor = self.inner(x)
         wave = torch.sin(3000 * x.mean((1, 2, 3)))
         return logits * (1.5 + wave)[:, None]
+
+
+class GentleDecoy(Control):
+    """Multiplies the scores of another network by a slow wave of the brightness."""
+
+    name = "gentle-decoy"
+    retrains = True
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(_Wave(Stripes().eval()))
+
+
+class _Wave(Wrapped):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x) * (1.2 + torch.sin(400 * x.mean((1, 2, 3))))[:, None]
+
+
+class SteepBrightness(Control):
+    """Multiplies the scores of another network by a power of the brightness, which every attack climbs down first."""
+
+    name = "steep-brightness"
+    retrains = True
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(_Steep(Stripes().eval()))
+
+
+class _Steep(Wrapped):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x) * torch.exp(300 * (x.mean((1, 2, 3)) - 0.5))[:, None]
+
+
+class SteepPattern(Control):
+    """Multiplies the scores of another network by a power of how much the image shows of a pattern."""
+
+    name = "steep-pattern"
+    retrains = True
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        return DefendedModel(_Patterned(Stripes().eval()))
+
+
+class _Patterned(Wrapped):
+    def forward(self, x: Tensor) -> Tensor:
+        pattern = torch.randn(x.shape[1:], generator=torch.Generator().manual_seed(1)).sign().to(x)
+        return self.inner(x) * torch.exp(400 * (x * pattern).mean((1, 2, 3)))[:, None]
