@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmark.core.errors import UserError
 from benchmark.core.settings import Count, Positive
-from benchmark.core.statistics.kernel_density import choose_bandwidth, log_density, squared_distances
+from benchmark.core.statistics import kernel_density
 from benchmark.core.statistics.principal_components import PrincipalComponents
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.fitting.preconditions import finite, require_classes
@@ -33,6 +31,7 @@ class KernelDensity(Detector):
     """
 
     name = "kd"
+    version = 2
     source = "Feinman, Curtin, Shintre, Gardner, Detecting adversarial samples from artifacts, 2017, section 4.1"
 
     def __init__(self, *, components: Count = 64, bandwidth: Positive | None = None) -> None:
@@ -53,32 +52,24 @@ class KernelDensity(Detector):
             )
         require_classes(data, minimum=self.minimum_reference, where="detector kd")
         features = finite(data.reference.penultimate, where="detector kd")
-        self.projection_ = PrincipalComponents.fit(features, self.components)
-        projected = self.projection_.transform(features)
-        classes = data.reference.logits.shape[1]
-        self.centres_ = [projected[data.reference_labels == label] for label in range(classes)]
-        self.bandwidth_ = self.bandwidth or choose_bandwidth(self.centres_, seed=data.seed)
+        self.projection_ = PrincipalComponents.fit(torch.from_numpy(features), self.components)
+        projected, labels = self.projection_.transform(torch.from_numpy(features)), data.reference_labels
+        points = [projected[torch.from_numpy(labels == label)] for label in range(data.reference.logits.shape[1])]
+        self.bandwidth_ = self.bandwidth or kernel_density.choose_bandwidth([p.numpy() for p in points], seed=data.seed)
+        self.densities_ = [kernel_density.KernelDensity(p, self.bandwidth_) for p in points]
 
     def score(self, features: FeatureSet) -> Floats:
         """−log p(features | predicted class), in nats: [N]."""
-        projected = self.projection_.transform(finite(features.penultimate, where="detector kd"))
-        predictions = features.predictions
+        values = torch.from_numpy(finite(features.penultimate, where="detector kd"))
+        projected = self.projection_.transform(values).numpy()
         scores = np.empty(len(features))
-        for label, centres in enumerate(self.centres_):
-            rows = predictions == label
-            scores[rows] = -log_density(projected[rows], centres, self.bandwidth_)
+        for label, density in enumerate(self.densities_):
+            rows = features.predictions == label
+            scores[rows] = -density.log_densities(projected[rows])
         return scores
 
     def differentiable_score(self, layers: list[Tensor], penultimate: Tensor, logits: Tensor) -> Tensor:
-        """The same −log p(features | predicted class), in torch."""
-        z = penultimate.double()
-        mean, axes = (torch.as_tensor(v, device=z.device) for v in (self.projection_.mean, self.projection_.axes))
-        projected, predictions = (z - mean) @ axes, logits.argmax(1)
-        spread = 2 * self.bandwidth_**2
-        by_class = []
-        for points in self.centres_:
-            centres = torch.as_tensor(points, device=z.device)
-            kernels = squared_distances(projected, centres) / -spread
-            normalisation = 0.5 * centres.shape[1] * math.log(math.pi * spread) + math.log(len(centres))
-            by_class.append(normalisation - kernels.logsumexp(1))
-        return torch.stack(by_class, dim=1).gather(1, predictions[:, None]).squeeze(1)
+        """The same −log p(features | predicted class), with a gradient."""
+        projected = self.projection_.on(penultimate.device).transform(penultimate)
+        each = [-density.on(penultimate.device).log_density(projected) for density in self.densities_]
+        return torch.stack(each, dim=1).gather(1, logits.argmax(1)[:, None]).squeeze(1)

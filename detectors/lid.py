@@ -8,8 +8,7 @@ from torch import Tensor
 
 from benchmark.core.errors import UserError
 from benchmark.core.settings import Count, Neighbours
-from benchmark.core.statistics.differentiable_local_dimension import local_dimension
-from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
+from benchmark.core.statistics.local_dimension import local_dimension, local_dimensions
 from detectors.base import Detector, DetectorData, FeatureSet, Floats
 from detectors.fitting.adversarial_regression import (
     adversarial_labels,
@@ -37,6 +36,7 @@ class LocalIntrinsicDimension(Detector):
     source = "Ma et al., Characterizing adversarial subspaces using local intrinsic dimensionality, ICLR 2018, alg. 1"
     supervised = True
     minimum_reference = 21
+    version = 2
 
     def __init__(self, *, neighbours: Neighbours = 20, reference_size: Count = 1000) -> None:
         self.neighbours = neighbours
@@ -66,7 +66,7 @@ class LocalIntrinsicDimension(Detector):
         """Local intrinsic dimension of each image in each layer: [N, L]."""
         return np.stack(
             [
-                local_intrinsic_dimension(finite(layer, where="detector lid"), reference, self.neighbours)
+                local_dimensions(finite(layer, where="detector lid"), reference, self.neighbours)
                 for layer, reference in zip(features.layers, self.reference_, strict=True)
             ],
             axis=1,

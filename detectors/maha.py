@@ -41,6 +41,7 @@ class Mahalanobis(Detector):
     """
 
     name = "maha"
+    version = 2
     source = (
         "Lee, Lee, Lee, Shin, A simple unified framework for detecting out-of-distribution samples and adversarial "
         "attacks, NeurIPS 2018, algorithm 1"
@@ -82,7 +83,7 @@ class Mahalanobis(Detector):
         layers = self._layers_after_step(features) if moves else features.layers
         return np.stack(
             [
-                gaussian.squared_distances(finite(layer, where="detector maha")).min(axis=1)
+                gaussian.squared_distances(_tensor(layer)).amin(1).numpy()
                 for gaussian, layer in zip(self.gaussians_, layers, strict=True)
             ],
             axis=1,
@@ -98,7 +99,7 @@ class Mahalanobis(Detector):
         The step is at most a fraction of a grey level and every image takes it, so images rank nearly alike without.
         """
         distances = [
-            gaussian.differentiable_distances(layer.double()).amin(1)
+            gaussian.on(layer.device).squared_distances(layer).amin(1)
             for gaussian, layer in zip(self.gaussians_, layers, strict=True)
         ]
         return differentiable_decision(self.regression_, torch.stack(distances, dim=1))
@@ -143,12 +144,16 @@ def _require_same(computed: list[Floats], given: list[Floats]) -> None:
 
 def _gradient(layer: Tensor, gaussian: TiedGaussian, x: Tensor) -> Tensor:
     """Gradient of each image's squared distance to its closest mean, up to a positive factor per image."""
-    upstream = gaussian.gradient(finite(_array(layer), where="detector maha"))
+    upstream = gaussian.gradient(_tensor(_array(layer)))
     # Only signs are used, and float32 overflows where float64 did not.
-    upstream /= np.maximum(np.abs(upstream).max(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    weights = torch.as_tensor(upstream, dtype=layer.dtype, device=layer.device)
+    upstream = upstream / upstream.abs().amax(1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+    weights = upstream.to(layer)
     return torch.autograd.grad(layer, x, grad_outputs=weights, retain_graph=True)[0]
 
 
 def _array(layer: Tensor) -> Floats:
     return layer.detach().cpu().double().numpy()
+
+
+def _tensor(layer: Floats) -> Tensor:
+    return torch.from_numpy(finite(layer, where="detector maha"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +10,7 @@ from attacks.objectives.base import Objective
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.settings import Count, NotNegative, Whole
+from benchmark.core.statistics.gaussian_mixture import GaussianMixture
 
 
 class HierarchicalFeatureConstraint(Objective):
@@ -40,7 +40,7 @@ class HierarchicalFeatureConstraint(Objective):
         self.weight = weight
         self.components = components
         self.maximum_width = maximum_width
-        self.mixtures_: list[list[_Mixture] | None] = []
+        self.mixtures_: list[list[GaussianMixture] | None] = []
 
     def identity(self) -> dict[str, object]:
         return {
@@ -64,7 +64,7 @@ class HierarchicalFeatureConstraint(Objective):
         self.mixtures_ = [
             None
             if self.maximum_width and layer.shape[1] > self.maximum_width
-            else [_Mixture.fit(layer[labels == c].double().numpy(), self.components) for c in range(classes)]
+            else [GaussianMixture.fit(layer[labels == c].double().numpy(), self.components) for c in range(classes)]
             for layer in features.layers
         ]
 
@@ -85,39 +85,3 @@ class HierarchicalFeatureConstraint(Objective):
             # The class the image is being pushed into: the likeliest wrong one.
             wanted = logits.detach().scatter(1, aim.labels[:, None], float("-inf")).argmax(1)
         return self.base(logits, features, aim) - self.weight * self.penalty(features, wanted)
-
-
-class _Mixture:
-    """Gaussian mixture with one shared covariance: log weights [K], means [K, C], whitening [C, C] (W Wᵀ = Σ⁻¹)."""
-
-    def __init__(self, log_weights: Tensor, means: Tensor, whitening: Tensor) -> None:
-        self.log_weights = log_weights
-        self.means = means
-        self.whitening = whitening
-
-    @classmethod
-    def fit(cls, samples: np.ndarray, components: int) -> _Mixture:
-        from sklearn.covariance import ledoit_wolf
-        from sklearn.mixture import GaussianMixture
-
-        if components == 1:
-            weights, means, assigned = np.ones(1), samples.mean(0, keepdims=True), np.zeros(len(samples), dtype=int)
-        else:
-            mixture = GaussianMixture(components, covariance_type="diag", reg_covar=1e-6, random_state=0).fit(samples)
-            weights, means, assigned = mixture.weights_, mixture.means_, mixture.predict(samples)
-        covariance, _ = ledoit_wolf(samples - means[assigned], assume_centered=True)
-        # Channels that never fire have no variance of their own; a floor keeps their distance finite.
-        floor = 1e-6 * max(float(np.trace(covariance)) / len(covariance), 1e-12)
-        factor = np.linalg.cholesky(np.linalg.inv(covariance + floor * np.eye(len(covariance))))
-        return cls(*(torch.from_numpy(np.asarray(v)).float() for v in (np.log(weights + 1e-300), means, factor)))
-
-    def on(self, like: Tensor) -> _Mixture:
-        """This mixture on the device and in the precision of `like`."""
-        return _Mixture(*(v.to(like) for v in (self.log_weights, self.means, self.whitening)))
-
-    def distance(self, x: Tensor) -> Tensor:
-        """Squared Mahalanobis distance to the likeliest component: [B, C] → [B]."""
-        white = (x[:, None, :] - self.means) @ self.whitening
-        squared = white.square().sum(2)
-        nearest = (self.log_weights - squared.detach() / 2).argmax(1)
-        return squared.gather(1, nearest[:, None]).squeeze(1)

@@ -11,7 +11,7 @@ from attacks.objectives.evasion import Evasion
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.settings import Count, Neighbours, NotNegative
-from benchmark.core.statistics.differentiable_local_dimension import local_dimension
+from benchmark.core.statistics.local_dimension import local_dimension
 
 _ROWS = 64
 

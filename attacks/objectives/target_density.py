@@ -1,9 +1,8 @@
-"""Kernel density of clean features, and an objective that stays where it is high."""
+"""An objective that stays where the kernel density of clean features is high."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,9 +13,9 @@ from attacks.objectives.evasion import Evasion, wanted_class
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.settings import Count, NotNegative, Positive
+from benchmark.core.statistics.kernel_density import KernelDensity
+from benchmark.core.statistics.principal_components import PrincipalComponents
 
-_RELATIVE_NOISE = 1e-6
-"""A channel or direction that varies by less than this share holds only float32 rounding."""
 _MOST_CENTRES = 5000
 
 
@@ -62,9 +61,10 @@ class TargetDensity(Evasion):
                 where=f"objective {self.name}",
                 remedy="give two images a class and positive settings",
             )
-        self.projection_ = Projection.fit(features.penultimate.double(), self.components)
-        projected = self.projection_(features.penultimate)
-        self.densities_ = [KernelDensity.fit(projected[labels == c], self.bandwidth) for c in range(classes)]
+        self.projection_ = PrincipalComponents.fit(features.penultimate, self.components)
+        projected = self.projection_.transform(features.penultimate)
+        self.densities_ = [self._density(projected[labels == c]) for c in range(classes)]
+        self.typical_ = [-float(density.left_out().median()) for density in self.densities_]
 
     def penalty(self, logits: Tensor, features: Features, aim: Aim) -> Tensor:
         """max(0, −log p_t(z) − c) in nats: [B]."""
@@ -72,80 +72,14 @@ class TargetDensity(Evasion):
         z = features.penultimate
         self.projection_ = self.projection_.on(z.device)
         self.densities_ = [density.on(z.device) for density in self.densities_]
-        projected = self.projection_(z)
-        excess = torch.stack([-d.log_density(projected) - d.typical for d in self.densities_], dim=1)
+        projected, known = self.projection_.transform(z), zip(self.densities_, self.typical_, strict=True)
+        excess = torch.stack([-d.log_density(projected) - typical for d, typical in known], dim=1)
         return excess.gather(1, wanted_class(logits, aim)[:, None]).squeeze(1).clamp_min(0).to(z.dtype)
 
-
-@dataclass(frozen=True)
-class Projection:
-    """Standardised features in their leading principal components: mean [C], axes [C, D], float64."""
-
-    mean: Tensor
-    axes: Tensor
-
-    @classmethod
-    def fit(cls, features: Tensor, components: int) -> Projection:
-        """From float64 features [n, C]; channels and directions that do not vary are left out."""
-        mean, deviation = features.mean(0), features.std(0)
-        varies = deviation > _RELATIVE_NOISE * features.abs().amax(0)
-        axes = features.new_zeros(features.shape[1], 0)
-        if bool(varies.any()):
-            standardised = (features[:, varies] - mean[varies]) / deviation[varies]
-            variance, directions = torch.linalg.eigh(standardised.T @ standardised / (len(features) - 1))
-            kept = (variance > _RELATIVE_NOISE**2 * variance[-1]).nonzero().flatten().flip(0)[:components]
-            axes = features.new_zeros(features.shape[1], len(kept))
-            axes[varies] = directions[:, kept] / deviation[varies, None]
-        return cls(mean, axes)
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """[N, C] → float64 [N, D]."""
-        return (features.double() - self.mean) @ self.axes
-
-    def on(self, device: torch.device) -> Projection:
-        """This projection on `device`."""
-        return Projection(self.mean.to(device), self.axes.to(device))
-
-
-@dataclass(frozen=True)
-class KernelDensity:
-    """A mean of isotropic Gaussian kernels.
-
-    Attributes:
-        centres: float64 [n, D].
-        bandwidth: Standard deviation of each kernel.
-        typical: Median −log density of the centres, each left out of its own density, in nats.
-    """
-
-    centres: Tensor
-    bandwidth: float
-    typical: float
-
-    @classmethod
-    def fit(cls, points: Tensor, bandwidth: float | None) -> KernelDensity:
-        """From points [n, D]; Scott's rule n^(−1/(D+4)) times their root mean variance where there is no bandwidth."""
+    def _density(self, points: Tensor) -> KernelDensity:
+        """Of one class's points [n, D]; Scott's rule is n^(−1/(D+4)) times their root mean variance."""
         if len(points) > _MOST_CENTRES:
             points = points[torch.linspace(0, len(points) - 1, _MOST_CENTRES).long()]
         count, dimension = points.shape
-        if bandwidth is None:
-            spread = math.sqrt(float(points.var(0).mean())) if dimension else 0.0
-            bandwidth = (spread or 1.0) * count ** (-1 / (dimension + 4))
-        alone = cls(points, bandwidth, 0.0)
-        kernels = alone._kernels(points).fill_diagonal_(float("-inf"))
-        left_out = alone._normalised(kernels.logsumexp(1), count - 1)
-        return cls(points, bandwidth, -float(left_out.median()))
-
-    def log_density(self, queries: Tensor) -> Tensor:
-        """In nats, ln (1/n) Σ_i N(x; c_i, h² I), never leaving log space, where it would underflow: [N, D] → [N]."""
-        return self._normalised(self._kernels(queries).logsumexp(1), len(self.centres))
-
-    def on(self, device: torch.device) -> KernelDensity:
-        """This density on `device`."""
-        return KernelDensity(self.centres.to(device), self.bandwidth, self.typical)
-
-    def _kernels(self, queries: Tensor) -> Tensor:
-        squares = queries.square().sum(1, keepdim=True) + self.centres.square().sum(1) - 2 * queries @ self.centres.T
-        return squares / (-2 * self.bandwidth**2)
-
-    def _normalised(self, total: Tensor, count: int) -> Tensor:
-        return total - 0.5 * self.centres.shape[1] * math.log(2 * math.pi * self.bandwidth**2) - math.log(count)
+        spread = math.sqrt(float(points.var(0).mean())) if dimension else 0.0
+        return KernelDensity(points, self.bandwidth or (spread or 1.0) * count ** (-1 / (dimension + 4)))

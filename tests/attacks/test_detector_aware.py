@@ -20,16 +20,15 @@ from attacks.objectives import feature_guides
 from attacks.objectives.aim import Aim
 from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.objectives.detector_score import KnownDetector
-from attacks.objectives.target_density import KernelDensity, Projection
+from attacks.objectives.target_density import TargetDensity
 from attacks.random_guide import RandomGuide
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features, recording
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
-from benchmark.core.statistics.differentiable_local_dimension import local_dimension
-from benchmark.core.statistics.local_dimension import local_intrinsic_dimension
-from benchmark.core.statistics.principal_components import PrincipalComponents
+from benchmark.core.statistics.kernel_density import KernelDensity
+from benchmark.core.statistics.local_dimension import local_dimension
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.steps.detector_fitting import feature_set
 from benchmark.testing.extraction import extract
@@ -278,7 +277,7 @@ def test_a_class_without_a_guide_is_an_error(network: nn.Module, images: Tensor)
 def test_the_density_is_scipy_s_in_one_dimension() -> None:
     points = torch.randn(80, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3 + 1
     queries = torch.linspace(-15, 15, 40, dtype=torch.float64)[:, None]
-    ours = KernelDensity.fit(points, None).log_density(queries)
+    ours = TargetDensity(base=None)._density(points).log_density(queries)
     assert np.allclose(ours, gaussian_kde(points.numpy().T).logpdf(queries.numpy().T))
 
 
@@ -288,35 +287,25 @@ def test_the_density_is_scipy_s_where_directions_vary_alike() -> None:
     white = torch.linalg.cholesky(torch.linalg.inv(points.T @ points / 299))
     points = points @ white
     queries = 2 * torch.randn(50, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    density = KernelDensity.fit(points, None)
+    density = TargetDensity(base=None)._density(points)
     oracle = gaussian_kde(points.numpy().T)
     assert density.bandwidth == pytest.approx(oracle.factor)
     assert np.allclose(density.log_density(queries), oracle.logpdf(queries.numpy().T))
     alone = [
-        KernelDensity(torch.cat([points[:i], points[i + 1 :]]), density.bandwidth, 0.0).log_density(points[i : i + 1])
+        KernelDensity(torch.cat([points[:i], points[i + 1 :]]), density.bandwidth).log_density(points[i : i + 1])
         for i in range(300)
     ]
-    assert density.typical == pytest.approx(-float(torch.cat(alone).median()), rel=1e-9)
+    assert -float(density.left_out().median()) == pytest.approx(-float(torch.cat(alone).median()), rel=1e-9)
 
 
 def test_far_away_the_density_neither_underflows_nor_loses_its_gradient() -> None:
     points = torch.zeros(2, 64, dtype=torch.float64)
-    density = KernelDensity(points, 0.5, 0.0)
+    density = KernelDensity(points, 0.5)
     query = torch.full((1, 64), 100.0, dtype=torch.float64, requires_grad=True)
     value = density.log_density(query)
     expected = -32 * math.log(2 * math.pi * 0.25) - 64 * 100.0**2 / 0.5
     assert float(value.detach()) == pytest.approx(expected)
     assert torch.allclose(torch.autograd.grad(value.sum(), query)[0], -query / 0.25)
-
-
-def test_the_projection_spans_the_detector_s_components() -> None:
-    rng = np.random.default_rng(0)
-    features = rng.normal(size=(300, 6)) @ rng.normal(size=(6, 12)) + 0.3 * rng.normal(size=(300, 12))
-    features[:, 4] = 2.0
-    ours = Projection.fit(torch.from_numpy(features), 5)(torch.from_numpy(features)).numpy()
-    theirs = PrincipalComponents.fit(features, 5).transform(features)
-    # Each component has the sign that the solver gave it; the detector divides by n where this one does by n − 1.
-    assert np.allclose(np.abs(ours), np.abs(theirs) * math.sqrt(299 / 300), atol=1e-8)
 
 
 def test_kde_min_makes_images_likelier_for_the_wanted_class(network: nn.Module, images: Tensor) -> None:
@@ -339,20 +328,6 @@ def test_kde_min_makes_images_likelier_for_the_wanted_class(network: nn.Module, 
 
 
 # Local intrinsic dimension
-
-
-@pytest.mark.parametrize("neighbours", [3, 20])
-def test_the_local_dimension_is_the_detector_s(neighbours: int) -> None:
-    rng = np.random.default_rng(0)
-    reference = rng.normal(size=(150, 7)).astype(np.float32)
-    reference[10:40] = reference[0]
-    square = np.concatenate([np.eye(7), -np.eye(7)]).astype(np.float32) * 0.01
-    reference[40:54] = square
-    queries = np.concatenate([rng.normal(size=(30, 7)), reference[:12], np.zeros((1, 7)), np.full((1, 7), 50.0)])
-    queries = queries.astype(np.float32)
-    ours = local_dimension(torch.from_numpy(queries), torch.from_numpy(reference), neighbours).numpy()
-    theirs = local_intrinsic_dimension(queries.astype(np.float64), reference.astype(np.float64), neighbours)
-    assert np.allclose(ours, theirs, rtol=2e-4)
 
 
 def test_nothing_but_copies_of_the_query_has_no_dimension_and_no_gradient() -> None:

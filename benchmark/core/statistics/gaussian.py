@@ -21,12 +21,12 @@ class TiedGaussian:
     """One mean a class and the Cholesky factor of the covariance within classes.
 
     Attributes:
-        means: [K, C].
-        factor: Lower-triangular [C, C] with covariance = factor · factorᵀ.
+        means: float64 [K, C].
+        factor: Lower-triangular float64 [C, C] with covariance = factor · factorᵀ.
     """
 
-    means: Floats
-    factor: Floats
+    means: Tensor
+    factor: Tensor
 
     @classmethod
     def fit(cls, values: Floats, labels: Integers, classes: int) -> TiedGaussian:
@@ -55,37 +55,29 @@ class TiedGaussian:
             varying = (1 - shrinkage) * (standardised.T @ standardised) / len(standardised)
             correlation[np.ix_(~constant, ~constant)] = varying
             np.fill_diagonal(correlation, 1.0)
-        return cls(means, np.asarray(scale[:, None] * np.linalg.cholesky(correlation), dtype=np.float64))
+        return cls(torch.from_numpy(means), torch.from_numpy(scale[:, None] * np.linalg.cholesky(correlation)))
 
-    def squared_distances(self, values: Floats) -> Floats:
-        """Squared Mahalanobis distance of each row of `values` [N, C] to each class mean: [N, K]."""
+    def squared_distances(self, values: Tensor) -> Tensor:
+        """Squared Mahalanobis distance of each row of `values` [N, C] to each class mean, with a gradient: [N, K]."""
         whitened, means = self._whitened(values)
-        return np.stack([((whitened - mean) ** 2).sum(axis=1) for mean in means], axis=1)
-
-    def differentiable_distances(self, values: Tensor) -> Tensor:
-        """`squared_distances` of float64 `values` [N, C] in torch, with a gradient: [N, K]."""
-        factor, means = (torch.as_tensor(v, device=values.device) for v in (self.factor, self.means))
-        centre = means.mean(0)
-        both = torch.linalg.solve_triangular(factor, torch.cat([values - centre, means - centre]).T, upper=False).T
-        whitened, whitened_means = both[: len(values)], both[len(values) :]
-        squared: Tensor = (whitened[:, None, :] - whitened_means).square().sum(2)
+        squared: Tensor = (whitened[:, None, :] - means).square().sum(2)
         return squared
 
-    def gradient(self, values: Floats) -> Floats:
+    def gradient(self, values: Tensor) -> Tensor:
         """Gradient of the squared distance to the closest class mean, 2 Σ⁻¹(x − μ): [N, C]."""
-        from scipy.linalg import solve_triangular
-
         whitened, means = self._whitened(values)
-        distances = np.stack([((whitened - mean) ** 2).sum(axis=1) for mean in means], axis=1)
-        residuals = whitened - means[distances.argmin(axis=1)]
-        return np.asarray(2 * solve_triangular(self.factor, residuals.T, lower=True, trans="T").T, dtype=np.float64)
+        closest = (whitened[:, None, :] - means).square().sum(2).argmin(1)
+        residuals = whitened - means[closest]
+        return 2 * torch.linalg.solve_triangular(self.factor.T, residuals.T, upper=True).T
 
-    def _whitened(self, values: Floats) -> tuple[Floats, Floats]:
-        from scipy.linalg import solve_triangular
+    def on(self, device: torch.device) -> TiedGaussian:
+        """This distribution on `device`."""
+        return TiedGaussian(self.means.to(device), self.factor.to(device))
 
-        centre = self.means.mean(axis=0)
-        both = np.concatenate([values - centre, self.means - centre])
-        whitened = np.asarray(solve_triangular(self.factor, both.T, lower=True).T, dtype=np.float64)
+    def _whitened(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        centre = self.means.mean(0)
+        both = torch.cat([values.double() - centre, self.means - centre])
+        whitened = torch.linalg.solve_triangular(self.factor, both.T, upper=False).T
         return whitened[: len(values)], whitened[len(values) :]
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmark.core.arrays import Floats
@@ -15,32 +17,49 @@ _HELD_OUT_SHARE, _HELD_OUT_MOST = 0.2, 500
 _CANDIDATES = 31
 
 
-def log_density(queries: Floats, centres: Floats, bandwidth: float) -> Floats:
-    """Log of the mean of isotropic Gaussian kernels: log (1/n) Σ_i N(x; c_i, h² I).
+@dataclass(frozen=True)
+class KernelDensity:
+    """The mean of isotropic Gaussian kernels, p(x) = (1/n) Σ_i N(x; c_i, h² I).
 
-    Evaluated with log-sum-exp: in hundreds of dimensions the density itself underflows to 0.
-
-    Args:
-        queries: [N, D].
-        centres: [n, D], n ≥ 1.
+    Attributes:
+        centres: float64 [n, D], n ≥ 1.
         bandwidth: Standard deviation h > 0 of each kernel, in the units of the features.
-
-    Returns:
-        [N], in nats.
     """
-    densities = np.empty(len(queries))
-    for rows in _chunks(len(queries), len(centres)):
-        densities[rows] = _from_squares(_squared_distances(queries[rows], centres), bandwidth, queries.shape[1])
-    return densities
+
+    centres: Tensor
+    bandwidth: float
+
+    def log_density(self, queries: Tensor) -> Tensor:
+        """Ln p in nats, with a gradient: [N, D] → float64 [N].
+
+        By log-sum-exp: in hundreds of dimensions the density itself underflows to 0.
+        """
+        return _from_squares(squared_distances(queries, self.centres), self.bandwidth, self.centres.shape[1])
+
+    def log_densities(self, queries: Floats) -> Floats:
+        """`log_density` of as many arrays as there are, a part at a time: [N, D] → [N]."""
+        parts = torch.from_numpy(queries).split(max(1, _CHUNK_ELEMENTS // len(self.centres)))
+        densities: Floats = torch.cat([self.log_density(part) for part in parts]).numpy()
+        return densities
+
+    def left_out(self) -> Tensor:
+        """Ln p of each centre under all the others: float64 [n], n ≥ 2."""
+        squares = squared_distances(self.centres, self.centres).fill_diagonal_(float("inf"))
+        count, dimension = self.centres.shape
+        return _from_squares(squares, self.bandwidth, dimension) + math.log(count / (count - 1))
+
+    def on(self, device: torch.device) -> KernelDensity:
+        """This density on `device`."""
+        return KernelDensity(self.centres.to(device), self.bandwidth)
 
 
 def squared_distances(queries: Tensor, centres: Tensor) -> Tensor:
-    """Squared distance of each of N to each of n points in torch, with a gradient: [N, n].
+    """Squared distance of each of N to each of n points, with a gradient: float64 [N, n].
 
     Expanded, so that no [N, n, D] array is built; in float64, since the squares cancel for close points.
     """
     a, b = queries.double(), centres.double()
-    return a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * (a @ b.T)
+    return (a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * (a @ b.T)).clamp_min(0)
 
 
 def choose_bandwidth(points_by_class: Sequence[Floats], *, seed: int) -> float:
@@ -60,12 +79,12 @@ def choose_bandwidth(points_by_class: Sequence[Floats], *, seed: int) -> float:
     """
     rng = np.random.default_rng(seed)
     splits = [split for points in points_by_class if (split := _split(points, rng)) is not None]
-    squares = [_squared_distances(held_out, kept) for held_out, kept in splits]
+    squares = [squared_distances(torch.from_numpy(one), torch.from_numpy(other)) for one, other in splits]
     if not squares:
         return 1.0
     dimension = splits[0][0].shape[1]
-    nearest = math.sqrt(float(np.median(np.concatenate([s.min(axis=1) for s in squares]))) / dimension)
-    spread = math.sqrt(float(np.mean(np.concatenate([s.mean(axis=1) for s in squares]))) / dimension)
+    nearest = math.sqrt(float(np.median(torch.cat([s.amin(1) for s in squares]).numpy())) / dimension)
+    spread = math.sqrt(float(torch.cat([s.mean(1) for s in squares]).mean()) / dimension)
     candidates = np.geomspace(nearest / 3, 3 * spread, _CANDIDATES)
     likelihoods = [sum(float(_from_squares(s, h, dimension).sum()) for s in squares) for h in candidates]
     return float(candidates[int(np.argmax(likelihoods))])
@@ -83,20 +102,6 @@ def _split(points: Floats, rng: np.random.Generator) -> tuple[Floats, Floats] | 
     return distinct[order[:held_out]], distinct[order[held_out:]]
 
 
-def _from_squares(squares: Floats, bandwidth: float, dimension: int) -> Floats:
-    from scipy.special import logsumexp
-
+def _from_squares(squares: Tensor, bandwidth: float, dimension: int) -> Tensor:
     kernels = squares / (-2 * bandwidth**2)
-    normalisation = 0.5 * dimension * math.log(2 * math.pi * bandwidth**2) + math.log(squares.shape[1])
-    return np.asarray(logsumexp(kernels, axis=1) - normalisation, dtype=np.float64)
-
-
-def _squared_distances(queries: Floats, centres: Floats) -> Floats:
-    from scipy.spatial.distance import cdist
-
-    return np.asarray(cdist(queries, centres, "sqeuclidean"), dtype=np.float64)
-
-
-def _chunks(rows: int, columns: int) -> list[slice]:
-    size = max(1, _CHUNK_ELEMENTS // max(1, columns))
-    return [slice(start, start + size) for start in range(0, rows, size)]
+    return kernels.logsumexp(1) - 0.5 * dimension * math.log(2 * math.pi * bandwidth**2) - math.log(squares.shape[1])

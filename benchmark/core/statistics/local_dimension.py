@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from benchmark.core.arrays import Floats
 
@@ -11,14 +12,14 @@ _SAME_POINT = 1e-5
 _CHUNK_ELEMENTS = 4_000_000
 
 
-def local_intrinsic_dimension(queries: Floats, reference: Floats, neighbours: int) -> Floats:
+def local_dimension(queries: Tensor, reference: Tensor, neighbours: int) -> Tensor:
     """Unbiased maximum-likelihood estimate (k − 2) / Σ_{i<k} ln(r_k / r_i) from the k nearest reference points.
 
     For points spread uniformly in a d-dimensional ball around the query the estimate has mean d and standard
     deviation d / √(k − 3). It does not change when all features are scaled. Reference points that coincide with the
     query are passed over and the next ones taken, so a query that is itself in the reference is estimated like one
     that is not. Where all neighbours are equally far the dimension has no upper bound and 10·C is returned; where
-    fewer than three differ from the query it is 0.
+    fewer than three differ from the query it is 0. There it has no gradient; elsewhere it is that of the distances.
 
     Args:
         queries: [N, C].
@@ -28,32 +29,31 @@ def local_intrinsic_dimension(queries: Floats, reference: Floats, neighbours: in
     Returns:
         [N], between 0 and 10·C.
     """
-    estimates = np.empty(len(queries))
-    size = max(1, _CHUNK_ELEMENTS // len(reference))
-    for start in range(0, len(queries), size):
-        rows = slice(start, start + size)
-        estimates[rows] = _estimate(_nearest(queries[rows], reference, neighbours), 10.0 * queries.shape[1])
+    nearest, present = _nearest(queries.detach(), reference, neighbours)
+    # Differences of the few neighbours alone: an [N, m, C] graph would not fit, and expanded squares would cancel.
+    squares = (queries[:, None, :] - reference[nearest]).square().sum(2)
+    logs = torch.where(present, squares, torch.ones_like(squares)).log() / 2
+    farthest = torch.where(present, logs, torch.full_like(logs, float("-inf"))).amax(1, keepdim=True)
+    growth = torch.where(present, farthest - logs, torch.zeros_like(logs)).sum(1)
+    numerator = (present.sum(1) - 2).clamp_min(0).to(growth)
+    highest = 10.0 * queries.shape[1]
+    return numerator / torch.maximum(growth, numerator.clamp_min(1) / highest)
+
+
+def local_dimensions(queries: Floats, reference: Floats, neighbours: int) -> Floats:
+    """`local_dimension` of as many arrays as there are, a part at a time: [N, C] → [N]."""
+    known = torch.from_numpy(reference)
+    parts = torch.from_numpy(queries).split(max(1, _CHUNK_ELEMENTS // len(reference)))
+    estimates: Floats = torch.cat([local_dimension(part, known, neighbours) for part in parts]).numpy()
     return estimates
 
 
-def _nearest(queries: Floats, reference: Floats, neighbours: int) -> Floats:
-    """Distances to the k nearest points that are not the query, ascending; infinite where there are fewer: [N, k]."""
-    from scipy.spatial.distance import cdist
-
-    # Computed from differences: |x|² + |y|² − 2xy would cancel for close neighbours.
-    distances = np.asarray(cdist(queries, reference), dtype=np.float64)
-    distances[distances == 0] = np.inf
-    kth = np.partition(distances, neighbours - 1, axis=1)[:, neighbours - 1]
-    farthest = np.where(np.isfinite(distances), distances, 0).max(axis=1)
-    distances[distances <= _SAME_POINT * np.minimum(kth, farthest)[:, None]] = np.inf
-    return np.sort(np.partition(distances, neighbours - 1, axis=1)[:, :neighbours], axis=1)
-
-
-def _estimate(distances: Floats, highest: float) -> Floats:
-    present = np.isfinite(distances)
-    found = present.sum(axis=1)
-    largest = np.where(present, distances, 0).max(axis=1)
-    ratios = np.divide(largest[:, None], distances, out=np.ones_like(distances), where=present)
-    growth = np.log(ratios).sum(axis=1)
-    numerator = np.maximum(found - 2, 0)
-    return np.asarray(numerator / np.maximum(growth, np.maximum(numerator, 1) / highest), dtype=np.float64)
+def _nearest(queries: Tensor, reference: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
+    """(rows of the k nearest reference points [N, k], which of them differ from the query: bool [N, k])."""
+    distances = torch.cdist(queries, reference, compute_mode="donot_use_mm_for_euclid_dist")
+    distances = torch.where(distances == 0, torch.full_like(distances, float("inf")), distances)
+    kth = distances.kthvalue(neighbours, dim=1).values
+    farthest = torch.where(distances.isfinite(), distances, torch.zeros_like(distances)).amax(1)
+    same = distances <= _SAME_POINT * torch.minimum(kth, farthest)[:, None]
+    found = torch.where(same, torch.full_like(distances, float("inf")), distances).topk(neighbours, 1, largest=False)
+    return found.indices, found.values.isfinite()

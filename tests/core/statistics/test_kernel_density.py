@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import gaussian_kde, norm
 
-from benchmark.core.statistics.kernel_density import choose_bandwidth, log_density
+from benchmark.core.statistics.kernel_density import KernelDensity, choose_bandwidth
+
+
+def log_density(queries, centres, bandwidth):
+    return KernelDensity(torch.from_numpy(centres), bandwidth).log_densities(queries)
 
 
 @given(st.integers(1, 300), st.floats(0.01, 50), st.integers(0, 2**31))
