@@ -136,7 +136,7 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -
     except KeyboardInterrupt:
         _end(store, described, "interrupted")
         raise
-    except UserError:
+    except (UserError, OSError):
         _end(store, described, "failed")
         raise
     finally:

@@ -45,10 +45,13 @@ def attempt(step: Step, bench: Workbench, images: PristineImages) -> str:
 
 
 def _computed(step: Step, bench: Workbench) -> tuple[Result | None, str]:
-    """(the result, "") or (None, why there is none), whatever a plug-in raises."""
+    """(the result, "") or (None, why there is none), whatever a plug-in raises; DiskError passes."""
     try:
         with process_settings_kept():
             return step.run(bench), ""
+    except DiskError:
+        # What a plug-in writes by itself ends in other errors.
+        raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and not bench.apart:
             raise

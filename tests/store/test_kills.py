@@ -13,25 +13,14 @@ from pathlib import Path
 import pytest
 
 from benchmark.inspection import run_faults
-from tests.fuzz.ended_calls import command
-from tests.fuzz.small_run import arguments, left
+from tests.store.conftest import Whole
+from tests.store.ended_calls import command
+from tests.store.small_run import arguments, left
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="calls are told apart by /proc")
 SOME, A_FEW = 4, 6
 """Kills where `--fuzz-minutes` does not say otherwise: in runs of their own, and one after another in one."""
 _SOUND = ("did not come to its end", "was left by a run that was killed")
-
-Whole = tuple[dict[str, object], list[str]]
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """What an uninterrupted run leaves, and its calls."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    run = command(arguments(folder), folder)
-    assert run.status == 0, run.output
-    assert len(run.calls) == len(set(run.calls)) > 100
-    return left(folder), run.calls
 
 
 @pytest.fixture
@@ -52,7 +41,8 @@ def in_turn(calls: list[str]) -> Iterator[str]:
 def test_a_killed_run_and_one_that_goes_on_and_is_killed_leave_the_same_bytes(
     whole: Whole, tmp_path: Path, minutes: float | None
 ) -> None:
-    expected, calls = whole
+    calls = whole.calls
+    assert len(calls) == len(set(calls)) > 100
     began, draw, kills = time.monotonic(), random.Random(1), 0
     for number, call in enumerate(in_turn(calls)):
         if number >= SOME and (minutes is None or time.monotonic() - began > 60 * minutes):
@@ -66,7 +56,7 @@ def test_a_killed_run_and_one_that_goes_on_and_is_killed_leave_the_same_bytes(
         kills += 1 + (killed_again.status == -9)
         resumed = command(arguments(folder), folder)
         assert resumed.status == 0, (call, resumed.output)
-        assert left(folder) == expected, call
+        assert left(folder) == whole.left, call
     print(f"\n{kills} kills in {number} runs")
 
 
@@ -77,7 +67,7 @@ def first_new(seen: frozenset[str], call: str) -> bool:
 def test_one_run_killed_at_one_call_after_another_comes_to_the_same_end(
     whole: Whole, tmp_path: Path, minutes: float | None
 ) -> None:
-    expected, calls = whole
+    calls = whole.calls
     folder = tmp_path / "run"
     # Those that only a run that goes on makes, as it removes what was left behind, are found on the way.
     seen = frozenset() if minutes else frozenset(calls) - frozenset(random.Random(2).sample(calls, A_FEW))
@@ -89,7 +79,7 @@ def test_one_run_killed_at_one_call_after_another_comes_to_the_same_end(
             odd = [fault for fault in run_faults(folder) if not any(sound in fault.problem for sound in _SOUND)]
             assert odd == [], kills[-1]
     assert run.status == 0, run.output
-    assert left(folder) == expected
+    assert left(folder) == whole.left
     assert len(kills) >= (len(calls) if minutes else A_FEW)
     print(f"\none run killed {len(kills)} times")
 
@@ -97,7 +87,7 @@ def test_one_run_killed_at_one_call_after_another_comes_to_the_same_end(
 def test_a_step_whose_process_is_killed_as_it_saves_is_an_error_and_is_made_up_for(
     whole: Whole, tmp_path: Path
 ) -> None:
-    expected, calls = whole
+    calls = whole.calls
     folder = tmp_path / "run"
     (half,) = [call for call in calls if call.startswith("half written of steps/.detect-") and "record" in call]
     killed = command(arguments(folder), folder, kill=partial(operator.eq, half), only_the_caller=True)
@@ -106,4 +96,4 @@ def test_a_step_whose_process_is_killed_as_it_saves_is_an_error_and_is_made_up_f
     assert "Traceback" not in killed.output
     resumed = command(arguments(folder), folder)
     assert resumed.status == 0, resumed.output
-    assert left(folder) == expected
+    assert left(folder) == whole.left

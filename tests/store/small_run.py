@@ -1,4 +1,4 @@
-"""A run of seconds that has every table, both figures and every kind of step that others rest on, and what it leaves."""
+"""A run of seconds that has every table and both figures, and what it leaves."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _forks() -> Any:
     # Libraries read this when they are loaded; a fork of a process with idle OpenMP threads would wait for them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     forks = multiprocessing.get_context("forkserver")
-    forks.set_forkserver_preload([*_LATER, "tests.fuzz.ended_calls", "tests.fuzz.warm"])
+    forks.set_forkserver_preload([*_LATER, "tests.store.ended_calls", "tests.store.warm"])
     return forks
 
 
