@@ -55,6 +55,7 @@ def command(
     *,
     kill: Callable[[str], bool] | None = None,
     only_the_caller: bool = False,
+    asked: int = 0,
     limits: Callable[[], None] | None = None,
 ) -> Ended:
     """Run `python -m benchmark` with these arguments, and kill it, with its children, at one of its calls.
@@ -64,14 +65,15 @@ def command(
         folder: The run folder whose changes count.
         kill: Whether to kill it at this call; None to let it come to its end.
         only_the_caller: Whether only the process that makes the call is killed, as by the system for its memory.
+        asked: A signal that the run gets instead, and can answer.
         limits: Called in the process before anything else.
     """
     log, said = folder.with_name(f"{folder.name}.calls"), folder.with_name(f"{folder.name}.said")
     for path in (log, said):
         path.unlink(missing_ok=True)
         path.touch()
-    own_server = only_the_caller or limits is not None
-    work = (arguments, folder, log, said, kill, only_the_caller, own_server, limits)
+    own_server = only_the_caller or bool(asked) or limits is not None
+    work = (arguments, folder, log, said, kill, only_the_caller, asked, own_server, limits)
     process = _forks().Process(target=_run, args=work)
     process.start()
     process.join()
@@ -95,6 +97,7 @@ def _run(
     said: Path,
     kill: Callable[[str], bool] | None,
     only_the_caller: bool,
+    asked: int,
     own_server: bool,
     limits: Callable[[], None] | None,
 ) -> None:
@@ -110,7 +113,7 @@ def _run(
         fresh._server = None
     if limits is not None:
         limits()
-    _Calls(folder, log, kill, only_the_caller).watch()
+    _Calls(folder, log, kill, only_the_caller, asked).watch()
     status = main(arguments)
     sys.stdout.flush()
     if own_server:
@@ -119,9 +122,11 @@ def _run(
 
 
 class _Calls:
-    def __init__(self, folder: Path, log: Path, kill: Callable[[str], bool] | None, only_the_caller: bool) -> None:
+    def __init__(
+        self, folder: Path, log: Path, kill: Callable[[str], bool] | None, only_the_caller: bool, asked: int
+    ) -> None:
         self.folder, self.log = os.path.abspath(folder), log
-        self.kill, self.only_the_caller = kill, only_the_caller
+        self.kill, self.only_the_caller, self.asked = kill, only_the_caller, asked
         self.run = os.getpid()
 
     def watch(self) -> None:
@@ -168,6 +173,9 @@ class _Calls:
         os.write(log, f"{call}\n".encode())
         os.close(log)
         if self.kill is None or not self.kill(call):
+            return
+        if self.asked:
+            os.kill(self.run, self.asked)
             return
         for process in [os.getpid()] if self.only_the_caller else [self.run, os.getpid()]:
             os.kill(process, signal.SIGKILL)
