@@ -147,7 +147,7 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None], e
     except KeyboardInterrupt:
         _end(store, described, "interrupted")
         raise
-    except UserError:
+    except (UserError, OSError):
         _end(store, described, "failed")
         raise
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,21 +14,22 @@ from pathlib import Path
 
 from benchmark.core.errors import UserError
 
-_AGAIN = "run the same command again: finished steps are kept"
+AGAIN = "run the same command again: finished steps are kept"
 _REMEDIES = {
-    errno.ENOSPC: f"free some space there, then {_AGAIN}",
-    errno.EDQUOT: f"free some of your quota there, then {_AGAIN}",
-    errno.EFBIG: f"raise the limit on the size of files (ulimit -f), then {_AGAIN}",
-    errno.EMFILE: f"raise the limit on open files (ulimit -n), then {_AGAIN}",
-    errno.ENFILE: f"close other programs, which have too many files open, then {_AGAIN}",
+    errno.ENOSPC: f"free some space there, then {AGAIN}",
+    errno.EDQUOT: f"free some of your quota there, then {AGAIN}",
+    errno.EFBIG: f"raise the limit on the size of files (ulimit -f), then {AGAIN}",
+    errno.EMFILE: f"raise the limit on open files (ulimit -n), then {AGAIN}",
+    errno.ENFILE: f"close other programs, which have too many files open, then {AGAIN}",
     errno.EROFS: "it cannot be written to: give another --out, or mount it for writing",
     errno.EACCES: "it must be writable for you: change its permissions, or give another --out",
     errno.EPERM: "it must be writable for you: change its permissions, or give another --out",
     errno.EISDIR: "a folder is in its place: move it out of the way, then run the same command again",
     errno.ENOTDIR: "a file is in the place of a folder: move it out of the way, then run the same command again",
     errno.EEXIST: "something else is in its place: move it out of the way, then run the same command again",
-    errno.EIO: f"the disk fails: copy the folder to another one, then {_AGAIN}",
+    errno.EIO: f"the disk fails: copy the folder to another one, then {AGAIN}",
 }
+_NO_PLACE = f"let TMPDIR name another folder, where you may write and there is room, then {AGAIN}"
 _NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]", re.IGNORECASE)
 
 
@@ -48,8 +51,31 @@ def writing(path: Path) -> Iterator[None]:
         if number is None:
             raise
         raise DiskError(
-            f"cannot be written ({os.strerror(number)})", where=str(path), remedy=_REMEDIES.get(number, _AGAIN)
+            f"cannot be written ({os.strerror(number)})", where=str(path), remedy=_REMEDIES.get(number, AGAIN)
         ) from error
+
+
+def make_temporary_folder(prefix: str) -> Path:
+    """A new, empty folder for temporary files.
+
+    Raises:
+        DiskError: There is no place for one.
+    """
+    try:
+        return Path(tempfile.mkdtemp(prefix=prefix))
+    except OSError as error:
+        where = error.filename or os.environ.get("TMPDIR") or "TMPDIR"
+        raise DiskError(f"cannot be made ({error.strerror})", where=str(where), remedy=_NO_PLACE) from error
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A folder for temporary files, which ends with the block; raises as `make_temporary_folder`."""
+    folder = make_temporary_folder(prefix)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def system_error(error: BaseException) -> int | None:

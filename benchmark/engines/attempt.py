@@ -45,10 +45,13 @@ def attempt(step: Step, context: StepContext, images: PristineImages) -> str:
 
 
 def _computed(step: Step, context: StepContext) -> tuple[Result | None, str]:
-    """(the result, "") or (None, why there is none), whatever a plug-in raises."""
+    """(the result, "") or (None, why there is none), whatever a plug-in raises; DiskError passes."""
     try:
         with process_settings_kept():
             return step.run(context), ""
+    except DiskError:
+        # What a plug-in writes by itself ends in other errors.
+        raise
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt) and not context.apart:
             raise

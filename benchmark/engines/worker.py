@@ -7,15 +7,14 @@ import os
 import selectors
 import shutil
 import signal
-import tempfile
 import time
 import warnings
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from benchmark.core.errors import UserError
 from benchmark.core.progress import Progress
+from benchmark.core.writing import make_temporary_folder
 from benchmark.engines.child import Ends, serve
 from benchmark.engines.printed import Printed
 from benchmark.steps.base import Step
@@ -34,10 +33,12 @@ class Worker:
     """
 
     def __init__(self, steps: dict[str, Step], context: StepContext) -> None:
-        self._scratch = Path(tempfile.mkdtemp(prefix="medrobust-step-"))
-        asked, self._requests = os.pipe()
-        self._replies, told = os.pipe()
-        self._output, printed = os.pipe()
+        self._scratch = make_temporary_folder("medrobust-step-")
+        try:
+            asked, self._requests, self._replies, told, self._output, printed = _pipes(3)
+        except OSError:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
         with warnings.catch_warnings():
             # The child works in a thread of its own and touches no stream that another thread may have locked.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -138,6 +139,19 @@ class Worker:
             with suppress(OSError):
                 os.close(descriptor)
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _pipes(count: int) -> list[int]:
+    """The two ends of each; none where not all can be opened, so that descriptors are left to tell of it."""
+    ends: list[int] = []
+    try:
+        for _ in range(count):
+            ends += os.pipe()
+    except OSError:
+        for end in ends:
+            os.close(end)
+        raise
+    return ends
 
 
 def _read(descriptor: int) -> bytes:

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmark.core.errors import UserError
+from benchmark.core.writing import AGAIN, DiskError, temporary_folder, writing
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket
-from benchmark.verdicts.server import ANSWER, DOCKET, IMAGES, REASON
+from benchmark.verdicts.server import ANSWER, DOCKET, IMAGES, NO_ROOM, REASON
 from benchmark.verdicts.surroundings import Surroundings
 
 
@@ -64,13 +64,16 @@ def answers(defendant: Defendant, docket: Docket, surroundings: Surroundings, *,
     Raises:
         VerdictError: The model raised, ended the process, or answered with NaN or infinity.
         UserError: Its plug-in cannot be built in another process.
+        DiskError: There is no room for temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="medrobust-verdicts-") as name:
-        folder = Path(name)
+    with temporary_folder("medrobust-verdicts-") as folder:
         groups, images = docket.packed()
-        save_file(images, folder / IMAGES)
+        with writing(folder / IMAGES):
+            save_file(images, folder / IMAGES)
+        with writing(folder):
+            model = defendant.write(folder)
         document = {
-            "model": defendant.write(folder),
+            "model": model,
             "groups": groups,
             "device": str(surroundings.device),
             "batch": batch,
@@ -78,8 +81,13 @@ def answers(defendant: Defendant, docket: Docket, surroundings: Surroundings, *,
             "path": list(surroundings.path),
             "began": surroundings.began,
         }
-        (folder / DOCKET).write_text(json.dumps(document), encoding="utf-8")
+        with writing(folder / DOCKET):
+            (folder / DOCKET).write_text(json.dumps(document), encoding="utf-8")
         status = _served(folder)
+        if status == NO_ROOM:
+            raise DiskError(
+                "cannot be written", where=str(folder / ANSWER), remedy=f"free some space there, then {AGAIN}"
+            )
         if status or not (folder / ANSWER).is_file():
             reason = folder / REASON
             raise VerdictError(

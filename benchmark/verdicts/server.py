@@ -19,10 +19,13 @@ from benchmark.core.batching import BatchSize
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import in_words
 from benchmark.core.frozen import frozen
+from benchmark.core.writing import DiskError, writing
 from benchmark.verdicts.defendant import build
 from benchmark.verdicts.docket import Questions, questions_of
 from benchmark.verdicts.sealed import seal
 
+NO_ROOM = 74
+"""The status of a process whose answer the disk does not take, as sysexits.h has it for such errors."""
 DOCKET, IMAGES, ANSWER, REASON = "docket.json", "images.safetensors", "answer.safetensors", "reason.txt"
 
 
@@ -52,6 +55,8 @@ def _end(folder: Path) -> None:
     try:
         answer(folder)
         status = 0
+    except DiskError:
+        status = NO_ROOM
     except BaseException as error:
         (folder / REASON).write_text(in_words(error), encoding="utf-8", errors="replace")
     finally:
@@ -70,7 +75,8 @@ def answer(folder: Path) -> None:
     with frozen(model), torch.no_grad():
         asked = questions_of(docket["groups"], load_file(folder / IMAGES), device)
         logits = [ask(model, questions, size) for questions in asked]
-    save_file({"logits": torch.cat(logits).contiguous()}, folder / ANSWER)
+    with writing(folder / ANSWER):
+        save_file({"logits": torch.cat(logits).contiguous()}, folder / ANSWER)
 
 
 def ask(model: DefendedModel, questions: Questions, size: BatchSize) -> Tensor:
