@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from attacks.gradients.automatic import best
+from attacks.gradients.base import GradientEstimator
 from benchmark.evaluation.diagnoses.curvature import curvature, without_curvature
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
@@ -41,13 +43,13 @@ class GradientContradicted(MeasuredCheck):
         wrong = (found.error > ERROR) | (found.correlation < CORRELATION)
         return {
             "n": len(few),
-            "gradient": gradient,
+            "gradient": gradient.name,
             "checked": int(found.checked.sum()),
             "contradicted": int((wrong & found.checked).sum()),
             "error": float(found.error.median()),
             "correlation": float(found.correlation.median()),
             # An energy of piecewise-linear activations has an exact gradient, and it is BPDA.
-            "straight": gradient == "exact" and without_curvature(curvature(few, gradient)),
+            "straight": probe.traits["exact_gradient"] and without_curvature(curvature(few, gradient)),
         }
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
@@ -67,8 +69,7 @@ class GradientContradicted(MeasuredCheck):
         return super().evaluate(row)
 
 
-def claimed_gradient(traits: dict[str, Any]) -> str | None:
+def claimed_gradient(traits: dict[str, Any]) -> GradientEstimator | None:
     """The estimator that a defense's claims make exact; None where it claims no gradient."""
-    if traits["exact_gradient"]:
-        return "exact"
-    return "autograd" if traits["differentiable"] else None
+    estimator = best(traits)
+    return estimator() if estimator.exact else None
