@@ -9,11 +9,13 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from attacks.base import Aids, Stop
-from attacks.composing import OBJECTIVES
+from attacks.base import Aids
 from attacks.effort import Effort
 from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.dlr import DifferenceOfLogitsRatio
+from attacks.objectives.margin import Margin
 from attacks.searches.iterative import IterativeAttack, State
 from attacks.searches.linear_boundary import likely_rivals
 from attacks.victim import Victim
@@ -27,7 +29,9 @@ MOMENTUM = 0.75
 PROGRESS = 0.75
 """ρ of condition 1: a step size is kept while at least this share of its steps raised the objective."""
 Loss = Literal["cross-entropy", "margin", "dlr"]
-LOSSES = get_args(Loss)
+LOSSES: dict[str, type[Objective]] = dict(
+    zip(get_args(Loss), (CrossEntropy, Margin, DifferenceOfLogitsRatio), strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -91,14 +95,13 @@ class APGD(IterativeAttack):
             raise UserError(
                 f"unknown loss {self.loss!r}", where=f"attack {self.name!r}", remedy=did_you_mean(self.loss, [*LOSSES])
             )
-        return OBJECTIVES[self.loss]()
+        return LOSSES[self.loss]()
 
     def prepare(self, aids: Aids) -> None:
         """Raises UserError when the data has too few classes for the loss."""
         objective = aids.composition.objective or self.default_objective()
-        # Where every step is taken, the goal is one class.
-        targeted = bool(self.targets) or aids.composition.stop is Stop.NEVER
-        needed = 4 if objective.name == "dlr" and targeted else objective.minimum_classes
+        targeted = bool(self.targets) or aids.composition.targeted
+        needed = objective.minimum_classes_targeted if targeted else objective.minimum_classes
         if aids.classes < needed:
             raise UserError(
                 f"{objective.name!r} needs {needed} classes{' with targets' * targeted}, the data has {aids.classes}",

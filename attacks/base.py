@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 from torch import Tensor, nn
 
-from attacks.effort import LEAST, Effort
+from attacks.effort import LEAST, Duration, Effort
 from attacks.geometry.ball import TOLERANCE, Ball, perturbation_size
 from attacks.geometry.grid_ball import GridBall
 from attacks.gradients.autograd import Autograd
@@ -58,6 +58,7 @@ class Composition:
         estimator: How to differentiate through the defense.
         stop: Robustness rows end at the first success, but at the last step where the model draws random numbers, since
             an image left where one draw fell is no measure of the next; detection rows run to the end and keep it.
+        targeted: Whether each image is to arrive at one class.
         search: A copy of the model that computes the same up to rounding, only sooner. The search asks the copy, and
             the verdict is the model's own; an image on whose fall the two differ is attacked again without the copy.
         on_grid: Ask about, and submit, images on the 8-bit grid alone.
@@ -68,6 +69,7 @@ class Composition:
     objective: Objective | None = None
     estimator: GradientEstimator = field(default_factory=Autograd)
     stop: Stop = Stop.FIRST_SUCCESS
+    targeted: bool = False
     search: DefendedModel | None = None
     on_grid: bool = False
 
@@ -169,6 +171,7 @@ class Attack(Plugin):
         takes_objective: It maximises the objective that a suite names in place of its own. An attack without gradient
             access never sees one, whatever it says here.
         proxies: How many classifiers of the attacker's own it needs; a transfer attack may make this a setting.
+        takes_targets: It can be sent to one class; a suite that asks for that is refused otherwise.
         needs_detector: It deceives one given detector, so it is run once for each, and `prepare` is handed it fitted.
         control: Why it completes no row, whatever its settings; empty for an attack that can.
     """
@@ -180,6 +183,7 @@ class Attack(Plugin):
     batch_rows: ClassVar[int] = 64
     minimal: ClassVar[bool] = False
     takes_objective: ClassVar[bool] = True
+    takes_targets: ClassVar[bool] = True
     needs_detector: ClassVar[bool] = False
     control: ClassVar[str] = ""
     proxies: int = 0
@@ -218,6 +222,10 @@ class Attack(Plugin):
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         """What it spends on an image that never falls; by default it does not say, and completes no row."""
         return Effort()
+
+    def duration(self) -> Duration:
+        """How long it goes on, as `broken_at` counts; by default a single look."""
+        return Duration()
 
     def least(self) -> Effort:
         """The least effort that makes it an attack; never less than `LEAST` for its access."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
-from attacks.objectives import feature_guides
+from attacks.objectives import closest_guide
 from attacks.objectives.base import Objective
 from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.settings import Count, Length, NotNegative
@@ -40,4 +40,4 @@ class ClosestGuide(BIM):
         self.cross_entropy = cross_entropy
 
     def default_objective(self) -> Objective:
-        return feature_guides.ClosestGuide(base=CrossEntropy() if self.cross_entropy else None, weight=self.weight)
+        return closest_guide.ClosestGuide(base=CrossEntropy() if self.cross_entropy else None, weight=self.weight)

@@ -10,9 +10,9 @@ from torch import Tensor
 from attacks.effort import Effort
 from attacks.objectives.base import Objective
 from attacks.objectives.margin import Margin
-from attacks.searches.iterative import State
 from attacks.searches.minimum_norm import MinimumNormAttack
-from attacks.victim import Observation, Victim
+from attacks.searches.stepwise import State
+from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Confidence, Count, Positive, Rate
 from benchmark.core.threat import Norm
@@ -96,24 +96,22 @@ class CWL2(MinimumNormAttack):
         never = torch.full_like(rows, float("inf"))
         return TradeOffState(_image(w), w, torch.zeros_like(w), torch.zeros_like(w), first, rows, never, nothing)
 
-    def step(self, victim: Victim, state: TradeOffState, noise: Noise) -> tuple[TradeOffState, Observation]:
+    def step(self, victim: Victim, state: TradeOffState, noise: Noise) -> TradeOffState:
         clean = victim.ball.center
         ascent = victim.gradient(state.x, noise)
-        assert victim.observed is not None
         margin = victim.aim.margin(victim.observed.logits)
         found = state.found | (victim.aim.reached(victim.observed.logits) & (margin >= self.confidence))
         each = max(1, self.steps // max(1, self.searches))
         done = noise.step % each + 1
         if done == each:
-            return self._next_constant(state, clean, found), victim.observed
+            return self._next_constant(state, clean, found)
         slope = 2 * (state.x - clean) - state.constant.view(-1, 1, 1, 1) * ascent
         slope = slope * (1 - state.w.tanh().square()) * (0.5 + _MARGIN)
         mean = 0.9 * state.mean + 0.1 * slope
         square = 0.999 * state.square + 0.001 * slope.square()
         step = mean / (1 - 0.9**done) / ((square / (1 - 0.999**done)).sqrt() + 1e-12)
         w = state.w - self.learning_rate * step
-        following = TradeOffState(_image(w), w, mean, square, state.constant, state.failed, state.worked, found)
-        return following, victim.observed
+        return TradeOffState(_image(w), w, mean, square, state.constant, state.failed, state.worked, found)
 
     def _next_constant(self, state: TradeOffState, clean: Tensor, found: Tensor) -> TradeOffState:
         """A fresh start with a smaller constant where this one worked, with a larger one where it did not."""

@@ -11,9 +11,9 @@ from annotated_types import Interval
 from torch import Tensor
 
 from attacks.effort import Effort
-from attacks.searches.iterative import State
 from attacks.searches.minimum_norm import MinimumNormAttack, unit_length
-from attacks.victim import Observation, Victim
+from attacks.searches.stepwise import State
+from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Positive
 from benchmark.core.threat import Norm
@@ -61,10 +61,9 @@ class DDN(MinimumNormAttack):
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> SphereState:
         return SphereState(x, torch.full((x.shape[0],), self.radius, device=x.device))
 
-    def step(self, victim: Victim, state: SphereState, noise: Noise) -> tuple[SphereState, Observation]:
+    def step(self, victim: Victim, state: SphereState, noise: Noise) -> SphereState:
         clean = victim.ball.center
         ascent = victim.gradient(state.x, noise)
-        assert victim.observed is not None
         adversarial = victim.aim.reached(victim.observed.logits)
         # Cosine annealing from 1 to 0.01, on perturbations in [0, 1] pixels.
         size = 0.01 + 0.99 * (1 + math.cos(math.pi * noise.step / self.steps)) / 2
@@ -73,4 +72,4 @@ class DDN(MinimumNormAttack):
         farthest = torch.maximum(clean, 1 - clean).flatten(1).norm(dim=1)
         radius = torch.minimum(radius, farthest)
         x = (clean + radius.view(-1, 1, 1, 1) * direction).clamp(0, 1)
-        return SphereState(x, radius), victim.observed
+        return SphereState(x, radius)

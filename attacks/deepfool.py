@@ -11,7 +11,7 @@ from attacks.objectives.base import Objective
 from attacks.objectives.margin import Margin
 from attacks.searches.linear_boundary import RivalState, dual_norm, likely_rivals, linearize, movable
 from attacks.searches.minimum_norm import MinimumNormAttack
-from attacks.victim import Observation, Victim
+from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, NotNegative
 from benchmark.core.threat import Norm
@@ -60,9 +60,11 @@ class DeepFool(MinimumNormAttack):
     def start(self, victim: Victim, x: Tensor, noise: Noise) -> StrideState:
         return StrideState(x, likely_rivals(victim, noise, self.rivals), torch.zeros_like(x))
 
-    def step(self, victim: Victim, state: StrideState, noise: Noise) -> tuple[StrideState, Observation]:
+    def step(self, victim: Victim, state: StrideState, noise: Noise) -> StrideState:
         norm = victim.ball.norm
         boundary = linearize(victim, state.x, state.rivals, noise)
+        # The gradients were asked of the same model under other aims.
+        victim.observed = boundary.seen
         # A tie counts as the first class, so that even a gap of zero needs a stride.
         normal = movable(boundary.normal, state.x)
         length = (boundary.gap.abs() / dual_norm(normal, norm) + 1e-6).view(-1, 1, 1, 1)
@@ -71,4 +73,4 @@ class DeepFool(MinimumNormAttack):
         stride = torch.where(reachable, length * victim.ball.steepest(normal), torch.zeros_like(state.x))
         walked = state.walked + stride
         x = (victim.ball.center + (1 + self.overshoot) * walked).clamp(0, 1)
-        return StrideState(x, state.rivals, walked), boundary.seen
+        return StrideState(x, state.rivals, walked)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.objectives.base import Objective
 from attacks.objectives.margin import Margin
 from attacks.searches.library_adapter import Differentiated, LibraryFinishedError
@@ -67,6 +67,10 @@ class EAD(Attack):
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         return Effort(steps=self.steps // self.searches, gradients=self.steps)
+
+    def duration(self) -> Duration:
+        """Foolbox asks twice a step: where it differentiates, and where it has arrived."""
+        return Duration(self.steps, numbers=2 * self.steps)
 
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         import foolbox

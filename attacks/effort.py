@@ -72,6 +72,21 @@ class Effort:
         return ", ".join(words)
 
 
+@dataclass(frozen=True)
+class Duration:
+    """How long an attack goes on, in the numbers in which `broken_at` counts.
+
+    Attributes:
+        steps: Steps of one run; None where it does not go step by step.
+        queries: Answers that one run may ask for; None where they are not what ends it.
+        numbers: How many numbers `broken_at` runs through from 0 on, all runs together.
+    """
+
+    steps: int | None = None
+    queries: int | None = None
+    numbers: int = 1
+
+
 LEAST = {
     Access.GRADIENT: Effort(steps=10, gradients=10, reach=1.0),
     Access.SCORES: Effort(steps=10, queries=100, reach=1.0),

@@ -13,8 +13,8 @@ from attacks.geometry.projection import onto_plane
 from attacks.objectives.base import Objective
 from attacks.objectives.margin import Margin
 from attacks.searches.linear_boundary import RivalState, likely_rivals, linearize
-from attacks.searches.minimum_norm import MinimumNormAttack, look
-from attacks.victim import Observation, Victim
+from attacks.searches.minimum_norm import MinimumNormAttack
+from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Share
 from benchmark.core.threat import Norm
@@ -69,10 +69,9 @@ class FAB(MinimumNormAttack):
         first = x if noise.step == 0 else x + 0.5 * (victim.ball.random(noise.stream("point")) - x)
         return RivalState(first, likely_rivals(victim, noise, self.rivals))
 
-    def step(self, victim: Victim, state: RivalState, noise: Noise) -> tuple[RivalState, Observation]:
+    def step(self, victim: Victim, state: RivalState, noise: Noise) -> RivalState:
         clean, norm = victim.ball.center, victim.ball.norm
-        seen = look(victim, state.x, noise.stream("look"))
-        adversarial = victim.aim.reached(seen.logits).view(-1, 1, 1, 1)
+        adversarial = victim.aim.reached(self.look(victim, state.x, noise.stream("look")).logits).view(-1, 1, 1, 1)
         x = torch.where(adversarial, clean + self.backward * (state.x - clean), state.x)
         boundary = linearize(victim, x, state.rivals, noise)
         step = onto_plane(x, boundary.normal, boundary.gap, norm)
@@ -82,4 +81,4 @@ class FAB(MinimumNormAttack):
         near, far = (perturbation_size(d, norm).clamp_min(1e-8) for d in (step, direct))
         weight = (near / (near + far)).clamp(max=self.bias).view(-1, 1, 1, 1)
         following = (1 - weight) * (x + self.overshoot * step) + weight * (clean + self.overshoot * direct)
-        return RivalState(following.clamp(0, 1), state.rivals), seen
+        return RivalState(following.clamp(0, 1), state.rivals)

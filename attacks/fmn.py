@@ -14,10 +14,10 @@ from attacks.effort import Effort
 from attacks.geometry.ball import onto_l1_ball, perturbation_size
 from attacks.objectives.base import Objective
 from attacks.objectives.margin import Margin
-from attacks.searches.iterative import State
 from attacks.searches.linear_boundary import dual_norm, movable
 from attacks.searches.minimum_norm import MinimumNormAttack, unit_length
-from attacks.victim import Observation, Victim
+from attacks.searches.stepwise import State
+from attacks.victim import Victim
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count, Positive
 from benchmark.core.threat import Norm
@@ -77,10 +77,9 @@ class FMN(MinimumNormAttack):
         first = torch.ones_like(nothing) if victim.ball.norm is Norm.L0 else nothing
         return RadiusState(x, first, nothing)
 
-    def step(self, victim: Victim, state: RadiusState, noise: Noise) -> tuple[RadiusState, Observation]:
+    def step(self, victim: Victim, state: RadiusState, noise: Noise) -> RadiusState:
         clean, norm = victim.ball.center, victim.ball.norm
         ascent = movable(victim.gradient(state.x, noise), state.x)
-        assert victim.observed is not None
         adversarial = victim.aim.reached(victim.observed.logits)
         size = victim.ball.size(state.x)
         best = torch.where(adversarial, torch.minimum(size, state.best), state.best)
@@ -92,7 +91,7 @@ class FMN(MinimumNormAttack):
         radius = torch.minimum(radius, farthest)
         step_size = self.step_size * (0.01 + 0.99 * annealed)
         moved = state.x - clean + step_size * unit_length(ascent)
-        return RadiusState((clean + _within(moved, norm, radius)).clamp(0, 1), radius, best), victim.observed
+        return RadiusState((clean + _within(moved, norm, radius)).clamp(0, 1), radius, best)
 
 
 def _next_radius(

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from attacks.base import Aids
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.geometry.ball import perturbation_size
-from attacks.searches.iterative import State
-from attacks.searches.minimum_norm import MinimumNormAttack, look, unit_length
+from attacks.searches.minimum_norm import MinimumNormAttack, unit_length
 from attacks.searches.starting_points import TRIES, Pool, decides, first_point
-from attacks.victim import Observation, Oracle
+from attacks.searches.stepwise import State
+from attacks.victim import Oracle
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count
 from benchmark.core.threat import Access, Norm
@@ -63,7 +63,7 @@ class HopSkipJump(MinimumNormAttack):
     def prepare(self, aids: Aids) -> None:
         self.pool_ = Pool.of(aids)
 
-    def length(self) -> int:
+    def moves(self) -> int:
         steps, spent = 0, 1
         while spent + (cost := max(self._probes(steps), TRIES) + _BISECTIONS + _HALVINGS + 1) <= self.queries:
             steps, spent = steps + 1, spent + cost
@@ -73,13 +73,16 @@ class HopSkipJump(MinimumNormAttack):
         return f"{self.queries} queries"
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
-        return Effort(steps=self.length(), queries=self.queries)
+        return Effort(steps=self.moves(), queries=self.queries)
+
+    def duration(self) -> Duration:
+        return Duration(queries=self.queries, numbers=self.moves() + 1)
 
     def start(self, victim: Oracle, x: Tensor, noise: Noise) -> BoundaryState:
         return BoundaryState(x, torch.zeros(x.shape[0], dtype=torch.bool, device=x.device))
 
-    def step(self, victim: Oracle, state: BoundaryState, noise: Noise) -> tuple[BoundaryState, Observation]:
-        seen = look(victim, state.x, noise.stream("look"))
+    def step(self, victim: Oracle, state: BoundaryState, noise: Noise) -> BoundaryState:
+        self.look(victim, state.x, noise.stream("look"))
         proposal, found = state.x.clone(), state.found.clone()
         lost, some = (~state.found).nonzero().flatten(), state.found.nonzero().flatten()
         if len(lost):
@@ -89,7 +92,7 @@ class HopSkipJump(MinimumNormAttack):
         some = found.nonzero().flatten()
         if len(some):
             proposal[some] = self._bisect(victim[some], proposal[some], noise[some].stream("bisect"))
-        return BoundaryState(proposal, found), seen
+        return BoundaryState(proposal, found)
 
     def _probes(self, step: int) -> int:
         return max(1, int(self.evaluations * math.sqrt(step + 1)))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.objectives.aim import Aim
 from attacks.searches.linear_boundary import likely_rivals
 from attacks.searches.minimum_norm import NearestImages, look
@@ -51,6 +51,9 @@ class LBFGS(Attack):
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         return Effort(steps=self.evaluations, gradients=self.searches * self.evaluations)
 
+    def duration(self) -> Duration:
+        return Duration(numbers=self.searches)
+
     def run(self, victim: Victim, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest = NearestImages(victim.ball)
         rival = likely_rivals(victim, noise.stream("rival"), 1)[:, 0]
@@ -84,7 +87,6 @@ class LBFGS(Attack):
         def function(points: Tensor, which: Tensor) -> tuple[Tensor, Tensor]:
             asked, at = victim[which], noise[which]
             ascent = asked.ascent(points.unflatten(1, shape), at.stream("minimize"))
-            assert asked.observed is not None
             fresh = at.stream("found").at(next(evaluation))
             nearest.record(asked, rows[which], asked.observed, fresh, step=search)
             delta = points - clean[which]

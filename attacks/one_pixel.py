@@ -9,7 +9,7 @@ from annotated_types import Interval
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.searches.minimum_norm import NearestImages
 from attacks.victim import Observation, Oracle
 from benchmark.core.noise import Noise
@@ -54,8 +54,10 @@ class OnePixel(Attack):
         return f"{self.queries} queries"
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
-        generations = self.queries // max(4, min(self.population, self.queries))
-        return Effort(steps=generations, queries=self.queries)
+        return Effort(steps=self.queries // self._population(), queries=self.queries)
+
+    def duration(self) -> Duration:
+        return Duration(queries=self.queries, numbers=max(1, self.queries // self._population()))
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest = NearestImages(victim.ball)
@@ -63,7 +65,7 @@ class OnePixel(Attack):
         if pixels == 0:
             return nearest.attempt()
         alive = torch.arange(x.shape[0], device=x.device)
-        population = max(4, min(self.population, self.queries))
+        population = self._population()
         shape = (population, pixels, 2 + x.shape[1])
         genes, fitness = self._first(noise.stream("first"), shape), x.new_zeros(0)
         for generation in range(max(1, self.queries // population)):
@@ -83,6 +85,9 @@ class OnePixel(Attack):
                 alive, victim, x, noise = alive[keep], victim[keep], x[keep], noise[keep]
                 genes, fitness = genes[keep], fitness[keep]
         return nearest.attempt()
+
+    def _population(self) -> int:
+        return max(4, min(self.population, self.queries))
 
     def _first(self, noise: Noise, shape: tuple[int, int, int]) -> Tensor:
         """Places anywhere, values normal around gray as in the paper: [B, population, pixels, 2 + C] in [0, 1].

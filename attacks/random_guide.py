@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attacks.bim import BIM
-from attacks.objectives import feature_guides
+from attacks.objectives import random_guide
 from attacks.objectives.base import Objective
 from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.settings import Count, Length, NotNegative, Seed
@@ -46,4 +46,4 @@ class RandomGuide(BIM):
 
     def default_objective(self) -> Objective:
         base = CrossEntropy() if self.cross_entropy else None
-        return feature_guides.RandomGuide(base=base, weight=self.weight, seed=self.seed)
+        return random_guide.RandomGuide(base=base, weight=self.weight, seed=self.seed)

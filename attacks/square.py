@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.objectives.aim import Aim
 from attacks.searches.minimum_norm import NearestImages
+from attacks.searches.stepwise import each_restart, restarted
 from attacks.victim import Observation, Oracle
 from benchmark.core.noise import Noise
 from benchmark.core.settings import Count
@@ -39,18 +40,23 @@ class Square(Attack):
         self.restarts = restarts
 
     def budget(self) -> str:
-        return f"{self.queries} queries" + (f" × {self.restarts} restarts" if self.restarts > 1 else "")
+        return restarted(f"{self.queries} queries", self.restarts)
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         return Effort(steps=self.queries, queries=self.queries * self.restarts)
 
+    def duration(self) -> Duration:
+        return Duration(queries=self.queries, numbers=self.queries * self.restarts)
+
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest, submitted = NearestImages(victim.ball), x.clone()
-        for restart in range(self.restarts):
-            left = (nearest.broken_at < 0).nonzero().flatten()
-            if len(left):
-                queried = _Queried(victim, noise.stream(f"restart {restart}"), left, nearest, restart * self.queries)
-                submitted[left] = self._once(queried, x[left])
+
+        def standing() -> Tensor:
+            return (nearest.broken_at < 0).nonzero().flatten()
+
+        for restart, left, own in each_restart(self.restarts, noise, standing):
+            queried = _Queried(victim, own, left, nearest, restart * self.queries)
+            submitted[left] = self._once(queried, x[left])
         # What was seen and confirmed to be broken stands, whatever the library hands back.
         broken = (nearest.broken_at >= 0).view(-1, 1, 1, 1)
         return Attempt(torch.where(broken, nearest.x, submitted), nearest.broken_at)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attacks.apgd import APGD, Loss
 from attacks.base import Aids, Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.fab import FAB
 from attacks.searches.square_search import SquareSearch
 from attacks.victim import Oracle, Victim
@@ -27,13 +27,11 @@ class Member:
 
     Attributes:
         label: What it is called.
-        attack: The attack.
-        length: Steps or queries it may take; `broken_at` of the ensemble counts on through its members.
+        attack: The attack; `broken_at` of the ensemble counts on through its members.
     """
 
     label: str
     attack: Attack
-    length: int
 
 
 class StandardV1(Attack):
@@ -73,7 +71,7 @@ class StandardV1(Attack):
             raise UserError(
                 "it cannot tell survivors without seeing the defense",
                 where=f"attack {self.name!r}",
-                remedy='use another attack with gradient = "undefended"',
+                remedy="use another attack with this gradient",
             )
 
     def parts(self) -> tuple[Attack, ...]:
@@ -82,6 +80,10 @@ class StandardV1(Attack):
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         return reduce(add, (part.effort(norm, epsilon) for part in self.parts()))
+
+    def duration(self) -> Duration:
+        numbers = sum(part.duration().numbers for part in self.parts())
+        return Duration(self.steps, self.queries, numbers)
 
     def least(self) -> Effort:
         return reduce(add, (part.least() for part in self.parts()))
@@ -92,15 +94,14 @@ class StandardV1(Attack):
 
     def members(self, classes: int, *, targeted: bool = False) -> list[Member]:
         """The attacks for this number of classes and this goal, in the order in which they are run."""
-        run = self.restarts * (self.steps + 1)
         targets = min(9, classes - 1)
 
         def apgd(loss: Loss, targets: int = 0) -> Member:
             attack = APGD(steps=self.steps, restarts=self.restarts, loss=loss, targets=targets)
-            return Member(f"apgd {loss}" + " targeted" * bool(targets), attack, run)
+            return Member(f"apgd {loss}" + " targeted" * bool(targets), attack)
 
-        fab = Member("fab", FAB(steps=self.steps, rivals=targets), self.steps + 1)
-        square = Member("square", SquareSearch(queries=self.queries), self.queries)
+        fab = Member("fab", FAB(steps=self.steps, rivals=targets))
+        square = Member("square", SquareSearch(queries=self.queries))
         # Targeted DLR is at its largest where some third class wins, which is no success for a targeted goal.
         if classes == 2 or targeted:
             gradients = [apgd("cross-entropy"), apgd("margin")]
@@ -132,9 +133,10 @@ class StandardV1(Attack):
             submitted[left[better]] = attempt.x[better]
             best[left[better]] = margin[better]
             # A member that does not say when it broke an image did so by its end.
-            when = torch.where(at >= 0, at, member.length - 1)
+            numbers = member.attack.duration().numbers
+            when = torch.where(at >= 0, at, numbers - 1)
             broken_at[left[fallen]] = taken + when[fallen]
-            taken += member.length
+            taken += numbers
         return Attempt(submitted, broken_at)
 
 

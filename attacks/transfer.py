@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Aids, Attack, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.gradients.autograd import Autograd
 from attacks.mi_fgsm import MIFGSM
 from attacks.objectives.cross_entropy import CrossEntropy
@@ -52,6 +52,9 @@ class Transfer(Attack):
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         reach = reach_of_steps(self.step_size, epsilon=epsilon, steps=self.steps, reach=1.0)
         return Effort(self.steps, proxies=self.steps * self.proxies, reach=reach)
+
+    def duration(self) -> Duration:
+        return Duration(self.steps)
 
     def prepare(self, aids: Aids) -> None:
         """Keep the proxies; raises UserError when there are fewer than the attack asks for."""

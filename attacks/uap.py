@@ -40,6 +40,7 @@ class UniversalPerturbation(Attack):
     source = "Moosavi-Dezfooli et al. 2017, Universal adversarial perturbations; Shafahi et al. 2020, algorithm 2"
     norms = frozenset({Norm.LINF, Norm.L2})
     control = "no image has a search of its own"
+    takes_targets = False
 
     delta_: Tensor | None = None
 

@@ -58,7 +58,6 @@ class Oracle(Blind):
     Attributes:
         aim: What the attack is after.
         ball: The allowed images.
-        observed: The last question and its answer.
     """
 
     def __init__(
@@ -71,11 +70,31 @@ class Oracle(Blind):
         witness: Witness | None = None,
     ) -> None:
         super().__init__(aim, ball)
-        self.observed: Observation | None = None
+        self._observed: Observation | None = None
         self._counter = counter
         self._rows = rows
         self._model = model
         self._witness = witness
+
+    @property
+    def observed(self) -> Observation:
+        """The last question and its answer; raises LookupError where nothing has been asked."""
+        if self._observed is None:
+            raise LookupError("the victim has been asked nothing")
+        return self._observed
+
+    @observed.setter
+    def observed(self, seen: Observation) -> None:
+        self._observed = seen
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything has been asked since `forget`."""
+        return self._observed is not None
+
+    def forget(self) -> None:
+        """As if nothing had been asked; passes stay charged."""
+        self._observed = None
 
     def scores(self, x: Tensor, noise: Noise) -> Tensor:
         """The defended model's decision logits [B, K], all votes taken; row i is charged to image i."""

@@ -17,7 +17,7 @@ from benchmark.core.devices import device_name
 from benchmark.core.images import ImageData
 from benchmark.core.threat import ThreatModel
 from benchmark.engines.base import Tally
-from benchmark.evaluation.required import missing_attacks
+from benchmark.evaluation.required import goal_of, missing_attacks
 from benchmark.evaluation.spent import effort_facts
 from benchmark.planning.plan import Cell, Plan
 from benchmark.records.store import Store
@@ -119,11 +119,16 @@ def _facts(cell: Cell) -> dict[str, Any] | None:
         "norm": step.norm.value,
         "epsilon": step.epsilon.text,
         "allowed": step.attack.bound(step.norm, step.epsilon),
-        "objective": step.objective.name if step.objective else step.attack.default_objective().name,
+        # An objective without a name is the attack's own.
+        "objective": step.maximised.name or step.attack.name,
         "gradient": step.gradient.name,
+        "sees_defense": step.gradient.sees_defense,
+        "follows_values": step.gradient.follows_values,
+        "queries_too": any(part.access is not step.attack.access for part in step.attack.parts()),
+        "goal": goal_of(step),
         "eot_samples": step.eot_samples,
-        "steps": getattr(step.attack, "steps", None),
-        "queries": getattr(step.attack, "queries", None),
+        "steps": step.attack.duration().steps,
+        "queries": step.attack.duration().queries,
         "effort": effort_facts(step, step.clean.fit.defense),
         "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,
     }
@@ -165,8 +170,13 @@ def _defense(clean: Cell, plan: Plan, suite: Suite) -> dict[str, Any]:
             )
         },
         "claimed_accuracy": suite.defense[clean.defense].claimed_accuracy,
-        "missing": missing_attacks(defense, attacks),
+        "missing": [*missing_attacks(defense, attacks), *_left_out(step)],
     }
+
+
+def _left_out(clean: CleanStep) -> list[str]:
+    """Without the images of a class, an answer that looks at none of them could win."""
+    return [] if clean.left_out is None else [f"images of class {clean.left_out}, at which its attacks aim"]
 
 
 def _step(step: Step, store: Store) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve
     facts = cell["facts"]
     allowed = max(facts.get("steps") or 1, facts.get("queries") or 1)
     # An attacker who does not ask the defended model cannot say when an image fell.
-    sees = facts["access"] != "surrogate" and facts["gradient"] != "undefended"
+    sees = facts["access"] != "surrogate" and facts["sees_defense"]
     # Restarts, and the members of an ensemble, count on beyond the steps of one run.
     last = max(allowed, int(known.max(initial=0)))
     at = np.sort(np.where(broken_at[fallen] >= 0, broken_at[fallen], last))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import copy
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from attacks.objectives.base import Objective
 from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.features import Features, recording
 from benchmark.core.noise import Noise
+from benchmark.core.plugin import Plugin
 from benchmark.core.settings import Count
 
 _CPU_ROWS = 256
@@ -38,21 +41,28 @@ class Ascent:
     value: Tensor
 
 
-class GradientEstimator(ABC):
+class GradientEstimator(Plugin):
     """The gradient of an objective on the mean logits over `draws` random draws.
 
     With `draws` > 1 this is expectation over transformation (Athalye et al. 2018b) in the form of Hill et al. 2021,
     eq. 18: Σ_h ∇_{x̂_h} J((1/H) Σ_h f(x̂_h)), all draws stacked into one batch.
 
+    Args:
+        draws: Random draws of the defense that the logits are averaged over; a suite says `eot_samples`.
+
     Class attributes:
-        name: How a suite names it.
         exact: Whether it differentiates the defended model itself rather than a stand-in.
         sees_defense: Whether its logits are the defended model's, so that they tell when an image has fallen.
+        follows_values: Whether it asks for values in the place of gradients, as a black-box attack could.
+        surrogate: The only surrogate of the defense that it goes through; empty where there is no such one.
     """
 
-    name: ClassVar[str]
+    kind = "gradient"
+    handed = frozenset({"draws"})
     exact: ClassVar[bool] = False
     sees_defense: ClassVar[bool] = True
+    follows_values: ClassVar[bool] = False
+    surrogate: str = ""
 
     def __init__(self, *, draws: Count = 1) -> None:
         self.draws = draws
@@ -94,6 +104,22 @@ class GradientEstimator(ABC):
             votes = _classify(model, purified)
         logits = votes if self.draws == 1 else votes.unflatten(0, (rows, self.draws)).mean(1)
         return logits, objective(logits, features, aim)
+
+    def averaging(self, draws: int) -> Self:
+        """The same over another number of draws."""
+        other = copy.copy(self)
+        other.draws = draws
+        return other
+
+    def through(self, surrogates: Sequence[str]) -> list[GradientEstimator]:
+        """The estimators that an attack is run with in turn on a defense with these `surrogates`: by default itself."""
+        del surrogates
+        return [self]
+
+    def without_use(self, traits: Mapping[str, Any]) -> str:
+        """Why it has no use on a defense with these traits; empty, the default, where it has one."""
+        del traits
+        return ""
 
     @property
     def values(self) -> int:

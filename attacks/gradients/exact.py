@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor
 
 from attacks.gradients.base import GradientEstimator
@@ -10,14 +13,20 @@ from benchmark.core.noise import Noise
 
 
 class Exact(GradientEstimator):
-    """The true gradient of a purifier that runs without a graph: through its `exact_purify` (Du et al. 2026, MEFA)."""
+    """The true gradient of a purifier that runs without a graph: through its `exact_purify`."""
 
     name = "exact"
+    source = "Du et al. 2026, MEFA"
     exact = True
 
     def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         leaf = x.requires_grad_(True)
         return leaf, model.exact_purify(leaf, noise)
+
+    def without_use(self, traits: Mapping[str, Any]) -> str:
+        if traits["exact_gradient"]:
+            return ""
+        return "autograd is exact already" if traits["differentiable"] else "the defense offers no exact gradient"
 
     def budget(self) -> str:
         return ", exact gradient through purification"

@@ -15,7 +15,7 @@ from benchmark.core.settings import AtOnce, Count, Deviation
 
 
 class ZerothOrder(GradientEstimator):
-    """Antithetic Gaussian differences of the objective (Nesterov and Spokoiny 2017; see `antithetic_gradient`).
+    """Antithetic Gaussian differences of the objective; see `antithetic_gradient`.
 
     All images asked about meet the same random draws of the defense, so that differences are the images' own. It goes
     through the whole defended model, asks nothing to be differentiable, and cannot be masked by a gradient that is
@@ -29,6 +29,8 @@ class ZerothOrder(GradientEstimator):
     """
 
     name = "zeroth-order"
+    source = "Nesterov and Spokoiny 2017, Random gradient-free minimization of convex functions, two-sided"
+    follows_values = True
 
     def __init__(self, *, draws: Count = 1, pairs: AtOnce = 32, sigma: Deviation = 0.01) -> None:
         super().__init__(draws=draws)

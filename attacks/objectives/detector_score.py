@@ -33,7 +33,8 @@ class DetectorScore(Evasion):
     """Another objective, and once it has its way minus weight × how far a detector's score is above the median clean.
 
     The score is in standard deviations of clean images. One that scores as the median clean image passes any sensible
-    threshold; lower scores gain nothing, cost success, and give it away to a defender who looks at both sides.
+    threshold; lower scores gain nothing, cost success, and give it away to a defender who looks at both sides. It
+    is the objective of `detector-min` alone, since no other attack knows the detector.
 
     Args:
         base: The attack's own objective.
@@ -41,7 +42,6 @@ class DetectorScore(Evasion):
         detector: The detector; where it has no gradient, or None, the other objective stands alone.
     """
 
-    name = "detector-score"
     once_reached = True
 
     def __init__(self, *, base: Objective | None, weight: NotNegative, detector: KnownDetector | None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from attacks.objectives.aim import Aim
+from attacks.objectives.aim import Aim, other_class
 from attacks.objectives.base import Objective
 from benchmark.core.features import Features
 from benchmark.core.settings import NotNegative
@@ -50,12 +50,9 @@ class Evasion(Objective):
             penalty = torch.where(aim.reached(logits), penalty, torch.zeros_like(penalty))
         return self.base(logits, features, aim) - penalty
 
-    def identity(self) -> dict[str, Any]:
-        return {**super().identity(), "base": None if self.base is None else self.base.identity()}
-
 
 def wanted_class(logits: Tensor, aim: Aim) -> Tensor:
     """The class each image is pushed into: its target, or the likeliest wrong class where there is none. int64 [B]."""
     if aim.targets is not None:
         return aim.targets
-    return logits.detach().scatter(1, aim.labels[:, None], float("-inf")).argmax(1)
+    return other_class(aim.labels, logits.detach())

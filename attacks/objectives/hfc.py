@@ -7,6 +7,7 @@ from torch import Tensor
 
 from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
+from attacks.objectives.evasion import wanted_class
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.settings import Count, NotNegative, Whole
@@ -14,7 +15,7 @@ from benchmark.core.statistics.gaussian_mixture import GaussianMixture
 
 
 class HierarchicalFeatureConstraint(Objective):
-    """Another objective minus Σ_l (λ_l / 2) · d²(f^l), λ_l = weight / C_l (Yao et al. 2021, eqs. 3 to 5).
+    """Another objective minus Σ_l (λ_l / 2) · d²(f^l), λ_l = weight / C_l.
 
     d² is the squared Mahalanobis distance of layer l's channel means to the likeliest component of a Gaussian mixture,
     fitted per layer and class on clean training features. With one component the covariance is shrunk (Ledoit–Wolf);
@@ -30,6 +31,7 @@ class HierarchicalFeatureConstraint(Objective):
     """
 
     name = "hfc"
+    source = "Yao et al. 2021, A hierarchical feature constraint to camouflage medical adversarial attacks, eqs. 3 to 5"
     needs_features = True
     detector_aware = True
 
@@ -40,16 +42,6 @@ class HierarchicalFeatureConstraint(Objective):
         self.weight = weight
         self.components = components
         self.maximum_width = maximum_width
-        self.mixtures_: list[list[GaussianMixture] | None] = []
-
-    def identity(self) -> dict[str, object]:
-        return {
-            "objective": self.name,
-            "base": self.base.identity(),
-            "weight": self.weight,
-            "components": self.components,
-            "maximum_width": self.maximum_width,
-        }
 
     def fit(self, features: Features, labels: Tensor, classes: int) -> None:
         """One mixture per layer and class; raises UserError for a class with too few images."""
@@ -61,7 +53,7 @@ class HierarchicalFeatureConstraint(Objective):
                 where="objective hfc",
                 remedy="use fewer components or more training images",
             )
-        self.mixtures_ = [
+        self.mixtures_: list[list[GaussianMixture] | None] = [
             None
             if self.maximum_width and layer.shape[1] > self.maximum_width
             else [GaussianMixture.fit(layer[labels == c].double().numpy(), self.components) for c in range(classes)]
@@ -80,8 +72,4 @@ class HierarchicalFeatureConstraint(Objective):
 
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
         assert features is not None
-        wanted = aim.targets
-        if wanted is None:
-            # The class the image is being pushed into: the likeliest wrong one.
-            wanted = logits.detach().scatter(1, aim.labels[:, None], float("-inf")).argmax(1)
-        return self.base(logits, features, aim) - self.weight * self.penalty(features, wanted)
+        return self.base(logits, features, aim) - self.weight * self.penalty(features, wanted_class(logits, aim))

@@ -19,8 +19,8 @@ _ROWS = 64
 class LocalDimension(Evasion):
     """Another objective, and once it has its way minus weight × the mean over layers of LID_l(x) / (what is typical).
 
-    The LID attack of Ma et al.'s authors, as in Yao et al. 2021, table 3. Neighbours come from one fixed set of clean
-    training images and are found again at every step; the gradient is that of the distances to them.
+    Neighbours come from one fixed set of clean training images and are found again at every step; the gradient is that
+    of the distances to them.
 
     Args:
         base: The attack's own objective.
@@ -30,6 +30,10 @@ class LocalDimension(Evasion):
     """
 
     name = "lid-min"
+    source = (
+        "Ma et al. 2018, Characterizing adversarial subspaces using local intrinsic dimensionality, adaptive attack; "
+        "as in Yao et al. 2021 (HFC), table 3"
+    )
     once_reached = True
 
     def __init__(

@@ -5,18 +5,23 @@ from __future__ import annotations
 from torch import Tensor
 
 from attacks.objectives.aim import Aim
-from attacks.objectives.base import Objective
+from attacks.objectives.base import Need, Objective
 from benchmark.core.features import Features
 from benchmark.core.settings import Confidence
 
 
 class Margin(Objective):
-    """Logit margin, capped at a confidence κ (Carlini and Wagner 2017, f6).
+    """Logit margin, capped at a confidence κ.
 
     Unlike cross-entropy it has a gradient however saturated the softmax is.
+
+    Args:
+        confidence: κ in logits.
     """
 
     name = "margin"
+    source = "Carlini and Wagner 2017, Towards evaluating the robustness of neural networks, f6"
+    serves = Need.MARGIN
 
     def __init__(self, *, confidence: Confidence = float("inf")) -> None:
         self.confidence = confidence

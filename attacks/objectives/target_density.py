@@ -36,6 +36,10 @@ class TargetDensity(Evasion):
     """
 
     name = "kde-min"
+    source = (
+        "Carlini and Wagner 2017, Adversarial examples are not easily detected, the attack on kernel densities; "
+        "as in Yao et al. 2021 (HFC), table 3"
+    )
     once_reached = True
 
     def __init__(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attacks.base import Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.geometry.ball import Ball
 from attacks.victim import Oracle
 from benchmark.core.noise import Noise
@@ -47,6 +47,9 @@ class CandidateSearch(Attack):
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         return Effort(queries=self.count())
+
+    def duration(self) -> Duration:
+        return Duration(numbers=self.count())
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         submitted = x.clone()

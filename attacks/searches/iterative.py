@@ -1,69 +1,26 @@
-"""The loop of every iterative attack: early exit, best iterate, two-stage verification and restarts, written once."""
+"""The loop of every iterative attack: early exit, best iterate and two-stage verification, written once."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from attacks.base import Attack, AttackError, Attempt, Stop
-from attacks.effort import Effort
-from attacks.victim import Observation, Oracle
+from attacks.base import AttackError, Attempt, Stop
+from attacks.searches.stepwise import State, StepwiseAttack, each_restart
+from attacks.victim import Oracle
 from benchmark.core.noise import Noise
-from benchmark.core.threat import Access, Norm
+
+__all__ = ["IterativeAttack", "State"]
 
 
-@dataclass(frozen=True)
-class State:
-    """Where a search stands; subclasses add batch-first tensors (momentum, step sizes, …).
-
-    Attributes:
-        x: The image to look at next: [B, C, H, W].
-    """
-
-    x: Tensor
-
-    def __getitem__(self, rows: Tensor) -> Self:
-        """The state of some of the images."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v[rows] for k, v in values.items() if isinstance(v, Tensor)})
-
-
-class IterativeAttack(Attack):
+class IterativeAttack(StepwiseAttack):
     """An attack in two short methods: where to start, and what one step does.
 
-    `step` asks the victim about `state.x` (by `gradient` or `scores`) and returns the next state. The loop reads the
-    answer off the victim, so knowing whether the image has fallen costs no extra pass. With `Stop.FIRST_SUCCESS` a
-    fallen image leaves the batch at once; one that never falls is submitted at its best iterate (largest margin).
-    Otherwise every image runs to the last step, which is submitted.
+    With `Stop.FIRST_SUCCESS` a fallen image leaves the batch at once; one that never falls is submitted at its best
+    iterate (largest margin). Otherwise every image runs to the last step, which is submitted.
     """
-
-    restarts: int = 1
-    steps: int
-
-    @abstractmethod
-    def start(self, victim: Any, x: Tensor, noise: Noise) -> State:
-        """The first state, from clean images `x` [B, C, H, W]."""
-        raise NotImplementedError
-
-    @abstractmethod
-    def step(self, victim: Any, state: Any, noise: Noise) -> State:
-        """One step. `noise.step` is the number of the step, from 0."""
-        raise NotImplementedError
-
-    def budget(self) -> str:
-        text = f"{self.steps} step{'s' * (self.steps != 1)}"
-        return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
-
-    def effort(self, norm: Norm, epsilon: float) -> Effort:
-        """A gradient or an answer a step; a search whose steps have a length of their own says how far they reach."""
-        asked = self.steps * self.restarts
-        if self.access is Access.GRADIENT:
-            return Effort(steps=self.steps, gradients=asked)
-        return Effort(steps=self.steps, queries=asked)
 
     def copies(self, victim: Any, noise: Noise) -> tuple[Any, int]:
         """The victim that the searches face, and how many searches each image has: by default itself, and one.
@@ -79,18 +36,19 @@ class IterativeAttack(Attack):
         broken_at = torch.full((x.shape[0],), -1, dtype=torch.int64, device=x.device)
         submitted = x.clone()
         best = torch.full((x.shape[0],), float("-inf"), device=x.device)
-        for restart in range(self.restarts):
-            rows = (broken_at < 0)[owner].nonzero().flatten()
-            if not len(rows):
-                break
-            search = _Search(self, faced[rows], noise[rows].stream(f"restart {restart}"), stop, owner[rows])
+
+        def standing() -> Tensor:
+            return (broken_at < 0)[owner].nonzero().flatten()
+
+        for restart, rows, own in each_restart(self.restarts, noise, standing):
+            search = _Search(self, faced[rows], own[rows], stop, owner[rows])
             search.run(x[owner[rows]])
             left = owner[rows[::count]]
             broken, chosen = search.foremost(count)
             better = (search.best[chosen] >= best[left]) | (broken >= 0)
             submitted[left[better]] = search.submitted[chosen[better]]
             best[left[better]] = search.best[chosen[better]]
-            broken_at[left] = torch.where(broken >= 0, broken + restart * (self.steps + 1), broken)
+            broken_at[left] = torch.where(broken >= 0, broken + restart * (self.moves() + 1), broken)
         return Attempt(submitted, broken_at)
 
 
@@ -113,10 +71,13 @@ class _Search:
         kept, best = self.submitted, self.best
         victim, noise = self.victim, self.noise
         state = self.attack.start(victim, x, noise.stream("start"))
-        for step in range(self.attack.steps + 1):
+        for step in range(self.attack.moves() + 1):
             at = noise.at(step)
-            last = step == self.attack.steps
-            following, seen = (state, self._look(victim, state, at)) if last else self._step(victim, state, at)
+            last = step == self.attack.moves()
+            if last:
+                following, seen = state, self.attack.look(victim, state.x, at.stream("look"))
+            else:
+                following, seen = self.attack.taken(victim, state, at)
             margin = victim.aim.margin(seen.logits)
             if self.stop is Stop.FIRST_SUCCESS:
                 better = margin > best
@@ -149,23 +110,13 @@ class _Search:
     def foremost(self, count: int) -> tuple[Tensor, Tensor]:
         """For each image with its `count` searches: the step of its first success, and the search to submit."""
         broken_at = self.broken_at.view(-1, count)
-        never = self.attack.steps + 1
+        never = self.attack.moves() + 1
         first = torch.where(broken_at < 0, never, broken_at).amin(1)
         value = self.best.view(-1, count)
         if self.stop is Stop.FIRST_SUCCESS:
             value = torch.where(broken_at >= 0, float("inf"), value)
         chosen = value.argmax(1) + torch.arange(0, len(self.best), count, device=value.device)
         return torch.where(first == never, -1, first), chosen
-
-    def _step(self, victim: Oracle, state: State, noise: Noise) -> tuple[State, Observation]:
-        victim.observed = None
-        following = self.attack.step(victim, state, noise)
-        return following, victim.observed or self._look(victim, state, noise)
-
-    def _look(self, victim: Oracle, state: State, noise: Noise) -> Observation:
-        victim.scores(state.x, noise.stream("look"))
-        assert victim.observed is not None
-        return victim.observed
 
     def _put(self, alive: Tensor, kept: Tensor, best: Tensor) -> None:
         self.submitted[alive] = kept

@@ -68,7 +68,6 @@ class Differentiated(nn.Module):
 class _WeightedLogits(Objective):
     """Σ_k v_k z_k for fixed weights v: its gradient is the vector–Jacobian product that backpropagation wants."""
 
-    name = "weighted-logits"
     of_one_batch = True
 
     def __init__(self, weights: Tensor) -> None:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
-from attacks.searches.iterative import State
 from attacks.searches.minimum_norm import look
+from attacks.searches.stepwise import State
 from attacks.victim import Observation, Victim
 from benchmark.core.features import Features
 from benchmark.core.noise import Noise
@@ -39,8 +39,6 @@ def likely_rivals(victim: Victim, noise: Noise, limit: int) -> Tensor:
 
 class LogitGap(Objective):
     """Logit of the wanted class minus that of the true one: the boundary between these two is where it is zero."""
-
-    name = "logit-gap"
 
     def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
         assert aim.targets is not None
@@ -74,7 +72,6 @@ def linearize(victim: Victim, x: Tensor, rivals: Tensor, noise: Noise) -> Bounda
         aim = Aim(victim.aim.labels, rivals[:, column], victim.aim.sample_ids)
         towards = victim.towards(LogitGap(), pursued=aim)
         gradient = towards.gradient(x, noise)
-        assert towards.observed is not None
         seen = towards.observed
         value = _gap(seen.logits, aim)
         distance = value.abs() / dual_norm(gradient, victim.ball.norm)

@@ -1,20 +1,17 @@
-"""The loop of minimum-norm attacks: nearest verified image, early exit and restarts, written once."""
+"""The loop of minimum-norm attacks: nearest verified image and early exit, written once."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from attacks.base import Attack, Attempt, Stop
-from attacks.effort import Effort
+from attacks.base import Attempt, Stop
 from attacks.geometry.ball import TOLERANCE, Ball
-from attacks.searches.iterative import State
+from attacks.searches.stepwise import StepwiseAttack, each_restart
 from attacks.victim import Observation, Oracle, Victim
 from benchmark.core.noise import Noise
-from benchmark.core.threat import Norm
 
 
 def look(victim: Oracle, x: Tensor, noise: Noise) -> Observation:
@@ -23,7 +20,6 @@ def look(victim: Oracle, x: Tensor, noise: Noise) -> Observation:
         victim.gradient(x, noise)
     else:
         victim.scores(x, noise)
-    assert victim.observed is not None
     return victim.observed
 
 
@@ -87,8 +83,10 @@ class NearestImages:
         return Attempt(self.x, self.broken_at)
 
 
-class MinimumNormAttack(Attack):
+class MinimumNormAttack(StepwiseAttack):
     """A minimum-norm attack in two short methods: where to start, and what one step does.
+
+    `start` is told the number of the restart, from 0, as `noise.step`.
 
     The search itself may go beyond ε; what counts is the nearest adversarial image that it meets on its way, and that
     only within ε and, for a randomized model, after confirmation by fresh draws. With `Stop.FIRST_SUCCESS` an image
@@ -101,53 +99,29 @@ class MinimumNormAttack(Attack):
 
     minimal = True
     refines: ClassVar[bool] = True
-    restarts: int = 1
     confidence: float = 0.0
-    steps: int
 
-    @abstractmethod
-    def start(self, victim: Any, x: Tensor, noise: Noise) -> State:
-        """The first state, from clean images `x` [B, C, H, W]. `noise.step` is the number of the restart, from 0."""
-        raise NotImplementedError
-
-    @abstractmethod
-    def step(self, victim: Any, state: Any, noise: Noise) -> tuple[State, Observation]:
-        """The next state, and the victim's answer about `state.x`. `noise.step` is the number of the step, from 0."""
-        raise NotImplementedError
-
-    def length(self) -> int:
-        """Steps of one search."""
-        return self.steps
-
-    def budget(self) -> str:
-        text = f"{self.steps} step{'s' * (self.steps != 1)}"
-        return f"{text} × {self.restarts} restarts" if self.restarts > 1 else text
-
-    def effort(self, norm: Norm, epsilon: float) -> Effort:
-        """A gradient a step; a search for the nearest image goes as far as it must."""
-        return Effort(steps=self.length(), gradients=self.length() * self.restarts)
+    def look(self, victim: Oracle, x: Tensor, noise: Noise) -> Observation:
+        return look(victim, x, noise)
 
     def run(self, victim: Oracle, x: Tensor, noise: Noise, stop: Stop) -> Attempt:
         nearest = NearestImages(victim.ball)
-        for restart in range(self.restarts):
-            left = nearest.unfinished(stop)
-            if len(left):
-                self._search(victim[left], x[left], noise[left], left, nearest, stop, restart)
+        for restart, left, own in each_restart(self.restarts, noise, lambda: nearest.unfinished(stop)):
+            self._search(victim[left], x[left], own[left], left, nearest, stop, restart)
         return nearest.attempt()
 
     def _search(
         self, victim: Oracle, x: Tensor, noise: Noise, alive: Tensor, nearest: NearestImages, stop: Stop, restart: int
     ) -> None:
         """One restart over a batch that shrinks as images fall."""
-        noise = noise.stream(f"restart {restart}")
         state = self.start(victim, x, noise.stream("start").at(restart))
-        length = self.length()
+        length = self.moves()
         for step in range(length + 1):
             at = noise.at(step)
             if step < length:
-                following, seen = self.step(victim, state, at)
+                following, seen = self.taken(victim, state, at)
             else:
-                following, seen = state, look(victim, state.x, at.stream("look"))
+                following, seen = state, self.look(victim, state.x, at.stream("look"))
             broken = nearest.record(
                 victim, alive, seen, at, step=restart * (length + 1) + step, confidence=self.confidence
             )

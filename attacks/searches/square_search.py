@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.effort import Effort
+from attacks.effort import Duration, Effort
 from attacks.geometry.ball import Ball
 from attacks.searches.iterative import IterativeAttack, State
 from attacks.victim import Oracle
@@ -62,6 +62,9 @@ class SquareSearch(IterativeAttack):
 
     def effort(self, norm: Norm, epsilon: float) -> Effort:
         return Effort(steps=self.queries, queries=self.queries)
+
+    def duration(self) -> Duration:
+        return Duration(queries=self.queries, numbers=self.queries)
 
     def start(self, victim: Oracle, x: Tensor, noise: Noise) -> SquareState:
         channels, _, width = x.shape[1:]

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 def list_plugins(
     kind: Annotated[
-        str | None, typer.Argument(help="attack, defense, detector, dataset, classifier or suite; all by default.")
+        str | None,
+        typer.Argument(
+            help="attack, objective, gradient, defense, detector, dataset, classifier or suite; all by default."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that is known as JSON.")] = False,
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,

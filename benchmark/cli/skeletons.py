@@ -46,6 +46,78 @@ class $cls(IterativeAttack):
         return State(ball.project(state.x + size * ball.steepest(ascent)))
 '''
 
+OBJECTIVE = '''\
+"""$name: an objective."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Need, Objective
+from benchmark.core.features import Features
+from benchmark.core.settings import Positive
+
+
+class $cls(Objective):
+    """Logit margin that counts less the farther it is from zero: say here, in one line, what your objective is.
+
+    Args:
+        scale: Margin, in logits, from which on it counts less.
+    """
+
+    name = "$name"
+    source = "your paper, with the equation or algorithm that this code follows"
+    # What a fair row needs it for; one that hides from a detector says `detector_aware = True` and serves none.
+    serves = Need.MARGIN
+
+    def __init__(self, *, scale: Positive = 10.0) -> None:
+        self.scale = scale
+
+    def __call__(self, logits: Tensor, features: Features | None, aim: Aim) -> Tensor:
+        """Logits [B, K] → one value per image [B], which grows as the attack nears its aim."""
+        margin = aim.margin(logits)
+        return margin / (1 + margin.abs() / self.scale)
+'''
+
+GRADIENT = '''\
+"""$name: a gradient estimator."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from attacks.gradients.base import GradientEstimator
+from benchmark.core.defended import DefendedModel
+from benchmark.core.noise import Noise
+from benchmark.core.settings import Count, Share
+
+
+class $cls(GradientEstimator):
+    """The gradient through a part of the purifier alone: say here, in one line, how you differentiate.
+
+    Args:
+        draws: Random draws of the defense that the logits are averaged over; the harness says how many.
+        kept: Share of the purifier's own slope; the rest is the identity's.
+    """
+
+    name = "$name"
+    source = "your paper, with the equation or algorithm that this code follows"
+    # True only where it is the gradient of the defended model itself.
+    exact = False
+
+    def __init__(self, *, draws: Count = 1, kept: Share = 0.5) -> None:
+        super().__init__(draws=draws)
+        self.kept = kept
+
+    def link(self, model: DefendedModel, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """(what to differentiate by, what the classifier is given); the rest is done for you."""
+        leaf = x.requires_grad_(True)
+        purified = model.purify(leaf, noise)
+        stand_in = self.kept * purified + (1 - self.kept) * leaf
+        return leaf, purified.detach() + (stand_in - stand_in.detach())
+'''
+
 DEFENSE = '''\
 """$name: a defense."""
 
@@ -134,5 +206,11 @@ def test_keeps_the_contract() -> None:
     check_$kind($cls())
 '''
 
-SKELETONS = {"attack": ATTACK, "defense": DEFENSE, "detector": DETECTOR}
+SKELETONS = {
+    "attack": ATTACK,
+    "objective": OBJECTIVE,
+    "gradient": GRADIENT,
+    "defense": DEFENSE,
+    "detector": DETECTOR,
+}
 """The file of each kind of plug-in that `new` can write."""

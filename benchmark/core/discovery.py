@@ -14,11 +14,13 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from benchmark.core.errors import UserError
-from benchmark.core.plugin import KINDS, registered
+from benchmark.core.plugin import KINDS, SUBCLASS, registered
 
 ENTRY_POINT_GROUP = "medrobust.plugins"
 PACKAGES = {
     "attack": "attacks",
+    "objective": "attacks.objectives",
+    "gradient": "attacks.gradients",
     "defense": "defenses",
     "detector": "detectors",
     "dataset": "benchmark.datasets",
@@ -82,7 +84,7 @@ def _load_reference(reference: str) -> None:
         raise UserError(
             "it defines no plug-in",
             where=f"--plugin {reference}",
-            remedy="subclass Attack, Defense, Detector, Dataset or Classifier, and set `name`",
+            remedy=f"{SUBCLASS}, and set `name`",
         )
 
 

@@ -15,8 +15,10 @@ from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.settings import check_setting, hints
 from benchmark.core.source import code_digest
 
-KINDS = ("attack", "defense", "detector", "dataset", "classifier")
+KINDS = ("attack", "objective", "gradient", "defense", "detector", "dataset", "classifier")
 """The kinds of plug-in; each has one base class, in the package that holds its methods."""
+
+SUBCLASS = "subclass Attack, Objective, GradientEstimator, Defense, Detector, Dataset or Classifier"
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _registry: dict[str, dict[str, type[Plugin]]] = {kind: {} for kind in KINDS}
@@ -45,12 +47,14 @@ class Plugin:
         name: Lower-case words joined by hyphens, unique within the kind.
         source: The paper, with the equation or algorithm that the code follows.
         version: Raised whenever a change may alter results; part of every cached result's identity.
+        handed: Constructor arguments that the harness fills and no suite may set.
     """
 
     kind: ClassVar[str] = ""
     name: ClassVar[str] = ""
     source: ClassVar[str] = ""
     version: ClassVar[int] = 1
+    handed: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -92,27 +96,28 @@ class Plugin:
         return code_digest(cls)
 
     @classmethod
-    def from_settings(cls, settings: dict[str, Any], *, where: str) -> Self:
-        """Build from a table of settings.
+    def from_settings(cls, settings: dict[str, Any], *, where: str, **handed: Any) -> Self:
+        """Build from a table of settings, and from what the harness hands to constructors that have a place for it.
 
         Raises:
             UserError: A key is unknown or missing, a value is of another type or outside the range that the
                 constructor's annotation states, or settings do not go together.
         """
-        known = {p.name: p for p in cls.parameters()}
+        known = {p.name: p for p in cls.parameters() if p.name not in cls.handed}
         for key in settings:
             if key not in known:
                 raise UserError(
                     f"{cls.kind} {cls.name!r} has no setting {key!r}",
                     where=where,
-                    remedy=did_you_mean(key, list(known)),
+                    remedy=did_you_mean(key, list(known)) if known else "remove it",
                 )
         missing = [p.name for p in known.values() if p.required and p.name not in settings]
         if missing:
             raise UserError(f"{cls.kind} {cls.name!r} needs {', '.join(missing)}", where=where, remedy="set it")
         for key, value in settings.items():
             check_setting(cls.__init__, key, value, of=f"{cls.kind} {cls.name!r}", where=where)
-        built = cls(**settings)
+        places = {p.name for p in cls.parameters()} & cls.handed
+        built = cls(**settings, **{k: v for k, v in handed.items() if k in places})
         try:
             built.check_settings()
         except UserError as error:
@@ -132,7 +137,7 @@ class Plugin:
             "plugin": f"{self.kind}:{self.name}",
             "version": self.version,
             "source": self.source_digest(),
-            "settings": self.settings(),
+            "settings": {k: v.identity() if isinstance(v, Plugin) else v for k, v in self.settings().items()},
         }
 
     def __repr__(self) -> str:
@@ -181,7 +186,7 @@ def _register(cls: type[Plugin]) -> None:
         raise UserError(
             f"plug-in class {cls.__name__} has kind {cls.kind!r}",
             where=cls.origin(),
-            remedy="subclass Attack, Defense, Detector, Dataset or Classifier",
+            remedy=SUBCLASS,
         )
     if not is_name(cls.name):
         raise UserError(

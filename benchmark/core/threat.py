@@ -83,6 +83,7 @@ class ThreatModel:
         norm, epsilon: The allowed perturbation, on pixels in [0, 1] at `resolution`.
         access: What the attacker may ask of the model.
         goal: Which wrong answers count as success.
+        target: The class aimed at, in words; empty where the goal says enough.
         knows_defense: Whether the attack takes the defense into account (its gradient, a surrogate, or queries).
         knows_randomness: Whether the attacker sees the defender's random draws.
         detector: "none", "oblivious" (present, ignored by the attacker) or "adaptive" (taken into account).
@@ -103,6 +104,7 @@ class ThreatModel:
     budget: str
     bound: str = ""
     knows_defense: bool = True
+    target: str = ""
     randomized: bool = False
     knows_randomness: bool = False
     detector: str = "none"
@@ -124,10 +126,11 @@ class ThreatModel:
             "oblivious": "a detector is present that the attacker ignores",
             "adaptive": "a detector is present that the attacker knows",
         }[self.detector]
+        goal = f"{self.goal.value} at {self.target}" if self.target else self.goal.value
         decision = f"K = {self.classes}"
         if self.operating_threshold is not None:
             decision += f" at operating threshold {self.operating_threshold:.3f}"
         return (
             f"{self.access.phrase}, {self.allowed} at {height}×{width}, "
-            f"{self.goal.value}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."
+            f"{goal}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."
         )

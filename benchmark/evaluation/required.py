@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from attacks.base import Attack
-from attacks.composing import ESTIMATORS
 from attacks.effort import LEAST, LEAST_VALUES
+from attacks.objectives.base import Need
 from benchmark.core.threat import Access, Norm
 from benchmark.steps.attack import AttackStep
 from defenses.base import Defense
@@ -22,7 +22,7 @@ def required(defense: Defense) -> list[str]:
     draws. A purifier with a gradient, also one that takes gradients itself: the exact one, because BPDA overestimates
     robustness.
     """
-    needs = [_white_box(kind, defense) for kind in ("cross-entropy", "the margin")] + [BLACK_BOX]
+    needs = [_white_box(kind, defense) for kind in Need] + [BLACK_BOX]
     if defense.purifier and (defense.differentiable or defense.gradient_at_inference):
         needs.append(EXACT)
     return needs
@@ -41,11 +41,16 @@ def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
 
 
 def perturbation_set(step: AttackStep) -> tuple[str, float]:
-    """The images that an attack may submit; a rotation is no smooth flow, though both are spatial."""
+    """The images that an attack may submit, and its goal; a rotation is no smooth flow, though both are spatial."""
     spatial = step.norm is Norm.SPATIAL
     family = step.attack.bound(step.norm, step.epsilon) if spatial else step.norm.value
     # What stays on the 8-bit grid looks at fewer images.
-    return family + " on the grid" * step.on_grid, step.epsilon.value
+    return family + " on the grid" * step.on_grid + goal_of(step), step.epsilon.value
+
+
+def goal_of(step: AttackStep) -> str:
+    """What tells attacks of different goals apart; empty where any wrong class counts."""
+    return "" if step.target is None else f" at {step.target}"
 
 
 def served(step: AttackStep, defense: Defense) -> dict[str, str]:
@@ -76,25 +81,24 @@ def _served_by(part: Attack, step: AttackStep, defense: Defense) -> list[tuple[s
     lack = lack or part.effort(step.norm, epsilon).short_of(LEAST[part.access])
     if part.access in (Access.SCORES, Access.DECISIONS):
         return [(BLACK_BOX, lack)]
-    if part.access is not Access.GRADIENT or step.gradient.name == "undefended":
+    if part.access is not Access.GRADIENT or not step.gradient.sees_defense:
         return []
-    if step.gradient.name == "zeroth-order":
-        values = step.gradient.build(step.eot_samples).values * part.effort(step.norm, epsilon).gradients
+    if step.gradient.follows_values:
+        values = step.gradient.values * part.effort(step.norm, epsilon).gradients
         return [(BLACK_BOX, lack or f"{LEAST_VALUES} values at least" * (values < LEAST_VALUES))]
     if step.gradient.surrogate and len(defense.surrogates) > 1:
         # One surrogate of several is not the attack that ranks.
         return []
     if defense.randomized and step.eot_samples < MINIMUM_EOT_SAMPLES:
         lack = lack or f"{MINIMUM_EOT_SAMPLES} EOT samples at least"
-    objective = (step.objective or part.default_objective()).name
-    kind = {"cross-entropy": "cross-entropy", "margin": "the margin", "dlr": "the margin"}.get(objective)
-    serves = [(_white_box(kind, defense), lack)] if kind else []
-    if ESTIMATORS[step.gradient.name].exact:
+    kind = (step.objective or part.default_objective()).serves
+    serves = [] if kind is None else [(_white_box(kind, defense), lack)]
+    if step.gradient.exact:
         serves.append((EXACT, lack))
     return serves
 
 
-def _white_box(kind: str, defense: Defense) -> str:
+def _white_box(kind: Need, defense: Defense) -> str:
     draws = f" and {MINIMUM_EOT_SAMPLES} EOT samples" * bool(defense.randomized)
     through = " through every surrogate" * (len(defense.surrogates) > 1)
     return f"a white-box attack on {kind} of at least {LEAST[Access.GRADIENT].steps} steps{draws}{through}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from benchmark.planning.rehearsal import rehearse
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
+from benchmark.steps.subset import evaluation_rows
 from benchmark.suites.suite import AttackTable, ClassifierTable, DataTable, DefenseTable, DetectorTable, Suite
 from defenses.base import Defense
 from detectors.base import Detector
@@ -80,12 +81,19 @@ class Context:
         """The attacks that are enabled and chosen."""
         return [(k, t) for k, t in tables.items() if t.enabled and chosen(k, self.selection.attacks)]
 
-    def clean(self, fit: FitStep, written: int | str) -> CleanStep:
-        """The clean decisions of a defended model on as many images as the suite and the command line allow."""
+    def clean(self, fit: FitStep, written: int | str, *, left_out: int | None = None) -> CleanStep:
+        """The clean decisions of a defended model on as many images as the suite and the command line allow.
+
+        Those of class `left_out` are then left out.
+        """
         limits = [n for n in (self.selection.limit, written, len(self.data.evaluation)) if isinstance(n, int)]
         images = min(limits)
         samples = None if images == len(self.data.evaluation) else images
-        return CleanStep(fit, samples, self.suite.evaluation.replicates, self.seed, images)
+        step = CleanStep(fit, samples, self.suite.evaluation.replicates, self.seed, images, left_out)
+        if left_out is None:
+            return step
+        rows = evaluation_rows(self.data.evaluation, samples, self.seed)
+        return replace(step, images=int((self.data.evaluation.labels[rows] != left_out).sum()))
 
     def features(self, clean: CleanStep) -> FeaturesStep:
         """The training features of a defended model."""

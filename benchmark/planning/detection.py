@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from attacks.base import Stop
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
-from benchmark.planning.pairing import attack_step, detector_aware, threat_model
+from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.planning.plan import Cell
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
@@ -44,7 +43,7 @@ def detection_cells(context: Context, table: DetectionTable, defense: Defense, c
     features = context.features(clean)
     for label, attack in table.attack.items():
         if attack.enabled:
-            made, reason = attack_step(context, "detection", label, attack, table, defense, clean, Stop.NEVER)
+            made, reason = attack_step(context, "detection", label, attack, table, defense, clean)
             if made is not None:
                 steps[label] = made
             elif chosen(label, selection.attacks):
@@ -58,8 +57,8 @@ def detection_cells(context: Context, table: DetectionTable, defense: Defense, c
             if step.attack.needs_detector:
                 aimed = replace(step, deceived=DetectorFitting(features, learned, name, detector, context.seed))
             detect = DetectStep(features, learned, aimed, name, detector, context.seed)
-            aware = detector_aware(step.attack, step.objective)
-            threat = threat_model(context, step, defense, "adaptive" if aware else "oblivious")
+            known = "adaptive" if step.maximised.detector_aware else "oblivious"
+            threat = threat_model(context, step, defense, known)
             cells.append(Cell("detection", clean.fit.name, label, name, detect, threat=threat))
     return cells
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from attacks.base import Attack, Stop
-from attacks.composing import GradientChoice, ObjectiveChoice
-from attacks.gradients.zeroth_order import ZerothOrder
-from benchmark.core.errors import UserError, did_you_mean
+from attacks.base import Stop
+from attacks.objectives.target import Target
+from benchmark.core.errors import UserError
 from benchmark.core.settings import Length, hints, refuse_overlong
-from benchmark.core.threat import Access, Goal, Norm, ThreatModel
+from benchmark.core.threat import Access, Goal, ThreatModel
 from benchmark.planning.bounds import perturbation_bound
+from benchmark.planning.composing import check_grid, gradient_of, objective_of, target_in_words, target_of
 from benchmark.planning.context import Context, chosen
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
@@ -26,7 +26,6 @@ def attack_step(
     section: RobustnessTable | DetectionTable,
     defense: Defense,
     clean: CleanStep,
-    stop: Stop,
 ) -> tuple[AttackStep | None, str]:
     """(the step, ""), or (None, the reason why this attack and this defense do not pair).
 
@@ -36,7 +35,6 @@ def attack_step(
         label: The attack's label in it.
         table, section: The tables themselves.
         defense, clean: The defense, and its clean decisions.
-        stop: When an attack on an image ends.
 
     Raises:
         UserError: The table asks for what this attack cannot do, whatever the defense.
@@ -50,38 +48,36 @@ def attack_step(
             where=f"{where}.norm",
             remedy=f"use {' or '.join(sorted(attack.norms))}, or another attack",
         )
+    gradient = gradient_of(context, table, defense, f"{where}.gradient")
     if table.on_grid:
-        _check_grid(norm, table, f"{where}.on_grid")
+        check_grid(norm, gradient, f"{where}.on_grid")
     written, key = (section.epsilon, name) if table.epsilon is None else (table.epsilon, f"{name}.attack.{label}")
     shape = context.data.train.shape
     epsilon = perturbation_bound(written, norm, shape, where=f"{context.where}: {key}.epsilon")
     for setting, hint in hints(type(attack).__init__).items():
         if hint in (Length, Length | None):
             refuse_overlong(getattr(attack, setting), epsilon, where=f"{where}.{setting}")
-    objective = _objective(table)
-    if objective is not None:
-        _check_objective(context, attack, objective, f"{where}.objective")
-    if detector_aware(attack, objective) and stop is not Stop.NEVER:
+    for_detection = isinstance(section, DetectionTable)
+    target = Target() if isinstance(section, DetectionTable) else target_of(context, attack, table, section, where)
+    objective = objective_of(context, attack, table, f"{where}.objective", targeted=target is not None)
+    if objective.detector_aware and not for_detection:
         raise UserError(
             "the attack is aimed at a detector, and this table has none",
-            where=f"{where}.objective" if objective else where,
+            where=f"{where}.objective" if table.objective else where,
             remedy="move the attack to [detection.attack.…]",
         )
-    gradient = _gradient(table, defense, f"{where}.gradient")
-    _check_surrogate(context, gradient, f"{where}.gradient")
     if not chosen(clean.fit.name, table.defenses):
         return None, "not in this attack's list of defenses"
-    reason = _without_sense(gradient, defense)
+    reason = gradient.without_use(defense.traits())
     if reason:
         return None, reason
-    sampled = defense.randomized and attack.access is Access.GRADIENT and gradient.name != "undefended"
+    sampled = defense.randomized and attack.access is Access.GRADIENT and gradient.sees_defense
     if table.eot_samples == "auto":
         draws = section.eot_samples if sampled and isinstance(section, RobustnessTable) else 1
     elif table.eot_samples > 1 and not sampled:
         return None, "there are no random draws to average over"
     else:
         draws = table.eot_samples
-    needs_features = (objective.kind(where=where) if objective else attack.default_objective()).needs_features
     proxies = tuple(replace(clean.fit.train, seed=context.seed_after(1 + i)) for i in range(attack.proxies))
     step = AttackStep(
         clean=clean,
@@ -89,15 +85,16 @@ def attack_step(
         attack=attack,
         norm=norm,
         epsilon=epsilon,
-        objective=objective,
-        gradient=gradient,
-        eot_samples=draws,
-        stop=stop,
-        features=context.features(clean) if needs_features else None,
+        objective=objective if table.objective else None,
+        gradient=gradient.averaging(draws),
+        stop=Stop.NEVER if for_detection else Stop.FIRST_SUCCESS,
+        features=context.features(clean) if objective.needs_features else None,
         proxies=proxies,
         replicates=context.suite.evaluation.replicates,
         seed=context.seed,
         on_grid=table.on_grid,
+        target=target,
+        for_detection=for_detection,
     )
     return step, ""
 
@@ -115,102 +112,13 @@ def threat_model(context: Context, step: AttackStep, defense: Defense, detector:
         norm=step.norm,
         epsilon=step.epsilon,
         access=step.attack.access,
-        goal=Goal.TARGETED if step.stop is Stop.NEVER else Goal.UNTARGETED,
+        goal=Goal.UNTARGETED if step.target is None else Goal.TARGETED,
+        target="" if step.target is None or step.for_detection else target_in_words(context, step.target),
         resolution=context.data.evaluation.shape[1:],
         classes=len(context.data.classes),
         budget=budget,
         bound=step.attack.bound(step.norm, step.epsilon) + (" on the 8-bit grid" if step.on_grid else ""),
-        knows_defense=step.gradient.name != "undefended",
+        knows_defense=step.gradient.sees_defense,
         randomized=defense.randomized,
         detector=detector,
     )
-
-
-def detector_aware(attack: Attack, objective: ObjectiveChoice | None) -> bool:
-    """Whether the attack is meant to deceive a detector."""
-    return (objective.kind(where="") if objective else attack.default_objective()).detector_aware
-
-
-def _check_grid(norm: Norm, table: AttackTable, where: str) -> None:
-    if norm is Norm.SPATIAL:
-        raise UserError("a spatial attack cannot stay on the 8-bit grid", where=where, remedy="remove the key")
-    gradient = table.gradient if isinstance(table.gradient, str) else table.gradient.name
-    if gradient == ZerothOrder.name:
-        raise UserError(
-            "differences of values are taken between the steps of the 8-bit grid",
-            where=where,
-            remedy="use attack nes, which asks about rounded images",
-        )
-
-
-def _objective(table: AttackTable) -> ObjectiveChoice | None:
-    if table.objective is None:
-        return None
-    if isinstance(table.objective, str):
-        return ObjectiveChoice(table.objective)
-    return ObjectiveChoice(table.objective.name, table.objective.settings)
-
-
-def _check_objective(context: Context, attack: Attack, objective: ObjectiveChoice, where: str) -> None:
-    kind = objective.kind(where=where)
-    if attack.access is not Access.GRADIENT:
-        raise UserError(
-            f"attack {attack.name!r} takes no objective: it only queries scores", where=where, remedy="remove the key"
-        )
-    if not attack.takes_objective:
-        raise UserError(
-            f"attack {attack.name!r} takes no objective: its method is made for one",
-            where=where,
-            remedy="remove the key",
-        )
-    if attack.default_objective().detector_aware:
-        raise UserError(
-            f"attack {attack.name!r} is its objective: with another it would be plain BIM",
-            where=where,
-            remedy="remove the key, or name another attack as method",
-        )
-    if kind.minimum_classes > len(context.data.classes):
-        raise UserError(
-            f"objective {objective.name!r} needs {kind.minimum_classes} classes, "
-            f"the data has {len(context.data.classes)}",
-            where=where,
-            remedy='use "margin"',
-        )
-
-
-def _gradient(table: AttackTable, defense: Defense, where: str) -> GradientChoice:
-    """The estimator asked for; "auto" follows the defense."""
-    if isinstance(table.gradient, str):
-        name, settings = table.gradient, {}
-    else:
-        name, settings = table.gradient.name, table.gradient.settings
-    if name == "auto":
-        name = "autograd" if defense.differentiable else "bpda"
-    choice = GradientChoice(name, settings)
-    choice.check(where=where)
-    return choice
-
-
-def _check_surrogate(context: Context, gradient: GradientChoice, where: str) -> None:
-    enabled = [context.defense(label, table) for label, table in context.suite.defense.items() if table.enabled]
-    known = sorted({name for defense in enabled for name in defense.surrogates})
-    if gradient.surrogate and gradient.surrogate not in known:
-        raise UserError(
-            f"no defense of the suite offers a surrogate {gradient.surrogate!r}",
-            where=where,
-            remedy=did_you_mean(gradient.surrogate, known),
-        )
-
-
-def _without_sense(choice: GradientChoice, defense: Defense) -> str:
-    """Why the estimator has no use on this defense; empty where it has one."""
-    gradient = choice.name
-    if choice.surrogate and choice.surrogate not in defense.surrogates:
-        return f"the defense offers no surrogate {choice.surrogate!r}; it has: {', '.join(defense.surrogates)}"
-    if gradient == "autograd" and not defense.differentiable:
-        return "the defense has no gradient; bpda replaces it"
-    if gradient == "exact" and not defense.exact_gradient:
-        return "autograd is exact already" if defense.differentiable else "the defense offers no exact gradient"
-    if gradient in ("bpda", "undefended") and not defense.purifier:
-        return "there is no purifier to step around"
-    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.core.images import ImageData
+from benchmark.planning.composing import table_target
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import detection_cells
 from benchmark.planning.idle import refuse_idle
@@ -44,10 +45,12 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
     context.refuse_unmatched("--defense", context.selection.defenses, [*suite.defense, *targets])
     context.refuse_unmatched("--attack", context.selection.attacks, [*_attack_labels(suite), *sources])
     context.refuse_unmatched("--detector", context.selection.detectors, list(suite.detector))
+    aimed_at = None if suite.robustness is None else table_target(context, suite.robustness)
+    left_out = None if aimed_at is None else aimed_at.label
     plan = Plan()
     for label, defense in defenses.items():
         fit = FitStep(train, label, defense, context.seed)
-        clean = context.clean(fit, suite.evaluation.samples)
+        clean = context.clean(fit, suite.evaluation.samples, left_out=left_out)
         plan.cells.append(Cell("robustness", label, "clean", "none", clean))
         if suite.robustness is not None:
             plan.cells += robustness_cells(context, suite.robustness, defense, clean)

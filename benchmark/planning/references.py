@@ -18,6 +18,7 @@ def check_references(suite: Suite, where: str) -> None:
     if suite.detection is not None:
         check_globs(suite.detection.defenses, labels, f"{where}: detection.defenses")
         _check_teachers(suite.detection.attack, f"{where}: detection.attack")
+        _check_goals(suite.detection.attack, f"{where}: detection.attack")
     if suite.transfer is not None and suite.transfer.defenses:
         check_globs(suite.transfer.defenses, labels, f"{where}: transfer.defenses")
     for name, section in (("robustness", suite.robustness), ("detection", suite.detection)):
@@ -30,6 +31,17 @@ def check_references(suite: Suite, where: str) -> None:
                 where=f"{where}: robustness.attack.{label}.trained_on",
                 remedy="remove the key, or move the attack to [detection.attack.…]",
             )
+
+
+def _check_goals(attacks: dict[str, AttackTable], where: str) -> None:
+    for label, table in attacks.items():
+        for key in ("goal", "target"):
+            if getattr(table, key) is not None:
+                raise UserError(
+                    "every attack of this table goes after the likeliest wrong class",
+                    where=f"{where}.{label}.{key}",
+                    remedy="remove the key, or move the attack to [robustness.attack.…]",
+                )
 
 
 def _check_teachers(attacks: dict[str, AttackTable], where: str) -> None:

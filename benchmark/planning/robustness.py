@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from attacks.base import Stop
-from attacks.pgd import PGD
-from attacks.searches.iterative import IterativeAttack
+from attacks.gradients.automatic import automatic
 from benchmark.core.threat import Access, Epsilon
+from benchmark.evaluation.flags.probe import TRIED
 from benchmark.planning.bounds import perturbation_bound
+from benchmark.planning.composing import sees_defense
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.labels import DIAGNOSIS, PROBE
 from benchmark.planning.pairing import attack_step, threat_model
@@ -29,7 +29,7 @@ def robustness_cells(context: Context, table: RobustnessTable, defense: Defense,
     _bound(context, table)
     cells = []
     for label, attack in context.attacks(table.attack):
-        step, reason = attack_step(context, "robustness", label, attack, table, defense, clean, Stop.FIRST_SUCCESS)
+        step, reason = attack_step(context, "robustness", label, attack, table, defense, clean)
         threat = threat_model(context, step, defense, "none") if step else None
         cells.append(Cell("robustness", clean.fit.name, label, "none", step, reason, threat))
     return cells
@@ -43,8 +43,8 @@ def probe_cell(
     images = table.probes if own.probes is None else own.probes
     if not images:
         return None
-    if table.norm not in PGD.norms:
-        reason = f"PGD, which the flags try, cannot respect {table.norm.symbol}"
+    if table.norm not in TRIED.norms:
+        reason = f"{TRIED.name.upper()}, which the flags try, cannot respect {table.norm.symbol}"
         return Cell(PROBE, label, PROBE, "none", None, reason)
     draws = own.probe_eot_samples or table.probe_eot_samples or table.eot_samples
     return Cell(PROBE, label, PROBE, "none", _measuring(ProbeStep, context, table, defense, clean, images, draws))
@@ -52,7 +52,7 @@ def probe_cell(
 
 def diagnosis_cell(context: Context, table: RobustnessTable, defense: Defense, clean: CleanStep) -> Cell | None:
     """The cell that measures what the row must be read with; None where there is nothing of the kind."""
-    if table.norm not in PGD.norms or not table.diagnoses or not (defense.randomized or has_curvature(defense)):
+    if table.norm not in TRIED.norms or not table.diagnoses or not (defense.randomized or has_curvature(defense)):
         return None
     step = _measuring(DiagnoseStep, context, table, defense, clean, table.diagnoses, table.eot_samples)
     return Cell(DIAGNOSIS, clean.fit.name, DIAGNOSIS, "none", step)
@@ -71,8 +71,7 @@ def _measuring(
         clean=clean,
         norm=table.norm,
         epsilon=_bound(context, table),
-        gradient="autograd" if defense.differentiable else "bpda",
-        eot_samples=draws if defense.randomized else 1,
+        gradient=automatic(defense.traits())(draws=draws if defense.randomized else 1),
         steps=_longest_search(context, table, clean.fit.name),
         images=images,
         seed=context.seed,
@@ -83,11 +82,13 @@ def _longest_search(context: Context, table: RobustnessTable, defense: str) -> i
     """Steps of the longest white-box attack that the suite has for a defense, whichever are run this time."""
     found = []
     for label, attack in table.attack.items():
-        if attack.enabled and attack.gradient != "undefended" and chosen(defense, attack.defenses):
+        if attack.enabled and sees_defense(attack) and chosen(defense, attack.defenses):
             plugin = context.attack(label, attack, "robustness")
-            if isinstance(plugin, IterativeAttack) and plugin.access is Access.GRADIENT and not plugin.minimal:
-                found.append(min(plugin.steps, _PROBE_STEPS))
-    return max(found, default=PGD().steps)
+            steps = plugin.duration().steps
+            alone = plugin.access is Access.GRADIENT and not plugin.minimal and len(plugin.parts()) == 1
+            if alone and steps is not None:
+                found.append(min(steps, _PROBE_STEPS))
+    return max(found, default=_PROBE_STEPS // 2)
 
 
 def _bound(context: Context, table: RobustnessTable) -> Epsilon:

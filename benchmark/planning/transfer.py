@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from attacks.base import Stop
-from attacks.composing import GradientChoice
+from attacks.gradients.autograd import Autograd
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
 from benchmark.core.errors import UserError
@@ -129,8 +129,7 @@ class TransferMatrix:
             norm=self.table.norm,
             epsilon=Epsilon.parse(self.table.epsilon),
             objective=None,
-            gradient=GradientChoice("autograd"),
-            eot_samples=1,
+            gradient=Autograd(),
             stop=Stop.FIRST_SUCCESS,
             features=None,
             proxies=tuple(proxies),
@@ -144,7 +143,7 @@ class TransferMatrix:
         if not itself:
             return replace(model, knows_defense=False)
         # The attacker's own classifier is the target: all is known, and still the target is not asked.
-        budget = f"{self._attack(1).steps} steps on the model itself, no query"
+        budget = f"{self._attack(1).duration().steps} steps on the model itself, no query"
         return replace(model, access=Access.GRADIENT, budget=budget)
 
     def _attack(self, proxies: int) -> Transfer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ import torch
 from torch import Tensor
 
 from attacks.base import Aids, Attack, Composition, Outcome, Stop
-from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.geometry.ball import perturbation_size
 from attacks.geometry.stored import stored
 from attacks.gradients.base import GradientEstimator
 from attacks.gradients.fast_copy import search_model
-from attacks.objectives.aim import Aim, other_class
+from attacks.objectives.aim import Aim
+from attacks.objectives.base import Objective
+from attacks.objectives.target import Target
 from attacks.testimony.transcript import Transcript
 from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.frozen import frozen
@@ -53,15 +55,18 @@ class AttackStep(Step):
         attack: The attack.
         norm, epsilon: The allowed perturbation.
         objective: What it maximises; the attack's own where None.
-        gradient, eot_samples: How it differentiates through the defense.
-        stop: Robustness rows end at the first verified success; detection rows run all steps, towards the likeliest
-            wrong class.
+        gradient: How it differentiates through the defense, and over how many draws.
+        stop: When the attack on an image ends.
         features: Training features, where the objective needs them.
         proxies: Classifiers that the attacker trains on the same images, where the attack needs them.
         replicates: Fresh decisions on each adversarial image of a randomized defense.
         seed: Seed of everything random in the attack.
         deceived: The detector to deceive, where the attack needs one.
         on_grid: Whether it stays on the 8-bit grid.
+        target: The class that it is to arrive at; None where any wrong class will do. With two classes it is attacked
+            as if none were given, since the other class is any wrong class.
+        for_detection: Its images are shown to a detector. Any wrong decision counts then, whatever the target, and
+            features must be those that the detector will see, to the last digit.
     """
 
     kind = "attack"
@@ -71,9 +76,8 @@ class AttackStep(Step):
     attack: Attack
     norm: Norm
     epsilon: Epsilon
-    objective: ObjectiveChoice | None
-    gradient: GradientChoice
-    eot_samples: int
+    objective: Objective | None
+    gradient: GradientEstimator
     stop: Stop
     features: FeaturesStep | None
     proxies: tuple[TrainStep, ...]
@@ -81,6 +85,18 @@ class AttackStep(Step):
     seed: int
     deceived: DeceivedDetector | None = None
     on_grid: bool = False
+    target: Target | None = None
+    for_detection: bool = False
+
+    @property
+    def eot_samples(self) -> int:
+        """Draws that a gradient is averaged over."""
+        return self.gradient.draws
+
+    @property
+    def maximised(self) -> Objective:
+        """What the attack maximises."""
+        return self.objective or self.attack.default_objective()
 
     @property
     def label(self) -> str:
@@ -93,19 +109,17 @@ class AttackStep(Step):
         return (self.clean, *([self.features] if self.features else []), *self.proxies, *deceived)
 
     def settings(self) -> dict[str, Any]:
-        objective = self.objective.build(self.attack).identity() if self.objective else None
         return {
             "attack": self.attack.identity(),
             "norm": self.norm,
             "epsilon": self.epsilon.value,
-            "objective": objective,
-            "gradient": self.gradient.name,
-            **({"gradient_settings": self.gradient.settings} if self.gradient.settings else {}),
-            "eot_samples": self.eot_samples,
+            "objective": self.objective.identity() if self.objective else None,
+            "gradient": self.gradient.identity(),
             "stop": self.stop,
             "replicates": self.replicates,
             "seed": self.seed,
             **({"on_grid": True} if self.on_grid else {}),
+            **({"target": asdict(self.target), "for_detection": self.for_detection} if self.target else {}),
             **({"deceived": self.deceived.settings()} if self.deceived else {}),
         }
 
@@ -122,9 +136,7 @@ class AttackStep(Step):
 
     def estimators(self, surrogates: Sequence[str]) -> list[GradientEstimator]:
         """How it differentiates through a defense that offers `surrogates`: one after the other, by images standing."""
-        if self.attack.access is not Access.GRADIENT:
-            return [self.gradient.build(self.eot_samples)]
-        return self.gradient.each(self.eot_samples, surrogates)
+        return self.gradient.through(surrogates) if self.attack.access is Access.GRADIENT else [self.gradient]
 
     def run(self, context: StepContext) -> Result:
         frame = context.store.samples(self.clean.key)
@@ -144,7 +156,8 @@ class AttackStep(Step):
             transcripts,
         )
         verdict = judge(self.clean.fit, submission, context)
-        fresh = self._fresh(model, images, submission.x, verdict, context)
+        goal = Aim(images.labels, None if self.for_detection else self._targets(images, scores))
+        fresh = self._fresh(model, images, goal, submission.x, verdict, context)
         others = float(frame["fresh_right"][~right.numpy()].sum())
         return Result(
             {
@@ -152,7 +165,7 @@ class AttackStep(Step):
                 "accuracy": ((fresh.double().sum(1) + others) / len(frame)).tolist(),
             },
             tensors={"adversarial": outcome.adversarial, "row": rows},
-            samples=_samples(frame, rows, images, outcome, verdict, fresh),
+            samples=_samples(frame, rows, images, goal, outcome, verdict, fresh),
         )
 
     def _attack_through_each(
@@ -164,7 +177,7 @@ class AttackStep(Step):
         first, *others = self.estimators(list(surrogates))
         outcome, transcripts = self._attack(first, model, images, scores, torch.arange(len(images)), context)
         # As with restarts, the steps of a later run count on from those before it.
-        length = (getattr(self.attack, "steps", 0) + 1) * getattr(self.attack, "restarts", 1)
+        length = self.attack.duration().numbers
         for number, estimator in enumerate(others, start=1):
             left = (~outcome.success).nonzero().flatten()
             if not len(left):
@@ -178,7 +191,9 @@ class AttackStep(Step):
         return outcome, transcripts
 
     def _targets(self, images: LabeledImages, scores: Tensor) -> Tensor | None:
-        return other_class(images.labels, scores) if self.stop is Stop.NEVER else None
+        if self.target is None or (scores.shape[1] == 2 and not self.for_detection):
+            return None
+        return self.target.of(images.labels, scores, Noise.of(self.seed, images.index))
 
     def _attack(
         self,
@@ -190,19 +205,20 @@ class AttackStep(Step):
         context: StepContext,
     ) -> tuple[Outcome, list[Transcript]]:
         """Attack `images`, which have these `numbers` among all that are attacked."""
-        objective = self.objective.build(self.attack) if self.objective else self.attack.default_objective()
+        objective = copy.copy(self.maximised)
         if objective.needs_features:
             assert self.features is not None
             features, _ = self.features.features(context)
             objective.fit(features, context.data.train.labels.clone(), len(context.data.classes))
-        # Features must be those that the detector will see, to the last digit.
-        exact = self.stop is Stop.NEVER or objective.needs_features
+        exact = self.for_detection or objective.needs_features
+        targets = self._targets(images, scores)
         composition = Composition(
             self.norm,
             self.epsilon,
             objective,
             estimator,
             self.stop,
+            targets is not None,
             None if exact else search_model(model, images.floats(slice(0, 32), device=context.device)),
             self.on_grid,
         )
@@ -225,7 +241,6 @@ class AttackStep(Step):
                     known_detector,
                 )
             )
-        targets = self._targets(images, scores)
         each = VERSIONS * max(estimator.draws * (1 + model.purify_passes.forwards), model.decision_passes.forwards)
         count = min(FOLLOWED, max(LEAST_FOLLOWED, REPLAYED_PASSES // each))
         followed = torch.zeros(len(images), dtype=torch.bool)
@@ -250,13 +265,19 @@ class AttackStep(Step):
         return Outcome.concatenate([outcome for outcome, _ in parts]), [transcript for _, transcript in parts]
 
     def _fresh(
-        self, model: DefendedModel, images: LabeledImages, pixels: Tensor, verdict: Verdict, context: StepContext
+        self,
+        model: DefendedModel,
+        images: LabeledImages,
+        goal: Aim,
+        pixels: Tensor,
+        verdict: Verdict,
+        context: StepContext,
     ) -> Tensor:
-        """Whether each attacked image, as submitted, is decided rightly, per fresh draw: bool [draws, N]."""
+        """Whether each attacked image, as submitted, withstands the goal, per fresh draw: bool [draws, N]."""
         logits = verdict.submitted[None]
         if model.randomized:
             logits = fresh_decisions(self.clean.fit, images, pixels, self.replicates, self.seed, "fresh", context)
-        return logits.argmax(2) == images.labels[None]
+        return torch.stack([~goal.reached(draw) for draw in logits])
 
 
 def _untouched(frame: pd.DataFrame) -> pd.DataFrame:
@@ -280,18 +301,25 @@ def _untouched(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _samples(
-    frame: pd.DataFrame, rows: Tensor, images: LabeledImages, outcome: Outcome, verdict: Verdict, fresh: Tensor
+    frame: pd.DataFrame,
+    rows: Tensor,
+    images: LabeledImages,
+    goal: Aim,
+    outcome: Outcome,
+    verdict: Verdict,
+    fresh: Tensor,
 ) -> pd.DataFrame:
     """One record per evaluation image, with what became of the attacked ones, which are `rows`.
 
-    An image is robust where the verdict on what was submitted is right and no break was verified at any step.
+    An image is robust where the verdict on what was submitted is right (or, with a target, not the target) and no break
+    was verified at any step.
     """
     table = _untouched(frame)
     delta = outcome.adversarial - images.floats()
     decided, kept = verdict.submitted.argmax(1), verdict.stored.argmax(1)
     values = {
         "adversarial_prediction": decided,
-        "robust": (decided == images.labels) & ~outcome.verified,
+        "robust": ~goal.reached(verdict.submitted) & ~outcome.verified,
         "verified": outcome.verified,
         "linf": perturbation_size(delta, Norm.LINF),
         "l2": perturbation_size(delta, Norm.L2),
@@ -301,7 +329,7 @@ def _samples(
         "scores": verdict.submitted.softmax(1),
         "fresh_right": fresh.double().mean(0),
         "stored_prediction": kept,
-        "stored_right": kept == images.labels,
+        "stored_right": ~goal.reached(verdict.stored),
     }
     for name, value in values.items():
         column = table[name].tolist()

@@ -28,6 +28,7 @@ class CleanStep(Step):
         replicates: Decisions per image of a randomized defense.
         seed: Seed of the subset and of the draws.
         images: Number of images that `samples` amounts to, for estimates.
+        left_out: A class whose images are left out, since attacks aim at it; None for none.
     """
 
     kind = "clean"
@@ -37,6 +38,7 @@ class CleanStep(Step):
     replicates: int
     seed: int
     images: int
+    left_out: int | None = None
 
     @property
     def label(self) -> str:
@@ -47,14 +49,17 @@ class CleanStep(Step):
         return (self.fit,)
 
     def settings(self) -> dict[str, Any]:
-        return {"samples": self.samples, "replicates": self.replicates, "seed": self.seed}
+        left_out = {} if self.left_out is None else {"left_out": self.left_out}
+        return {"samples": self.samples, "replicates": self.replicates, "seed": self.seed, **left_out}
 
     def passes(self) -> Passes:
         return Passes(self.images, 0)
 
     def evaluation(self, context: StepContext) -> LabeledImages:
         """The evaluation images of this run."""
-        return context.data.evaluation[evaluation_rows(context.data.evaluation, self.samples, self.seed)]
+        images = context.data.evaluation
+        rows = evaluation_rows(images, self.samples, self.seed)
+        return images[rows if self.left_out is None else rows[images.labels[rows] != self.left_out]]
 
     def run(self, context: StepContext) -> Result:
         images, model = self.evaluation(context), self.fit.model(context)

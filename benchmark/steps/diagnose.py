@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from attacks.gradients.automatic import best
 from benchmark.core.defended import Passes
 from benchmark.evaluation.diagnoses.curvature import curvature
 from benchmark.evaluation.diagnoses.known_draws import known_draws
@@ -30,18 +31,19 @@ class DiagnoseStep(ProbeStep):
         return f"diagnose {self.clean.fit.name}"
 
     def passes(self) -> Passes:
-        each = self.steps * self.eot_samples * min(self.images, self.clean.images)
+        each = self.steps * self.gradient.draws * min(self.images, self.clean.images)
         return Passes(2 * each, each)
 
     def run(self, context: StepContext) -> Result:
         probe = self._probe(context)
         defense = self.clean.fit.defense
+        gradient = best(defense.traits())()
         measures: dict[str, Callable[[], dict[str, Any]]] = {}
         if defense.randomized:
             measures["unperturbed"] = lambda: unperturbed(probe)
-            measures["known_draws"] = lambda: known_draws(probe, best_gradient(defense))
+            measures["known_draws"] = lambda: known_draws(probe, gradient)
         if has_curvature(defense):
-            measures["curvature"] = lambda: curvature(probe, best_gradient(defense))
+            measures["curvature"] = lambda: curvature(probe, gradient)
         measured = {}
         for number, (name, measure) in enumerate(measures.items()):
             context.progress.fraction(number / len(measures), name)
@@ -53,13 +55,6 @@ class DiagnoseStep(ProbeStep):
         return Result({"diagnoses": measured})
 
 
-def best_gradient(defense: Defense) -> str:
-    """The best gradient estimator that a defense offers."""
-    if defense.exact_gradient:
-        return "exact"
-    return "autograd" if defense.differentiable else "bpda"
-
-
 def has_curvature(defense: Defense) -> bool:
     """Whether there is a purifier with a gradient that could be none."""
-    return defense.purifier and best_gradient(defense) != "bpda"
+    return defense.purifier and best(defense.traits()).exact

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from attacks.gradients.base import GradientEstimator
 from benchmark.core.defended import Passes
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
@@ -38,7 +39,7 @@ class ProbeStep(Step):
     Args:
         clean: The defended model and its clean decisions; only images it gets right are used.
         norm, epsilon: The perturbation that the robustness table allows.
-        gradient, eot_samples: How its white-box attacks differentiate through this defense by default.
+        gradient: How its white-box attacks differentiate through this defense by default.
         steps: Steps of its longest white-box attack.
         images: Number of images.
         seed: Seed of their choice, and of everything random.
@@ -49,8 +50,7 @@ class ProbeStep(Step):
     clean: CleanStep
     norm: Norm
     epsilon: Epsilon
-    gradient: str
-    eot_samples: int
+    gradient: GradientEstimator
     steps: int
     images: int
     seed: int
@@ -67,15 +67,14 @@ class ProbeStep(Step):
         return {
             "norm": self.norm,
             "epsilon": self.epsilon.value,
-            "gradient": self.gradient,
-            "eot_samples": self.eot_samples,
+            "gradient": self.gradient.identity(),
             "steps": self.steps,
             "images": self.images,
             "seed": self.seed,
         }
 
     def passes(self) -> Passes:
-        each = _GRADIENTS * self.steps * self.eot_samples * min(self.images, self.clean.images)
+        each = _GRADIENTS * self.steps * self.gradient.draws * min(self.images, self.clean.images)
         return Passes(each, each)
 
     def run(self, context: StepContext) -> Result:
@@ -110,8 +109,7 @@ class ProbeStep(Step):
             noise=Noise.of(self.seed, images.index, device=context.device).stream(f"probe {self.clean.fit.key}"),
             norm=self.norm,
             epsilon=self.epsilon.value,
-            gradient=self.gradient,
-            eot_samples=self.eot_samples,
+            estimator=self.gradient,
             steps=self.steps,
             batch_size=context.batch_size,
             evaluation=self._shown(context, self.clean.evaluation(context), "evaluation"),

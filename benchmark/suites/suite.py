@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 from benchmark.core.allowed import Free, allowed_in_words, choices
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.settings import AtOnce, Count, Seed, Share, Whole, shortened
-from benchmark.core.threat import Norm
+from benchmark.core.threat import Goal, Norm
 from benchmark.suites.document import read_document
 
 PROFILES = ("quick", "standard", "large", "paper")
@@ -28,6 +28,7 @@ _Epsilon = (
     | Annotated[float, Strict()]
 )
 _Name = Annotated[str, Free("the name of a plug-in, an objective or an estimator")]
+_Target = Annotated[str, Free('"likeliest", "least-likely", "random" or a class by name')] | Annotated[Whole, Strict()]
 _Glob = Annotated[str, Free("a label of a defense, or a glob")]
 
 
@@ -100,7 +101,8 @@ class GradientTable(_PluginTable):
 class AttackTable(_PluginTable):
     """`[robustness.attack.LABEL]` or `[detection.attack.LABEL]`: an attack and how it is put together.
 
-    With `on_grid` it asks about, and submits, only images that an 8-bit file can hold.
+    With `on_grid` it asks about, and submits, only images that an 8-bit file can hold. `goal` and `target` replace
+    those of the robustness table; a detection table has its own.
     """
 
     method: _Name | None = None
@@ -112,6 +114,8 @@ class AttackTable(_PluginTable):
     eot_samples: _AtOnce | Literal["auto"] = "auto"
     defenses: tuple[_Glob, ...] = ("*",)
     on_grid: _Flag = False
+    goal: Goal | None = None
+    target: _Target | None = None
     trained_on: Annotated[str, Free("the label of another attack of the table")] | None = None
 
 
@@ -120,11 +124,14 @@ class RobustnessTable(_Table):
 
     `probes` images of each row are shown to the flags, whose own attacks on a randomized defense average over
     `probe_eot_samples` draws, as many as the row's by default; `diagnoses` images of a randomized or purifying defense
-    to the zero-perturbation control, the known-draws diagnostic and the gradient check.
+    to the zero-perturbation control, the known-draws diagnostic and the gradient check. With `goal = "targeted"` only
+    the class `target` counts: the likeliest wrong one by default, or one for all images, whose own images are left out.
     """
 
     norm: Norm = Norm.LINF
     epsilon: _Epsilon
+    goal: Goal = Goal.UNTARGETED
+    target: _Target | None = None
     eot_samples: _AtOnce = 20
     probes: _Whole = 64
     probe_eot_samples: _AtOnce | None = None

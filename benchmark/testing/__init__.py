@@ -16,5 +16,15 @@ from benchmark.testing.classifier import check_classifier
 from benchmark.testing.dataset import check_dataset
 from benchmark.testing.defense import check_defense
 from benchmark.testing.detector import check_detector
+from benchmark.testing.gradient import check_gradient
+from benchmark.testing.objective import check_objective
 
-__all__ = ["check_attack", "check_classifier", "check_dataset", "check_defense", "check_detector"]
+__all__ = [
+    "check_attack",
+    "check_classifier",
+    "check_dataset",
+    "check_defense",
+    "check_detector",
+    "check_gradient",
+    "check_objective",
+]

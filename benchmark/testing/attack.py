@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from attacks.base import Attack, Outcome
-from benchmark.core.errors import UserError
+from attacks.base import Attack, Outcome, Stop
 from benchmark.core.threat import Access, Norm
 from benchmark.testing.attack_trial import IMAGES, ROUNDING, Counting, Trial
 from benchmark.testing.claims import Claims
@@ -20,7 +17,8 @@ def check_attack(attack: Attack | type[Attack]) -> None:
 
     It stays in the ball and in [0, 1]; ε = 0 changes nothing; labels, images, model and the global random state are
     left alone; success does not fall as ε grows; the outcome is the same when asked twice and, unless the attack is
-    `batch_coupled`, however the images are batched; every pass is counted, and only white-box attacks get gradients.
+    `batch_coupled`, however the images are batched; every pass is counted, and only white-box attacks get gradients;
+    unless it says that it takes no targets, it can be sent to a class.
 
     Raises:
         AssertionError: Saying what is broken.
@@ -40,9 +38,9 @@ def check_attack(attack: Attack | type[Attack]) -> None:
     gray.run(model=gray.model(randomized=True), count=8)
     colored = Trial(attack, claims, color())
     colored.run()
-    # An attack that knows no targets says so.
-    with suppress(UserError):
-        colored.run(targeted=True)
+    if attack.takes_targets:
+        for stop in (Stop.FIRST_SUCCESS, Stop.NEVER):
+            colored.run(targeted=True, stop=stop, count=8)
 
 
 def _check_statements(attack: Attack, claims: Claims) -> None:

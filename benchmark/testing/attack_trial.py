@@ -88,12 +88,12 @@ class Trial:
         attack: Attack | None = None,
         model: Counting | None = None,
         targeted: bool = False,
+        stop: Stop = Stop.FIRST_SUCCESS,
         seed: int = 1,
     ) -> Outcome:
         """Attack the first `count` images, all at once or in batches of `sizes`.
 
         Raises:
-            UserError: The attack was given targets and refuses them.
             AssertionError: It breaks its contract.
         """
         attack, norm = attack or self.attack, norm or self.norm
@@ -101,12 +101,12 @@ class Trial:
         images = self.images[torch.arange(count)]
         x, labels = images.floats(), images.labels.clone()
         targets = self._targets(x, labels) if targeted else None
-        composition = Composition(norm, self.epsilon(size, norm), stop=Stop.NEVER if targeted else Stop.FIRST_SUCCESS)
+        composition = Composition(norm, self.epsilon(size, norm), stop=stop, targeted=targeted)
         noise = Noise.of(0, images.index)
         task = f"attack images of shape {images.shape} within {norm.symbol} ε = {composition.epsilon}"
         parts = []
         with (
-            self.claims.works(task, may_refuse=targeted),
+            self.claims.works(task),
             global_randomness(self.claims, "attacks", seed=seed),
             untouched(self.claims, "attacks", model),
         ):

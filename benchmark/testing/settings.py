@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.plugin import Plugin
 from benchmark.testing.claims import Claims
 
 P = TypeVar("P", bound=Plugin)
+_HERE = "benchmark.testing"
 
 
 def instance_of(plugin: P | type[P], kind: type[P]) -> P:
     """The plug-in itself, or one built with its defaults; raises AssertionError when it is of another kind."""
-    built = plugin() if isinstance(plugin, type) else plugin
+    built = plugin.from_settings({}, where=_HERE, **_handed()) if isinstance(plugin, type) else plugin
     if not isinstance(built, kind):
         raise AssertionError(f"{built!r} is not a subclass of {kind.__name__}")
     return built
@@ -20,7 +22,16 @@ def instance_of(plugin: P | type[P], kind: type[P]) -> P:
 
 def fresh(plugin: P) -> P:
     """Another instance with the same settings, as the harness builds it."""
-    return plugin.from_settings(plugin.settings(), where="benchmark.testing")
+    own: dict[str, Any] = {}
+    handed: dict[str, Any] = {}
+    for name, value in plugin.settings().items():
+        (handed if name in plugin.handed else own)[name] = value
+    return plugin.from_settings(own, where=_HERE, **handed)
+
+
+def _handed() -> dict[str, Any]:
+    """What the harness hands to constructors that have a place for it."""
+    return {"base": CrossEntropy(), "draws": 1}
 
 
 def check_settings(plugin: Plugin, claims: Claims) -> None:

@@ -16,7 +16,7 @@ from attacks.detector_min import DetectorMin
 from attacks.gradients.antithetic import antithetic_gradient
 from attacks.kde_min import KDEMin
 from attacks.lid_min import LIDMin
-from attacks.objectives import feature_guides
+from attacks.objectives import closest_guide, random_guide
 from attacks.objectives.aim import Aim
 from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.objectives.detector_score import KnownDetector
@@ -195,7 +195,7 @@ def test_color_and_three_classes_with_and_without_targets(method: Attack) -> Non
 
 def test_a_random_guide_depends_on_the_image_alone(network: nn.Module, images: Tensor) -> None:
     def guides(ids: Tensor, wanted: Tensor, seed: int = 0) -> Tensor:
-        objective = feature_guides.RandomGuide(base=None, seed=seed)
+        objective = random_guide.RandomGuide(base=None, seed=seed)
         train = train_images()
         objective.fit(extract(network, iter([train.floats()])), train.labels, 2)
         return objective.choose([], ids, wanted)
@@ -210,7 +210,7 @@ def test_a_random_guide_depends_on_the_image_alone(network: nn.Module, images: T
 
 
 def test_the_closest_guide_is_the_closest_and_stays(network: nn.Module, images: Tensor) -> None:
-    objective = feature_guides.ClosestGuide(base=None)
+    objective = closest_guide.ClosestGuide(base=None)
     train = train_images()
     features = extract(network, iter([train.floats()]))
     objective.fit(features, train.labels, 2)
@@ -233,7 +233,7 @@ def test_the_closest_guide_is_the_closest_and_stays(network: nn.Module, images: 
     assert objective.choose(moved, torch.arange(24), 1 - wanted).tolist() != expected
 
 
-@pytest.mark.parametrize("guide", [feature_guides.RandomGuide, feature_guides.ClosestGuide])
+@pytest.mark.parametrize("guide", [random_guide.RandomGuide, closest_guide.ClosestGuide])
 def test_features_come_nearer_to_the_guide_s(guide: type, network: nn.Module, images: Tensor) -> None:
     objective = guide(base=None)
     train = train_images()

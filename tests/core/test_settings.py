@@ -11,7 +11,6 @@ import pytest
 from annotated_types import Ge, Interval
 from pydantic import Field
 
-from attacks.composing import ESTIMATORS, OBJECTIVES
 from attacks.pgd import PGD
 from benchmark.core.allowed import range_in_words, type_in_words
 from benchmark.core.discovery import load_plugins
@@ -32,8 +31,6 @@ OURS = ("attacks.", "benchmark.", "defenses.", "detectors.")
 def constructors() -> list[Any]:
     load_plugins()
     named = {f"{kind}:{name}": plugin for kind in KINDS for name, plugin in registered(kind).items()}
-    named |= {f"objective:{name}": objective for name, objective in OBJECTIVES.items()}
-    named |= {f"gradient:{name}": estimator for name, estimator in ESTIMATORS.items()}
     return [pytest.param(cls.__init__, id=name) for name, cls in named.items() if cls.__module__.startswith(OURS)]
 
 

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Composition, Stop
-from attacks.composing import GradientChoice
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.base import GradientEstimator
+from attacks.gradients.bpda import BPDA
 from attacks.objectives.aim import Aim
 from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
@@ -205,7 +207,7 @@ class Trial:
     defense: type[Defense] | None
     title: str
     adaptive: str
-    gradient: str = "autograd"
+    gradient: type[GradientEstimator] = Autograd
     draws: int = 1
     together: bool = False
     truth: type[Defense] | None = None
@@ -218,7 +220,7 @@ TRIALS = (
         Quantizer,
         "Quantizer, 8 levels, called differentiable",
         "BPDA",
-        gradient="bpda",
+        gradient=BPDA,
         raises=(
             "zero_gradient",
             "gradient_contradicted",
@@ -232,7 +234,7 @@ TRIALS = (
         GradientKiller,
         "Gradient killer (`detach`), called differentiable",
         "BPDA",
-        gradient="bpda",
+        gradient=BPDA,
         raises=("zero_gradient",),
     ),
     Trial(
@@ -370,7 +372,7 @@ def _adaptive(trial: Trial, clean: object, context: StepContext) -> float:
     images = everything if trial.together else everything[right]
     # Held together, the batch that an image is judged in is the batch that it was attacked in.
     stop = Stop.NEVER if trial.together else Stop.FIRST_SUCCESS
-    composition = Composition(Norm.LINF, EPSILON, Margin(), GradientChoice(trial.gradient).build(trial.draws), stop)
+    composition = Composition(Norm.LINF, EPSILON, Margin(), trial.gradient(draws=trial.draws), stop)
     x, noise = images.floats(), Noise.of(1, images.index)
     outcome = PGD(steps=50)(model, x, Aim(images.labels), noise, composition)
     with frozen(model), torch.no_grad():

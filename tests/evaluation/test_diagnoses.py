@@ -9,6 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.exact import Exact
 from benchmark.core.batching import BatchSize
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
@@ -42,8 +45,7 @@ def probe(model: DefendedModel, images: Tensor, **changed: Any) -> Probe:
         "noise": Noise.of(0, range(len(images))),
         "norm": Norm.LINF,
         "epsilon": 0.05,
-        "gradient": "autograd",
-        "eot_samples": 1,
+        "estimator": Autograd(),
         "steps": 10,
         "batch_size": BatchSize(400),
     }
@@ -78,7 +80,9 @@ def test_the_control_breaks_as_often_as_two_means_of_draws_are_below_zero(
 ) -> None:
     """Each look breaks an image with probability Φ(−μ√H_adv) Φ(−μ√H_def), μ in units of one draw's deviation."""
     images = torch.full((1000, 1, 1, 1), margin)
-    found = unperturbed(probe(noisy(1.0, verifying, chained=chained), images, eot_samples=proposing, steps=30))
+    found = unperturbed(
+        probe(noisy(1.0, verifying, chained=chained), images, estimator=Autograd(draws=proposing), steps=30)
+    )
     once = normal_tail(margin * math.sqrt(proposing)) * normal_tail(margin * math.sqrt(verifying))
     expected = 1 - (1 - once) ** 31
     assert found["looks"] == 31
@@ -106,7 +110,7 @@ def test_an_attacker_who_knows_the_draws_faces_one_sum_of_them() -> None:
     images = torch.full((200, 1, 2, 2), start)
     subject = probe(noisy(spread, votes), images, epsilon=epsilon, noise=Noise.of(3, range(200)))
     fixed = subject.model.decide(images, subject.noise.stream("known draws"))[:, 0]
-    assert known_draws(subject, "autograd")["broken"] == int((fixed < epsilon).sum())
+    assert known_draws(subject, Autograd())["broken"] == int((fixed < epsilon).sum())
     assert 0 < int((fixed < epsilon).sum()) < 200
 
 
@@ -129,7 +133,7 @@ def purifying(activation: str, *, clipped: bool = False) -> DefendedModel:
 
 
 def measured(model: DefendedModel) -> dict[str, Any]:
-    return curvature(probe(model, Noise.of(5, range(16)).uniform((1, 28, 28)), gradient="bpda"), "exact")
+    return curvature(probe(model, Noise.of(5, range(16)).uniform((1, 28, 28)), estimator=BPDA()), Exact())
 
 
 def test_a_smooth_energy_has_an_exact_gradient_that_finite_differences_confirm() -> None:
@@ -149,7 +153,7 @@ def test_a_piecewise_linear_energy_is_caught_confirming_nothing(clipped: bool) -
 
 
 def test_added_noise_has_no_curvature_and_none_is_missing() -> None:
-    found = curvature(probe(noisy(0.1, 2), torch.full((8, 1, 4, 4), 0.4)), "autograd")
+    found = curvature(probe(noisy(0.1, 2), torch.full((8, 1, 4, 4), 0.4)), Autograd())
     assert without_curvature(found)
     assert confirmed(found)
 
@@ -161,7 +165,7 @@ def test_a_chain_that_does_not_move_contradicts_a_gradient() -> None:
         return x + ((x * 3).round() / 3 - x).detach()
 
     model = DefendedModel(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), purify=purify)
-    found = curvature(probe(model, 0.4 + 0.05 * Noise.of(5, range(8)).uniform((1, 4, 4))), "autograd")
+    found = curvature(probe(model, 0.4 + 0.05 * Noise.of(5, range(8)).uniform((1, 4, 4))), Autograd())
     assert found["n"] == 8
     assert found["exact_error"] == 1
     assert not confirmed(found)
@@ -169,4 +173,4 @@ def test_a_chain_that_does_not_move_contradicts_a_gradient() -> None:
 
 def test_an_image_without_gradient_is_left_out() -> None:
     blank = DefendedModel(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), purify=lambda x, noise: x * 0, randomized=True)
-    assert curvature(probe(blank, torch.rand(8, 1, 2, 2)), "autograd")["n"] == 0
+    assert curvature(probe(blank, torch.rand(8, 1, 2, 2)), Autograd())["n"] == 0

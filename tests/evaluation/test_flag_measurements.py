@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from torch.autograd import grad as imported_before
 
 from attacks.base import Stop
+from attacks.gradients.autograd import Autograd
 from attacks.gradients.base import UnavailableGradientError
+from attacks.gradients.bpda import BPDA
 from benchmark.core.batching import BatchSize
 from benchmark.core.defended import DecisionRule, DefendedModel, Purify
 from benchmark.core.errors import UserError
@@ -94,8 +96,7 @@ def probe(model: nn.Module | None = None, *, purify: Purify | None = None, **cha
         "noise": noise,
         "norm": Norm.LINF,
         "epsilon": 8 / 255,
-        "gradient": "autograd",
-        "eot_samples": 1,
+        "estimator": Autograd(),
         "steps": 20,
         "batch_size": BatchSize(5),
     }
@@ -147,7 +148,9 @@ def test_zero_gradient_sees_numbers_that_attacks_would_hide() -> None:
 def test_a_gradient_that_cannot_be_had_is_told_from_one_that_is_zero(purify: Purify) -> None:
     assert "unavailable" in ZeroGradient().measure(probe(purify=purify))
     # Declared as what it is, BPDA is measured in its place.
-    declared = ZeroGradient().measure(probe(purify=purify, gradient="bpda", traits={**TRAITS, "differentiable": False}))
+    declared = ZeroGradient().measure(
+        probe(purify=purify, estimator=BPDA(), traits={**TRAITS, "differentiable": False})
+    )
     assert declared["zero"]["margin"] == {"image": 0, "random start": 0}
 
 
@@ -362,8 +365,8 @@ def test_modules_in_training_mode_are_found_wherever_they_are() -> None:
 def test_a_surrogate_that_leads_astray_is_seen(surrogate: Callable[[Tensor], Tensor] | None, broken: bool) -> None:
     traits = {**TRAITS, "purifier": True, "differentiable": False}
     model = DefendedModel(Linear(), purify=lambda x, noise: (x * 255).round() / 255, surrogate=surrogate)
-    subject = probe(epsilon=0.01, traits=traits, gradient="bpda")
-    measured = BPDAComponentAlone().measure(subject.of(model, gradient="bpda", eot_samples=1))
+    subject = probe(epsilon=0.01, traits=traits, estimator=BPDA())
+    measured = BPDAComponentAlone().measure(subject.of(model, BPDA()))
     assert measured["epsilon"] == pytest.approx(0.08)
     assert (measured["broken"] >= 0.95 * measured["n"]) == broken
     assert measured["n"] > N // 2
@@ -437,7 +440,7 @@ def test_votes_share_their_draws_with_the_gradient() -> None:
     for rule in DecisionRule:
         model = DefendedModel(Linear(), purify=purify, votes=4, randomized=True, decision_rule=rule)
         traits = {**TRAITS, "randomized": True}
-        subject = probe(traits=traits).of(model, gradient="autograd", eot_samples=4)
+        subject = probe(traits=traits).of(model, Autograd(draws=4))
         assert contradicted(subject) == 0
         assert max(AskerDependence().measure(subject)["apart"].values()) < 1e-5
 
@@ -472,12 +475,7 @@ def test_an_answer_for_each_asker_is_seen() -> None:
         def decide(self, x: Tensor, noise: Noise) -> Tensor:
             return super().decide(x, noise).flip(1)
 
-    assert (
-        AskerDependence().measure(probe().of(Parts(Linear()), gradient="autograd", eot_samples=1))["apart"][
-            "from the parts"
-        ]
-        > 0.1
-    )
+    assert AskerDependence().measure(probe().of(Parts(Linear()), Autograd()))["apart"]["from the parts"] > 0.1
     ways: dict[str, Callable[[Tensor], bool]] = {
         "inference mode": lambda x: torch.is_inference_mode_enabled(),
         "double precision": lambda x: x.dtype is torch.float64,
@@ -522,7 +520,7 @@ def test_a_component_with_a_gradient_is_not_tried_alone() -> None:
 
 
 def test_the_control_is_broken_whatever_defense_it_stands_in_for() -> None:
-    measured = KnownBrokenControl().measure(probe(purify=lambda x, noise: x.detach(), gradient="bpda"))
+    measured = KnownBrokenControl().measure(probe(purify=lambda x, noise: x.detach(), estimator=BPDA()))
     assert {n for zero in measured["zero_gradient"]["zero"].values() for n in zero.values()} == {N}
 
 

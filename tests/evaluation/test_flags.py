@@ -49,7 +49,8 @@ def attack(broken: range, n: int = N, **facts: Any) -> AttackEvidence:
     """An attack that breaks the images `broken`."""
     samples = pd.DataFrame({"clean_right": np.full(n, True), "linf": 0.03, "l2": 0.1, "broken_at": -1})
     samples["robust"] = ~samples.index.isin(broken)
-    white = {"method": "pgd", "access": "gradient", "gradient": "autograd", "steps": 50, "eot_samples": 1}
+    white = {"method": "pgd", "access": "gradient", "gradient": "autograd", "steps": 50, "eot_samples": 1, "goal": ""}
+    white |= {"sees_defense": True, "follows_values": False, "queries_too": False}
     return AttackEvidence("x", {**white, "norm": "linf", "epsilon": "8/255", **facts}, samples)
 
 
@@ -173,12 +174,12 @@ def test_a_rotation_is_no_rival_of_a_smooth_flow() -> None:
 
 @pytest.mark.parametrize(("flag", "facts"), WEAK.items())
 def test_an_ensemble_with_queries_does_not_show_that_gradients_work(flag: str, facts: dict[str, Any]) -> None:
-    ensemble = attack(range(500), method="standard-v1")
+    ensemble = attack(range(500), method="standard-v1", queries_too=True)
     assert verdict(flag, row(attack(range(500), **facts), ensemble, attack(range(1)))) is FAIL
 
 
 def test_an_attack_that_ignores_the_defense_is_a_transfer() -> None:
-    weak = attack(range(100), gradient="undefended")
+    weak = attack(range(100), gradient="undefended", sees_defense=False)
     assert verdict("transfer_beats_white_box", row(weak, attack(range(50)))) is FAIL
     assert verdict("transfer_beats_white_box", row(weak)) is NOT_RUN
 
@@ -368,10 +369,10 @@ def test_what_plain_pgd_breaks_some_attack_of_the_row_must_break_too(
 
 def test_an_exact_gradient_without_curvature_asks_for_attacks_on_values() -> None:
     measured = {"gradient_contradicted": {**SLOPES, "contradicted": 40, "straight": True}}
-    search = attack(range(3), gradient="zeroth-order", effort={"serves": ["a black-box attack"]})
+    search = attack(range(3), gradient="zeroth-order", follows_values=True, effort={"serves": ["a black-box attack"]})
     for attacks, expected in (
         ([], FAIL),
-        ([attack(range(3), gradient="zeroth-order", effort={"serves": []})], FAIL),
+        ([attack(range(3), gradient="zeroth-order", follows_values=True, effort={"serves": []})], FAIL),
         ([search], WARN),
     ):
         assert verdict("gradient_contradicted", row(*attacks, measurements=measured)) is expected

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
+from attacks.gradients.autograd import Autograd
 from benchmark.core.batching import BatchSize
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
@@ -96,8 +97,7 @@ def probe(model: nn.Module) -> Probe:
         noise=Noise.of(0, right),
         norm=Norm.LINF,
         epsilon=EPSILON,
-        gradient="autograd",
-        eot_samples=1,
+        estimator=Autograd(),
         steps=10,
         batch_size=BatchSize(64),
         **shown,

@@ -9,8 +9,14 @@ from torch import nn
 
 from attacks.apgd import APGD
 from attacks.base import Attack, Stop
-from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.fgsm import FGSM
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.bpda import BPDA
+from attacks.gradients.undefended import Undefended
+from attacks.gradients.zeroth_order import ZerothOrder
+from attacks.objectives.base import Objective
+from attacks.objectives.cross_entropy import CrossEntropy
+from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
 from attacks.rotation_translation import RotationTranslation
 from attacks.square import Square
@@ -44,16 +50,15 @@ class Codec(Rounding):
     surrogates = ("identity", "soft")
 
 
-def step(attack: Attack, objective: str | None = None, **changed: Any) -> AttackStep:
+def step(attack: Attack, objective: Objective | None = None, **changed: Any) -> AttackStep:
     settings = {
         "clean": None,
         "name": attack.name,
         "attack": attack,
         "norm": Norm.LINF,
         "epsilon": Epsilon.parse("8/255"),
-        "objective": ObjectiveChoice(objective) if objective else None,
-        "gradient": GradientChoice("autograd"),
-        "eot_samples": 1,
+        "objective": objective,
+        "gradient": Autograd(),
         "stop": Stop.FIRST_SUCCESS,
         "features": None,
         "proxies": (),
@@ -63,7 +68,7 @@ def step(attack: Attack, objective: str | None = None, **changed: Any) -> Attack
     return AttackStep(**cast(Any, {**settings, **changed}))
 
 
-FULL = (step(PGD()), step(PGD(), "margin"), step(Square()))
+FULL = (step(PGD()), step(PGD(), Margin()), step(Square()))
 
 
 def lacks(defense: Defense, *steps: AttackStep) -> str:
@@ -82,10 +87,10 @@ def test_a_row_needs_both_objectives_and_queries() -> None:
 @pytest.mark.parametrize(
     "weak",
     [
-        step(FGSM(), "margin"),
-        step(PGD(steps=9), "margin"),
-        step(PGD(), "margin", gradient=GradientChoice("undefended")),
-        step(PGD(), "margin", gradient=GradientChoice("zeroth-order")),
+        step(FGSM(), Margin()),
+        step(PGD(steps=9), Margin()),
+        step(PGD(), Margin(), gradient=Undefended()),
+        step(PGD(), Margin(), gradient=ZerothOrder()),
     ],
     ids=["one step", "nine steps", "ignorant", "without gradients"],
 )
@@ -95,14 +100,14 @@ def test_weak_attacks_do_not_complete_a_row(weak: AttackStep) -> None:
 
 def test_attacks_on_another_set_of_images_do_not_complete_a_row() -> None:
     ce, _, square = FULL
-    assert "margin" in lacks(Plain(), ce, square, step(PGD(), "margin", norm=Norm.L2, epsilon=Epsilon.parse(1)))
-    assert "margin" in lacks(Plain(), ce, square, step(PGD(), "margin", epsilon=Epsilon.parse("0.1")))
+    assert "margin" in lacks(Plain(), ce, square, step(PGD(), Margin(), norm=Norm.L2, epsilon=Epsilon.parse(1)))
+    assert "margin" in lacks(Plain(), ce, square, step(PGD(), Margin(), epsilon=Epsilon.parse("0.1")))
     assert lacks(Plain(), *FULL, step(PGD(), norm=Norm.L2, epsilon=Epsilon.parse(1))) == ""
 
 
 def test_a_rotation_does_not_complete_a_row_of_smooth_flows() -> None:
     spatial = {"norm": Norm.SPATIAL, "epsilon": Epsilon.parse(1)}
-    flows = [step(StAdv(), objective, **spatial) for objective in ("cross-entropy", "margin")]
+    flows = [step(StAdv(), objective, **spatial) for objective in (CrossEntropy(), Margin())]
     assert lacks(Plain(), *flows, step(RotationTranslation(), **spatial)) == "a black-box attack"
 
 
@@ -113,7 +118,7 @@ def test_the_ensemble_completes_a_row() -> None:
 
 
 def test_a_random_defense_needs_averaged_gradients() -> None:
-    averaged = [step(PGD(), o, eot_samples=20) for o in ("cross-entropy", "margin")]
+    averaged = [step(PGD(), o, gradient=Autograd(draws=20)) for o in (CrossEntropy(), Margin())]
     assert lacks(Random(), *averaged, step(Square())) == ""
     assert "20 EOT samples" in lacks(Random(), *FULL)
 
@@ -121,11 +126,11 @@ def test_a_random_defense_needs_averaged_gradients() -> None:
 def test_values_in_place_of_gradients_are_what_a_black_box_attack_uses() -> None:
     ce, margin, _ = FULL
     assert lacks(Plain(), ce, margin) == "a black-box attack"
-    assert lacks(Plain(), ce, margin, step(PGD(), gradient=GradientChoice("zeroth-order"))) == ""
+    assert lacks(Plain(), ce, margin, step(PGD(), gradient=ZerothOrder())) == ""
 
 
 def test_a_purifier_with_a_gradient_needs_the_exact_one() -> None:
-    bpda = [step(PGD(), o, gradient=GradientChoice("bpda")) for o in ("cross-entropy", "margin")]
+    bpda = [step(PGD(), o, gradient=BPDA()) for o in (CrossEntropy(), Margin())]
     assert lacks(Purifier(), *FULL) == ""
     assert lacks(Purifier(), *bpda, step(Square())) == "the exact gradient through purification"
     assert lacks(Rounding(), *bpda, step(Square())) == ""
@@ -133,8 +138,7 @@ def test_a_purifier_with_a_gradient_needs_the_exact_one() -> None:
 
 def test_one_surrogate_of_several_is_not_enough() -> None:
     def by(**settings: str) -> list[AttackStep]:
-        bpda = GradientChoice("bpda", settings)
-        return [step(PGD(), o, gradient=bpda) for o in ("cross-entropy", "margin")]
+        return [step(PGD(), o, gradient=BPDA(**settings)) for o in (CrossEntropy(), Margin())]
 
     assert lacks(Codec(), *by(), step(Square())) == ""
     assert "through every surrogate" in lacks(Codec(), *by(surrogate="identity"), step(Square()))

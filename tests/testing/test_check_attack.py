@@ -31,16 +31,23 @@ def test_a_sound_attack_passes_as_an_instance_and_as_a_class():
     check_attack(Sound(steps=2))
 
 
-def test_an_attack_that_refuses_targets_passes():
-    class Untargeted(Sound):
-        name = "untargeted"
+class Untargeted(Sound):
+    name = "untargeted"
 
-        def run(self, victim, x, noise, stop):
-            if victim.aim.targets is not None:
-                raise UserError("it knows no targets")
-            return super().run(victim, x, noise, stop)
+    def run(self, victim, x, noise, stop):
+        if victim.aim.targets is not None:
+            raise UserError("it knows no targets")
+        return super().run(victim, x, noise, stop)
 
-    check_attack(Untargeted)
+
+def test_an_attack_that_refuses_targets_must_say_so():
+    class Honest(Untargeted):
+        name = "honest"
+        takes_targets = False
+
+    check_attack(Honest)
+    with pytest.raises(AssertionError, match="it knows no targets"):
+        check_attack(Untargeted)
 
 
 def test_the_callers_random_state_is_left_alone():

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.composing import GradientChoice
-from attacks.gradients.base import Ascent
+from attacks.gradients.base import Ascent, GradientEstimator
+from attacks.gradients.bpda import BPDA
 from attacks.objectives.aim import Aim
 from attacks.objectives.margin import Margin
 from benchmark.core.frozen import frozen
@@ -22,7 +22,7 @@ NO_CURVATURE = 1e-6
 AGREEMENT = 0.1
 
 
-def curvature(probe: Probe, gradient: str) -> dict[str, Any]:
+def curvature(probe: Probe, gradient: GradientEstimator) -> dict[str, Any]:
     """The exact gradient of the margin beside a finite difference of the same chain, its noise fixed, and beside BPDA.
 
     All three slopes are taken along the direction that BPDA climbs. An energy of piecewise-linear activations has no
@@ -30,7 +30,7 @@ def curvature(probe: Probe, gradient: str) -> dict[str, Any]:
 
     Args:
         probe: The model and its images.
-        gradient: The exact gradient that the defense offers: "exact" or "autograd".
+        gradient: The exact gradient that the defense offers.
 
     Returns:
         n: Images on which either the exact gradient or the chain has a slope along that direction.
@@ -72,20 +72,20 @@ def confirmed(measured: dict[str, Any]) -> bool:
     return bool(measured["n"]) and measured["exact_error"] <= AGREEMENT
 
 
-def _slopes(probe: Probe, gradient: str, rows: slice) -> Tensor:
+def _slopes(probe: Probe, gradient: GradientEstimator, rows: slice) -> Tensor:
     """Per image: curvature, cosine, and the slopes of exact, BPDA and the finite difference: [5, B]."""
     x, aim, noise = probe.images[rows], Aim(probe.labels[rows]), probe.noise[rows].stream("curvature")
 
-    def ask(estimator: str, at: Tensor) -> Ascent:
+    def ask(estimator: GradientEstimator, at: Tensor) -> Ascent:
         with frozen(probe.model):
-            return GradientChoice(estimator).build(1)(probe.model, Margin(), at, aim, noise)
+            return estimator.averaging(1)(probe.model, Margin(), at, aim, noise)
 
-    bpda = ask("bpda", x).gradient.flatten(1)
+    bpda = ask(BPDA(), x).gradient.flatten(1)
     exact = ask(gradient, x).gradient.flatten(1)
     norm = bpda.norm(dim=1)
     direction = bpda / norm.clamp_min(1e-12)[:, None]
     shift = STEP * direction.view_as(x)
-    difference = (ask("bpda", x + shift).value - ask("bpda", x - shift).value) / (2 * STEP)
+    difference = (ask(BPDA(), x + shift).value - ask(BPDA(), x - shift).value) / (2 * STEP)
     passed = exact != 0
     apart = ((exact - bpda) * passed).norm(dim=1) / (bpda * passed).norm(dim=1).clamp_min(1e-12)
     cosine = torch.nn.functional.cosine_similarity(exact, bpda)

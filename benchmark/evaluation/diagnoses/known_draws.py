@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from attacks.gradients.base import GradientEstimator
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.probe import Probe
@@ -57,7 +58,7 @@ def with_known_draws(model: DefendedModel) -> DefendedModel:
     )
 
 
-def known_draws(probe: Probe, gradient: str) -> dict[str, Any]:
+def known_draws(probe: Probe, gradient: GradientEstimator) -> dict[str, Any]:
     """The fixed-noise diagnostic: the row's attack on a model that always draws the numbers the attacker has.
 
     What it breaks beyond the row's own attack was protected by the draws being secret, and not by the defense.
@@ -71,8 +72,8 @@ def known_draws(probe: Probe, gradient: str) -> dict[str, Any]:
     """
     model = with_known_draws(probe.model)
     noise = PinnedNoise.beside(probe.noise, probe.noise.stream("known draws"))
-    outcome = replace(probe.of(model, gradient=gradient, eot_samples=model.votes), noise=noise).attack()
-    return {"n": len(probe), "broken": int(outcome.success.sum()), "gradient": gradient, "steps": probe.steps}
+    outcome = replace(probe.of(model, gradient.averaging(model.votes)), noise=noise).attack()
+    return {"n": len(probe), "broken": int(outcome.success.sum()), "gradient": gradient.name, "steps": probe.steps}
 
 
 def _pinned(noise: Noise) -> Noise:

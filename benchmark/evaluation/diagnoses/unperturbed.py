@@ -22,6 +22,6 @@ def unperturbed(probe: Probe) -> dict[str, Any]:
         "n": len(probe),
         "broken": int(outcome.success.sum()),
         "looks": probe.steps + 1,
-        "proposing": probe.eot_samples,
+        "proposing": probe.estimator.draws,
         "verifying": probe.model.votes,
     }

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attacks.composing import GradientChoice
 from attacks.objectives.aim import Aim
 from attacks.objectives.margin import Margin
 from benchmark.core.frozen import frozen
@@ -66,7 +65,7 @@ def _ways(probe: Probe, x: Tensor) -> dict[str, float]:
 
     with frozen(model), torch.no_grad():
         answer, logits = model.decide(x, noise), mean_logits(model, x, noise)
-        asked = GradientChoice(probe.gradient).build(votes)(model, Margin(), x, aim, noise).logits
+        asked = probe.estimator.averaging(votes)(model, Margin(), x, aim, noise).logits
         apart = {
             "as an attack": difference(logits, asked),
             "from the parts": difference(answer, parts(x)),

@@ -17,9 +17,6 @@ from benchmark.core.errors import UserError, in_words
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
 
-WITH_QUERIES = frozenset({"standard-v1"})
-"""White-box attacks with black-box members, whose success may be owed to those."""
-
 FAILED = "failed"
 """Key under which a measurement that raised keeps its reason."""
 
@@ -64,7 +61,8 @@ class AttackEvidence:
 
     Attributes:
         label: Its label in the suite.
-        facts: method, access, gradient, objective, steps, norm, epsilon, allowed (both in words), eot_samples, effort.
+        facts: method, access, gradient, objective, goal, steps, norm, epsilon, allowed (both in words), eot_samples,
+            effort, what the gradient does (sees_defense, follows_values), and whether members query (queries_too).
         samples: Per-sample records, aligned over the attacks of a row.
         replayed: What became of its questions when a fresh process was asked them again; None where it asked none.
     """
@@ -122,16 +120,15 @@ class RowEvidence:
 
     def informed(self) -> list[AttackEvidence]:
         """The white-box attacks that take the defense into account."""
-        return [a for a in self.where(access="gradient") if a.facts["gradient"] != "undefended"]
+        return self.where(access="gradient", sees_defense=True)
 
     def by_gradient(self) -> list[AttackEvidence]:
         """Those of them that know nothing but gradients: what they break, gradients can find."""
-        informed = [a for a in self.informed() if a.facts["gradient"] != "zeroth-order"]
-        return [a for a in informed if a.facts["method"] not in WITH_QUERIES]
+        return self.where(access="gradient", sees_defense=True, follows_values=False, queries_too=False)
 
     def by_values(self) -> list[AttackEvidence]:
         """Searches that follow values where others follow a gradient, for long enough to get somewhere."""
-        return [a for a in self.where(gradient="zeroth-order") if a.facts["effort"]["serves"]]
+        return [a for a in self.where(follows_values=True) if a.facts["effort"]["serves"]]
 
 
 class FlagCheck(ABC):

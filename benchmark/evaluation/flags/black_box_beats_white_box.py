@@ -20,7 +20,7 @@ class BlackBoxBeatsWhiteBox(PairedCheck):
     source = "Athalye et al. 2018a, section 3.1; AutoAttack flags"
 
     def weak(self, row: RowEvidence) -> list[AttackEvidence]:
-        return [*row.where(access="scores"), *row.where(access="decisions"), *row.where(gradient="zeroth-order")]
+        return [*row.where(access="scores"), *row.where(access="decisions"), *row.where(follows_values=True)]
 
     def attempt(self, probe: Probe) -> Tensor:
         return probe.run(Square(queries=probe.afford(QUERIES))).success

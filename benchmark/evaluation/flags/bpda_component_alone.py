@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from attacks.gradients.bpda import BPDA
 from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.probe import Probe
@@ -38,7 +39,7 @@ class BPDAComponentAlone(MeasuredCheck):
             randomized=model.randomized,
             decision_rule=model.decision_rule,
         )
-        component = probe.of(alone, gradient="bpda", eot_samples=probe.eot_samples)
+        component = probe.of(alone, BPDA(draws=probe.estimator.draws))
         right = component.decide(probe.images).argmax(1) == probe.labels
         component = component[right.nonzero().flatten()]
         epsilon = min(REACH * probe.epsilon, probe.largest_epsilon)

@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attacks.gradients.autograd import Autograd
+from attacks.gradients.automatic import best
+from attacks.gradients.base import GradientEstimator
 from benchmark.core.defended import DefendedModel
 from benchmark.core.frozen import frozen
 from benchmark.evaluation.diagnoses.curvature import curvature, without_curvature
@@ -43,18 +46,20 @@ class GradientContradicted(MeasuredCheck):
         x = torch.where(turn == 0, points[0], torch.where(turn == 1, points[1], points[2]))
         if gradient is None:
             x = torch.cat(few.batch_size.map(len(few), lambda rows: _purified(few, x[rows], rows)))
-            few = few.of(DefendedModel(few.model.classifier), gradient="autograd", eot_samples=1)
-        found = slopes(few, x, gradient or "autograd")
+            few = few.of(DefendedModel(few.model.classifier), Autograd())
+        found = slopes(few, x, gradient or Autograd())
         wrong = (found.error > ERROR) | (found.correlation < CORRELATION)
         return {
             "n": len(few),
-            "gradient": gradient or "autograd, of the classifier alone",
+            "gradient": gradient.name if gradient else "autograd, of the classifier alone",
             "checked": int(found.checked.sum()),
             "contradicted": int((wrong & found.checked).sum()),
             "error": float(found.error.median()),
             "correlation": float(found.correlation.median()),
             # An energy of piecewise-linear activations has an exact gradient, and it is BPDA.
-            "straight": gradient == "exact" and without_curvature(curvature(few, gradient)),
+            "straight": gradient is not None
+            and probe.traits["exact_gradient"]
+            and without_curvature(curvature(few, gradient)),
         }
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
@@ -79,8 +84,7 @@ def _purified(probe: Probe, x: Tensor, rows: slice) -> Tensor:
         return probe.model.purify(x, probe.noise[rows]).clone()
 
 
-def claimed_gradient(traits: dict[str, Any]) -> str | None:
+def claimed_gradient(traits: dict[str, Any]) -> GradientEstimator | None:
     """The estimator that a defense's claims make exact; None where it claims no gradient."""
-    if traits["exact_gradient"]:
-        return "exact"
-    return "autograd" if traits["differentiable"] else None
+    estimator = best(traits)
+    return estimator() if estimator.exact else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from attacks.gradients.autograd import Autograd
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
@@ -28,7 +29,7 @@ class KnownBrokenControl(MeasuredCheck):
 
     def measure(self, probe: Probe) -> dict[str, Any]:
         quantized = DefendedModel(probe.model.classifier, purify=_quantize)
-        control = probe.of(quantized, gradient="autograd", eot_samples=1)
+        control = probe.of(quantized, Autograd())
         return {"n": len(probe), ZeroGradient.id: ZeroGradient().measure(control)}
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attacks.gradients.autograd import Autograd
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
@@ -104,7 +105,7 @@ def _accuracy(probe: Probe) -> dict[str, tuple[float, float]]:
     """(advantage of evaluation images, one-sided p of none) in accuracy, per comparison."""
     assert probe.evaluation is not None
     assert probe.validation is not None
-    undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
+    undefended = probe.of(DefendedModel(probe.undefended), Autograd())
     splits = (probe.evaluation, probe.validation)
     right = [[_right(asked, split) for split in splits] for asked in (probe, undefended)]
     advantages = {"above validation": _beyond(right[0], right[1])}
@@ -144,12 +145,12 @@ def _joined(probe: Probe) -> dict[str, tuple[float, float]]:
     """
     assert probe.evaluation is not None
     shown = probe.evaluation
-    each = probe.estimator().passes(probe.model)
+    each = probe.estimator.passes(probe.model)
     count = min(ATTACKED, max(len(probe), _AFFORDABLE // (probe.steps * (each.forwards + each.backwards))))
     some = slice(0, count)
     whole = probe.on(shown.images[some], shown.labels[some], shown.noise[some])
     parts = whole.on(joined(whole.images, whole.labels, whole.noise), whole.labels, whole.noise.stream("joined"))
-    undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
+    undefended = probe.of(DefendedModel(probe.undefended), Autograd())
     loss = [float((undefended.decide(p.images, p.noise).argmax(1) == p.labels).double().mean()) for p in (whole, parts)]
     if loss[0] - loss[1] > ALIKE:
         return {}
@@ -186,7 +187,7 @@ def _sees_alike(probe: Probe) -> bool:
     The undefended classifier must agree, since a look-up can be made to be lost on what it does not know.
     """
     assert probe.validation is not None
-    undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
+    undefended = probe.of(DefendedModel(probe.undefended), Autograd())
     loss = [
         float((_right(asked, probe.validation) - _right(asked, probe.validation, composite)).mean())
         for asked in (probe, undefended)
@@ -201,7 +202,7 @@ def _right_rows(probe: Probe) -> Tensor:
 def _attacked(probe: Probe) -> Probe:
     """Images that the model gets right: the probe's, or more where attacks are cheap."""
     assert probe.evaluation is not None
-    each = probe.estimator().passes(probe.model)
+    each = probe.estimator.passes(probe.model)
     count = min(ATTACKED, _AFFORDABLE // (probe.steps * (each.forwards + each.backwards)))
     if count <= len(probe):
         return probe

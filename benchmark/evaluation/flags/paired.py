@@ -142,7 +142,7 @@ def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence], n: i
 
 
 def _allowed(attack: AttackEvidence) -> tuple[str, float]:
-    """Family of the allowed perturbations, and ε; a rotation is no smooth flow, though both are spatial."""
+    """Family of the allowed perturbations with the goal, and ε; rotations and smooth flows are both spatial."""
     norm = attack.facts["norm"]
     family = attack.facts["allowed"] if norm == Norm.SPATIAL else norm
-    return family, Epsilon.parse(attack.facts["epsilon"]).value
+    return f"{family}, {attack.facts['goal']}", Epsilon.parse(attack.facts["epsilon"]).value

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from attacks.base import Attack, Composition, Outcome, Stop
-from attacks.composing import GradientChoice
 from attacks.geometry.ball import Ball
 from attacks.gradients.base import GradientEstimator
 from attacks.objectives.aim import Aim
@@ -26,6 +25,9 @@ from benchmark.evaluation.flags.traced_pgd import TracedPGD
 
 AFFORDABLE = 2000
 """Passes that a flag may spend on looking at one image again and again."""
+
+TRIED: type[Attack] = PGD
+"""What the flags try on their images."""
 
 MINIMUM_STEPS = 20
 """Steps with which a large ε is explored, however few the row's own attacks take."""
@@ -58,7 +60,7 @@ class Probe:
         labels: Their classes: int64 [N].
         noise: Keyed random numbers, one row per image.
         norm, epsilon: The perturbation that the row allows.
-        gradient, eot_samples: How the row's white-box attacks differentiate through the defense by default.
+        estimator: How the row's white-box attacks differentiate through the defense by default.
         steps: Steps of the row's longest white-box attack.
         batch_size: How many images at a time.
         evaluation, validation: Images of either split, right or wrong, for flags that compare the two.
@@ -74,8 +76,7 @@ class Probe:
     noise: Noise
     norm: Norm
     epsilon: float
-    gradient: str
-    eot_samples: int
+    estimator: GradientEstimator
     steps: int
     batch_size: BatchSize
     evaluation: Shown | None = None
@@ -91,9 +92,9 @@ class Probe:
         """The same probe with some of the images."""
         return self.on(self.images[rows], self.labels[rows], self.noise[rows])
 
-    def of(self, model: DefendedModel, *, gradient: str, eot_samples: int) -> Probe:
+    def of(self, model: DefendedModel, estimator: GradientEstimator) -> Probe:
         """The same probe of another model, whatever it gets right."""
-        return replace(self, model=model, gradient=gradient, eot_samples=eot_samples, finished={}, _margins={})
+        return replace(self, model=model, estimator=estimator, finished={}, _margins={})
 
     @property
     def enough_steps(self) -> int:
@@ -105,10 +106,6 @@ class Probe:
         """The ε at which every image is allowed: 1 for L∞, √d for L2, d for L1."""
         pixels = self.images[0].numel()
         return {Norm.LINF: 1.0, Norm.L2: math.sqrt(pixels), Norm.L1: float(pixels)}.get(self.norm, float(pixels))
-
-    def estimator(self) -> GradientEstimator:
-        """The row's gradient estimator."""
-        return GradientChoice(self.gradient).build(self.eot_samples)
 
     def on(self, images: Tensor, labels: Tensor, noise: Noise) -> Probe:
         """The same probe with other images."""
@@ -182,7 +179,7 @@ class Probe:
         if self.norm not in attack.norms:
             raise UserError(f"{attack.name or 'PGD'} cannot respect {self.norm.symbol}")
         radius = self.epsilon if epsilon is None else epsilon
-        composition = Composition(self.norm, Epsilon(f"{radius:.6g}", radius), Margin(), self.estimator(), stop)
+        composition = Composition(self.norm, Epsilon(f"{radius:.6g}", radius), Margin(), self.estimator, stop)
         noise = self.noise[rows].stream("attack")
         outcome = attack(self.model, self.images[rows], Aim(self.labels[rows]), noise, composition)
         return Outcome.concatenate([outcome])

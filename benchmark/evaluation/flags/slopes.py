@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks.composing import GradientChoice
+from attacks.gradients.base import GradientEstimator
 from attacks.objectives.aim import Aim
 from attacks.objectives.margin import Margin
 from benchmark.core.defended import DecisionRule, DefendedModel
@@ -48,7 +48,7 @@ class Slopes:
     checked: Tensor
 
 
-def slopes(probe: Probe, x: Tensor, gradient: str) -> Slopes:
+def slopes(probe: Probe, x: Tensor, gradient: GradientEstimator) -> Slopes:
     """Central differences of the deployed margin at `x` [N, C, H, W] against a gradient estimator.
 
     The estimator averages over as many draws as the decision has votes, under the same noise, so that both see the same
@@ -59,7 +59,7 @@ def slopes(probe: Probe, x: Tensor, gradient: str) -> Slopes:
     Args:
         probe: The model.
         x: Images, one for each of the probe's.
-        gradient: Name of the estimator.
+        gradient: The estimator.
     """
     votes = _votes(probe.model)
     size = max(1, probe.batch_size.size // votes)
@@ -80,12 +80,12 @@ def _votes(model: DefendedModel) -> int:
     return model.votes if model.randomized else 1
 
 
-def _slopes(probe: Probe, images: Tensor, gradient: str, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
+def _slopes(probe: Probe, images: Tensor, gradient: GradientEstimator, rows: slice) -> tuple[Tensor, Tensor, Tensor]:
     model, aim, noise = probe.model, Aim(probe.labels[rows]), probe.noise[rows].stream("slope")
     # A step from a black pixel would leave the box, where a clipping purifier has no slope.
     x = _INSIDE + (1 - 2 * _INSIDE) * images[rows]
     with frozen(model):
-        ascent = GradientChoice(gradient).build(_votes(model))(model, Margin(), x, aim, noise)
+        ascent = gradient.averaging(_votes(model))(model, Margin(), x, aim, noise)
     claimed = ascent.gradient.flatten(1).double()
     steepness, pixels = claimed.norm(dim=1), claimed.shape[1]
     directions = noise.stream("directions").repeat(DIRECTIONS).normal(x.shape[1:]).double().flatten(1)

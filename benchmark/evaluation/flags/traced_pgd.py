@@ -35,7 +35,6 @@ class TracedPGD(PGD):
     def step(self, victim: Victim, state: State, noise: Noise) -> State:
         assert isinstance(state, _Numbered)
         following = super().step(victim, state, noise)
-        assert victim.observed is not None
         self.margins[self._step, state.row] = victim.aim.margin(victim.observed.logits)
         self._step += 1
         return _Numbered(following.x, state.row)

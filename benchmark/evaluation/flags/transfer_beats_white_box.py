@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from attacks.base import Stop
+from attacks.gradients.autograd import Autograd
 from attacks.pgd import PGD
 from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
@@ -20,9 +21,9 @@ class TransferBeatsWhiteBox(PairedCheck):
     source = "Croce et al. 2022, Evaluating the adversarial robustness of adaptive test-time defenses"
 
     def weak(self, row: RowEvidence) -> list[AttackEvidence]:
-        return [*row.where(access="gradient", gradient="undefended"), *row.where(access="surrogate")]
+        return [*row.where(access="gradient", sees_defense=False), *row.where(access="surrogate")]
 
     def attempt(self, probe: Probe) -> Tensor:
-        undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
+        undefended = probe.of(DefendedModel(probe.undefended), Autograd())
         crafted = undefended.run(PGD(steps=probe.enough_steps), stop=Stop.NEVER).adversarial
         return probe.decide(crafted.to(probe.images.device)).argmax(1).ne(probe.labels).cpu()

@@ -69,7 +69,7 @@ class ZeroGradient(MeasuredCheck):
 def _gradient(probe: Probe, objective: Objective, x: Tensor, rows: slice) -> Tensor:
     """Gradient as it is, before attacks replace what is not finite: [B, pixels]."""
     images, noise = x[rows], probe.noise[rows].stream("gradient")
-    estimator = probe.estimator()
+    estimator = probe.estimator
     draws = estimator.draws
     with frozen(probe.model), torch.enable_grad():
         try:

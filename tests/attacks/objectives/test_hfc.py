@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from scipy.spatial.distance import mahalanobis
@@ -8,7 +10,6 @@ from torch import Tensor, nn
 
 from attacks.base import Attack, Composition, Stop
 from attacks.bim import BIM
-from attacks.composing import ObjectiveChoice
 from attacks.cw_linf import CWLinf
 from attacks.objectives.aim import Aim
 from attacks.objectives.cross_entropy import CrossEntropy
@@ -30,9 +31,8 @@ def reference(network: nn.Module, count: int = 200) -> tuple[Features, Tensor]:
     return extract(network, iter(train.split(50))), torch.arange(count) % 2
 
 
-def constraint(network: nn.Module, attack: Attack, **settings: float) -> HierarchicalFeatureConstraint:
-    objective = ObjectiveChoice("hfc", dict(settings)).build(attack)
-    assert isinstance(objective, HierarchicalFeatureConstraint)
+def constraint(network: nn.Module, attack: Attack, **settings: Any) -> HierarchicalFeatureConstraint:
+    objective = HierarchicalFeatureConstraint.from_settings(settings, where="test", base=attack.default_objective())
     features, labels = reference(network)
     objective.fit(features, labels, 2)
     return objective
