@@ -456,7 +456,7 @@ def test_the_classifier_behind_a_rounding_purifier_is_asked(lie: Callable[[Tenso
             return super().forward(Lying.apply(x, lie))
 
     rounding = {**TRAITS, "differentiable": False, "purifier": True}
-    subject = probe(Behind(), purify=lambda x, noise: (x * 255).round() / 255, traits=rounding, gradient="bpda")
+    subject = probe(Behind(), purify=lambda x, noise: (x * 255).round() / 255, traits=rounding, estimator=BPDA())
     assert contradicted(subject) == share
 
 
