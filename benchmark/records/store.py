@@ -9,13 +9,10 @@ import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from benchmark.core.errors import UserError, in_words
 from benchmark.core.harmless import in_json
@@ -25,6 +22,9 @@ from benchmark.records.manifest_shape import ManifestShape
 from benchmark.records.sealed_json import SealError, sealed, unsealed
 from benchmark.records.serialising import UnsaveableError, sample_bytes, tensor_bytes
 from benchmark.records.step_folder import RECORD, DamagedError, FileMark, StepFolder, StepRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TENSORS, SAMPLES = "tensors.safetensors", "samples.parquet"
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{32}")
@@ -80,6 +80,9 @@ class Store:
 
     def tensors(self, key: str) -> dict[str, Tensor]:
         """The step's tensors, on the CPU; raises DamagedError where they are not what was written."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
         path = StepFolder(self._step(key)).file(TENSORS)
         try:
             tensors: dict[str, Tensor] = load_file(path)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 REACH = 8
 
@@ -23,6 +24,8 @@ class BPDAComponentAlone(MeasuredCheck):
     source = "Athalye et al. 2018a, section 4.1"
 
     def measure(self, probe: Probe) -> dict[str, Any] | None:
+        from benchmark.core.defended import DefendedModel
+
         if not _applies(probe.traits):
             return None
         model = probe.model

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchmark.core.frozen import frozen
-from benchmark.evaluation.flags.autograd_calls import counting_autograd
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class Dynamic(MeasuredCheck):
@@ -21,6 +19,11 @@ class Dynamic(MeasuredCheck):
     source = "AutoAttack flags; Croce et al. 2022"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from benchmark.core.frozen import frozen
+        from benchmark.evaluation.flags.autograd_calls import counting_autograd
+
         with frozen(probe.model), torch.no_grad(), counting_autograd() as calls:
             probe.model.decide(probe.images, probe.noise)
         return {"n": len(probe), "calls": calls.count}

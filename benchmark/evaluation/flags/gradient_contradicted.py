@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.diagnoses.curvature import curvature, without_curvature
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
-from benchmark.evaluation.flags.slopes import slopes
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 IMAGES = 48
 ERROR = 0.25
@@ -30,6 +29,10 @@ class GradientContradicted(MeasuredCheck):
     source = "Carlini et al. 2019; Du et al. 2026 (MEFA), finite-difference check"
 
     def measure(self, probe: Probe) -> dict[str, Any] | None:
+        import torch
+
+        from benchmark.evaluation.flags.slopes import slopes
+
         gradient = claimed_gradient(probe.traits)
         if gradient is None:
             return None

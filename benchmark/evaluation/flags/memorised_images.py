@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from benchmark.core.defended import DefendedModel
-from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.views import composite, mirrored, shifted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.core.noise import Noise
+    from benchmark.evaluation.flags.probe import Probe, Shown
 
 ATTACKED = 48
 _AFFORDABLE = 20_000
@@ -84,6 +85,8 @@ class MemorisedImages(MeasuredCheck):
 
 def _accuracy(probe: Probe) -> dict[str, tuple[float, float]]:
     """(advantage of evaluation images, one-sided p of none) in accuracy, per comparison."""
+    from benchmark.core.defended import DefendedModel
+
     assert probe.evaluation is not None
     assert probe.validation is not None
     undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
@@ -136,6 +139,8 @@ def _sees_alike(probe: Probe) -> bool:
 
     The undefended classifier must agree, since a look-up can be made to be lost on what it does not know.
     """
+    from benchmark.core.defended import DefendedModel
+
     assert probe.validation is not None
     undefended = probe.of(DefendedModel(probe.undefended), gradient="autograd", eot_samples=1)
     loss = [

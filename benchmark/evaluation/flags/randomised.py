@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 FORWARDS = 5
 EOT_SAMPLES = 20
@@ -33,6 +32,10 @@ class Randomised(MeasuredCheck):
     source = "AutoAttack flags; Athalye et al. 2018b; Carlini et al. 2019"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from benchmark.core.frozen import frozen
+
         model, noise = probe.model, probe.noise
         with frozen(model), torch.no_grad():
             together = model.decide(probe.images, noise)
