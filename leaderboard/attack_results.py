@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core.threat import Norm
+from benchmark.core.threat import Access
 from benchmark.evaluation.intervals import share_of
+from benchmark.records.run_record import CellRecord
 from benchmark.records.store import Store
 from leaderboard.schema import AttackResult, Spread
 
 
-def perturbation(cell: dict[str, Any]) -> str:
-    """The perturbation that a cell allows, e.g. "L∞ 8/255"; empty where it has no threat model."""
-    return f"{Norm(cell['threat']['norm']).symbol} {cell['threat']['epsilon']}" if cell["threat"] else ""
-
-
-def without_result(cell: dict[str, Any], status: str, reason: str) -> AttackResult:
+def without_result(cell: CellRecord, status: str, reason: str) -> AttackResult:
     """A cell that is not done, or whose records cannot be read."""
     return AttackResult(
-        attack=cell["attack"],
+        attack=cell.attack,
         status=status,
         reason=reason,
         robust=None,
         success=None,
         stored=None,
         kept=None,
-        bound=perturbation(cell),
+        bound=cell.perturbation,
         seconds=None,
         fresh=None,
         forwards=None,
         backwards=None,
-        threat=cell["threat"]["sentence"] if cell["threat"] else "",
+        threat=cell.sentence,
     )
 
 
-def attack_result(cell: dict[str, Any], samples: pd.DataFrame, store: Store) -> AttackResult:
+def attack_result(cell: CellRecord, samples: pd.DataFrame, store: Store) -> AttackResult:
     """A finished cell, from its records of every evaluation image."""
     attacked = samples[samples["attacked"]]
     broken = attacked[~attacked["robust"]]
-    record = store.record(cell["key"])
+    record = store.record(cell.done_key)
     return AttackResult(
-        attack=cell["attack"],
+        attack=cell.attack,
         status="done",
         reason="",
         robust=share_of(samples["robust"], samples["group"].tolist()),
         success=share_of(~attacked["robust"], attacked["group"].tolist()) if len(attacked) else None,
         stored=share_of(samples["clean_right"] & samples["stored_right"], samples["group"].tolist()),
         kept=share_of(~broken["stored_right"], broken["group"].tolist()) if len(broken) else None,
-        bound=perturbation(cell),
+        bound=cell.perturbation,
         seconds=record.seconds,
         fresh=spread(samples, len(record.results["accuracy"])),
         forwards=float(attacked["forwards"].mean()) if len(attacked) else 0.0,
         backwards=float(attacked["backwards"].mean()) if len(attacked) else 0.0,
-        threat=cell["threat"]["sentence"] if cell["threat"] else "",
+        threat=cell.sentence,
     )
 
 
@@ -73,16 +69,14 @@ def spread(samples: pd.DataFrame, draws: int) -> Spread | None:
     return Spread(float(right.mean()), variance**0.5 / len(right), draws, float((right == 1).mean()))
 
 
-def row_threat(done: list[dict[str, Any]]) -> str:
+def row_threat(done: list[CellRecord]) -> str:
     """The sentence of the row: that of its attacks where they agree, with all budgets and all allowed perturbations."""
-    informed = [c for c in done if c["threat"]["knows_defense"]] or done
+    models = {cell.attack: cell.threat for cell in done if cell.threat is not None}
+    informed = [model for model in models.values() if model.knows_defense] or list(models.values())
     if not informed:
         return "No attack was run."
-    first = next((c for c in informed if c["threat"]["access"] == "gradient"), informed[0])["threat"]
-    budgets = "; ".join(f"{c['attack']}: {c['threat']['budget']}" for c in done)
-    allowed = list(dict.fromkeys(c["threat"]["allowed"] for c in done))
-    bounds = (
-        allowed[0] if len(allowed) == 1 else f"the worst of {len(allowed)} perturbation sets ({'; '.join(allowed)})"
-    )
-    sentence = str(first["sentence"]).replace(first["allowed"], bounds)
-    return sentence.replace(f"budget: {first['budget']}.", f"budget: {budgets}.")
+    first = next((model for model in informed if model.access is Access.GRADIENT), informed[0])
+    budget = "; ".join(f"{attack}: {model.budget}" for attack, model in models.items())
+    allowed = list(dict.fromkeys(model.allowed for model in models.values()))
+    bound = allowed[0] if len(allowed) == 1 else f"the worst of {len(allowed)} perturbation sets ({'; '.join(allowed)})"
+    return replace(first, bound=bound, budget=budget).sentence()

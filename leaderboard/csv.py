@@ -142,7 +142,7 @@ def _transfer(entry: TransferEntry) -> dict[str, object]:
         "status": entry.status,
         "reason": entry.reason,
         "n": entry.n,
-        "threat": entry.threat,
+        "threat": entry.threat.sentence() if entry.threat else "",
         "white_box": entry.white_box,
         **_share("success", entry.success),
     }

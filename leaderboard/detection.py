@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.detection import DetectorScores
 from benchmark.evaluation.detection_bootstrap import evaluate_detection
 from benchmark.evaluation.intervals import share_of
+from benchmark.records.run_record import CellRecord, RunRecord
 from benchmark.records.store import Store
 from leaderboard.reading import alone, checked
 from leaderboard.schema import DetectionRow
@@ -18,26 +17,25 @@ _SCORES = ("", "_clean", "_noisy", "_stored", "_moved")
 _COLUMNS = ("group", "robust", "split", *(f"detector_score{kind}" for kind in _SCORES))
 
 
-def detection_rows(manifest: dict[str, Any], store: Store) -> tuple[DetectionRow, ...]:
+def detection_rows(manifest: RunRecord, store: Store) -> tuple[DetectionRow, ...]:
     """One row per defended model, detector and attack, in the suite's order; one that cannot be read is an "error"."""
-    cells = [c for c in manifest["cells"] if c["table"] == "detection"]
     return tuple(
         alone(
-            lambda c=cell: _row(c, manifest["seed"], store),  # type: ignore[misc]
+            lambda c=cell: _row(c, manifest.seed, store),  # type: ignore[misc]
             lambda reason, c=cell: _without_result(c, "error", reason),  # type: ignore[misc]
         )
-        for cell in cells
+        for cell in manifest.of("detection")
     )
 
 
-def _without_result(cell: dict[str, Any], status: str, reason: str) -> DetectionRow:
-    return DetectionRow(*_names(cell), status, reason, 0, None, None, _sentence(cell))
+def _without_result(cell: CellRecord, status: str, reason: str) -> DetectionRow:
+    return DetectionRow(*_names(cell), status, reason, 0, None, None, cell.sentence)
 
 
-def _row(cell: dict[str, Any], seed: int, store: Store) -> DetectionRow:
-    if cell["status"] != "done":
-        return _without_result(cell, cell["status"], cell["reason"])
-    samples = checked(store.samples(cell["key"]), _COLUMNS)
+def _row(cell: CellRecord, seed: int, store: Store) -> DetectionRow:
+    if cell.status != "done":
+        return _without_result(cell, cell.status, cell.reason)
+    samples = checked(store.samples(cell.done_key), _COLUMNS)
     calibration, test = samples[samples["split"] == "calibration"], samples[samples["split"] == "test"]
     if not len(test) or not len(calibration):
         reason = "no image is left to calibrate or test on; use more evaluation images"
@@ -58,7 +56,7 @@ def _row(cell: dict[str, Any], seed: int, store: Store) -> DetectionRow:
     remark = metrics.no_credit()
     status = "no credit" if remark else "done"
     return DetectionRow(
-        *_names(cell), status, remark, len(test), share_of(~test["robust"], groups), metrics, _sentence(cell)
+        *_names(cell), status, remark, len(test), share_of(~test["robust"], groups), metrics, cell.sentence
     )
 
 
@@ -69,10 +67,5 @@ def _scores(samples: pd.DataFrame, column: str) -> np.ndarray:
     return values
 
 
-def _names(cell: dict[str, Any]) -> tuple[str, str, str, str]:
-    trained_on = cell["facts"]["trained_on"] if cell["facts"] else cell["attack"]
-    return cell["defense"], cell["attack"], cell["detector"], trained_on
-
-
-def _sentence(cell: dict[str, Any]) -> str:
-    return str(cell["threat"]["sentence"]) if cell["threat"] else ""
+def _names(cell: CellRecord) -> tuple[str, str, str, str]:
+    return cell.defense, cell.attack, cell.detector, cell.trained_on or cell.attack

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from benchmark.evaluation.diagnoses.curvature import confirmed, without_curvature
 from benchmark.evaluation.flags.base import FAILED
 from benchmark.evaluation.intervals import wilson
+from benchmark.records.run_record import CellRecord
 from benchmark.records.store import Store
 from leaderboard.schema import Diagnosis, Estimate
 from leaderboard.text import with_interval
@@ -26,14 +28,14 @@ def decision_rule(clean: dict[str, Any]) -> str:
     return f"{rule} over {clean['votes']} draws"
 
 
-def diagnoses(defense: str, cells: list[dict[str, Any]], store: Store) -> Diagnosis | None:
+def diagnoses(defense: str, cells: Sequence[CellRecord], store: Store) -> Diagnosis | None:
     """The diagnoses of a defense from the run's cells; None where there are none."""
-    cell = next((c for c in cells if c["table"] == "diagnosis" and c["defense"] == defense), None)
+    cell = next((c for c in cells if (c.table, c.defense) == ("diagnosis", defense)), None)
     if cell is None:
         return None
-    if cell["status"] != "done":
-        return Diagnosis((f"no diagnosis: {cell['reason'] or cell['status']}",), None, None, None)
-    measured = store.record(cell["key"]).results["diagnoses"]
+    if cell.status != "done":
+        return Diagnosis((f"no diagnosis: {cell.reason or cell.status}",), None, None, None)
+    measured = store.record(cell.done_key).results["diagnoses"]
     lines, shares = [], {}
     for name, describe in _SENTENCES.items():
         found = measured.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ class Reference:
     balanced_accuracy: float
 
 
-def constant_answer(images: pd.DataFrame, names: list[str]) -> Reference:
+def constant_answer(images: pd.DataFrame, names: Sequence[str]) -> Reference:
     """The reference on evaluation images.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from statistics import mean
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,8 @@ from benchmark.evaluation.flags.base import AttackEvidence, Verdict
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.intervals import share_of
 from benchmark.evaluation.spent import unspent
+from benchmark.records.defense_record import DefenseRecord
+from benchmark.records.run_record import CellRecord, RunRecord
 from benchmark.records.store import Store
 from leaderboard.attack_results import attack_result, row_threat, spread, without_result
 from leaderboard.diagnosis import CONTRADICTED, decision_rule, diagnoses
@@ -25,16 +26,16 @@ from leaderboard.status import row_status
 from leaderboard.worst_case import clinical, worst_case
 
 
-def robustness_rows(manifest: dict[str, Any], store: Store) -> tuple[RobustnessRow, ...]:
+def robustness_rows(manifest: RunRecord, store: Store) -> tuple[RobustnessRow, ...]:
     """Ranked rows by worst-case balanced accuracy, then the others in the suite's order.
 
     A row whose records cannot be read is an "error" and says why; it takes no other with it.
     """
-    cells = [c for c in manifest["cells"] if c["table"] == "robustness"]
+    cells = manifest.of("robustness")
     images = evaluation_images(manifest, store)
     read = []
-    for name, facts in manifest["defenses"].items():
-        own = [c for c in cells if c["defense"] == name]
+    for name, facts in manifest.defenses.items():
+        own = [c for c in cells if c.defense == name]
         read.append(
             alone(
                 lambda n=name, f=facts, o=own: _row(n, f, o, images, manifest, store),  # type: ignore[misc]
@@ -45,7 +46,7 @@ def robustness_rows(manifest: dict[str, Any], store: Store) -> tuple[RobustnessR
     return (*_ranked(ranked, manifest), *(row for row, _ in read if row.status != "ranked"))
 
 
-def _ranked(rows: list[tuple[RobustnessRow, pd.DataFrame]], manifest: dict[str, Any]) -> list[RobustnessRow]:
+def _ranked(rows: list[tuple[RobustnessRow, pd.DataFrame]], manifest: RunRecord) -> list[RobustnessRow]:
     """The rows in the order of their balanced accuracy, the robust accuracy where that is equal, with their ranks."""
     if not rows:
         return []
@@ -61,29 +62,29 @@ def _ranked(rows: list[tuple[RobustnessRow, pd.DataFrame]], manifest: dict[str, 
         np.stack([worst["robust"].to_numpy(dtype=bool) for _, worst in rows]),
         first["label"].tolist(),
         first["group"].tolist(),
-        classes=len(manifest["data"]["classes"]),
-        seed=manifest["seed"],
+        classes=len(manifest.data.classes),
+        seed=manifest.seed,
     )
     return [replace(row, ranking=place) for (row, _), place in zip(rows, places, strict=True)]
 
 
 def _row(
     name: str,
-    facts: dict[str, Any],
-    cells: list[dict[str, Any]],
+    facts: DefenseRecord,
+    cells: list[CellRecord],
     images: pd.DataFrame | None,
-    manifest: dict[str, Any],
+    manifest: RunRecord,
     store: Store,
 ) -> tuple[RobustnessRow, pd.DataFrame | None]:
     """(row, its images in their worst state), the latter None where an attack failed."""
-    clean_cell = next(c for c in cells if c["attack"] == "clean")
-    if clean_cell["status"] != "done":
-        reason = clean_cell["reason"] or clean_cell["status"]
+    clean_cell = next(c for c in cells if c.attack == "clean")
+    if clean_cell.status != "done":
+        reason = clean_cell.reason or clean_cell.status
         return _failed(name, facts, cells, manifest, f"clean: {reason}"), None
-    clean = clean_samples(store, clean_cell["key"], images)
+    clean = clean_samples(store, clean_cell.done_key, images)
     results, evidence, done = [], [], []
     for cell in cells:
-        if cell["attack"] == "clean":
+        if cell.attack == "clean":
             continue
         result, found = _attack(cell, clean, store)
         results.append(result)
@@ -93,15 +94,15 @@ def _row(
     failed = [r for r in results if r.status in ("error", "not run")]
     known = row_evidence(name, clean, evidence, manifest, store)
     flags = tuple(evaluate_flags(known))
-    missing = [*facts["missing"], *unspent(evidence)]
+    missing = [*facts.missing, *unspent(evidence)]
     diagnosis, unread = alone(
-        lambda: (diagnoses(name, manifest["cells"], store), ""), lambda reason: (None, f"a diagnosis: {reason}")
+        lambda: (diagnoses(name, manifest.cells, store), ""), lambda reason: (None, f"a diagnosis: {reason}")
     )
     missing += [unread] if unread else []
     if diagnosis is not None and diagnosis.contradicted and not known.by_values():
         missing.append(CONTRADICTED)
     status, remarks = row_status(failed, missing, flags)
-    classes, seed, groups = len(manifest["data"]["classes"]), manifest["seed"], clean["group"].tolist()
+    classes, seed, groups = len(manifest.data.classes), manifest.seed, clean["group"].tolist()
     worst = worst_case(clean, [e.samples for e in evidence]) if evidence and not failed else None
     balanced = None
     if worst is not None:
@@ -109,11 +110,11 @@ def _row(
     if status == "ranked" and balanced is None:
         status, remarks = "undecided", (*remarks, "more images needed: a class has none")
     attacked = [r for r in results if r.forwards is not None]
-    record = store.record(clean_cell["key"]).results
+    record = store.record(clean_cell.done_key).results
     row = RobustnessRow(
         defense=name,
-        description=facts["repr"],
-        source=facts["source"],
+        description=facts.repr,
+        source=facts.source,
         status=status,
         remarks=remarks,
         n=len(clean),
@@ -137,37 +138,37 @@ def _row(
     return row, worst
 
 
-def _attack(cell: dict[str, Any], clean: pd.DataFrame, store: Store) -> tuple[AttackResult, AttackEvidence | None]:
+def _attack(cell: CellRecord, clean: pd.DataFrame, store: Store) -> tuple[AttackResult, AttackEvidence | None]:
     """(result, evidence), the latter None where the cell is not done or its records cannot be read."""
-    if cell["status"] != "done":
-        return without_result(cell, cell["status"], cell["reason"]), None
+    if cell.status != "done":
+        return without_result(cell, cell.status, cell.reason), None
 
     def read() -> tuple[AttackResult, AttackEvidence | None]:
-        samples = attack_samples(store, cell["key"], clean)
-        replayed = store.record(cell["key"]).results["replayed"]
-        return attack_result(cell, samples, store), AttackEvidence(cell["attack"], cell["facts"], samples, replayed)
+        samples = attack_samples(store, cell.done_key, clean)
+        replayed = store.record(cell.done_key).results["replayed"]
+        return attack_result(cell, samples, store), AttackEvidence(cell.attack, cell.attack_facts, samples, replayed)
 
     return alone(read, lambda reason: (without_result(cell, "error", reason), None))
 
 
 def _failed(
-    name: str, facts: dict[str, Any], cells: list[dict[str, Any]], manifest: dict[str, Any], reason: str
+    name: str, facts: DefenseRecord, cells: list[CellRecord], manifest: RunRecord, reason: str
 ) -> RobustnessRow:
     """A row of which nothing can be said but why."""
-    attacks = [c for c in cells if c["attack"] != "clean"]
+    attacks = [c for c in cells if c.attack != "clean"]
     return RobustnessRow(
         defense=name,
-        description=facts["repr"],
-        source=facts["source"],
+        description=facts.repr,
+        source=facts.source,
         status="error",
         remarks=(reason,),
         n=0,
         clean=None,
         clean_spread=None,
-        attacks=tuple(without_result(c, "error" if c["status"] == "done" else c["status"], reason) for c in attacks),
+        attacks=tuple(without_result(c, "error" if c.status == "done" else c.status, reason) for c in attacks),
         worst=None,
         balanced=None,
-        classes=len(manifest["data"]["classes"]),
+        classes=len(manifest.data.classes),
         ranking=None,
         clinical_clean=None,
         clinical_worst=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmark.core.threat import ThreatModel
 from benchmark.evaluation.clinical import ClinicalMetrics
 from benchmark.evaluation.detection import Detection
 from benchmark.evaluation.flags.base import Flag
@@ -174,7 +175,7 @@ class TransferEntry:
         status, reason: As in `AttackResult`.
         n: Attacked images: those that the target gets right.
         success: Share of them that fell; None unless done and n > 0.
-        threat: The threat-model sentence.
+        threat: The threat model.
     """
 
     source: str
@@ -183,7 +184,7 @@ class TransferEntry:
     reason: str
     n: int
     success: Estimate | None
-    threat: str
+    threat: ThreatModel | None
 
     @property
     def white_box(self) -> bool:

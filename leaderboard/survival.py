@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from benchmark.core.threat import Access
+from benchmark.records.run_record import CellRecord, RunRecord
 from benchmark.records.store import Store
-from leaderboard.attack_results import perturbation
 from leaderboard.reading import alone, checked
 from leaderboard.schema import SurvivalCurve
 
 _COLUMNS = ("attacked", "robust", "broken_at")
 
 
-def survival_curves(manifest: dict[str, Any], store: Store) -> tuple[SurvivalCurve, ...]:
+def survival_curves(manifest: RunRecord, store: Store) -> tuple[SurvivalCurve, ...]:
     """A curve for every finished cell of the robustness table that has an attack, in the suite's order.
 
     One that cannot be read has no steps and says why.
     """
     return tuple(
         alone(
-            lambda c=cell: survival_curve(c, checked(store.samples(c["key"]), _COLUMNS)),  # type: ignore[misc]
+            lambda c=cell: survival_curve(c, checked(store.samples(c.done_key), _COLUMNS)),  # type: ignore[misc]
             lambda reason, c=cell: SurvivalCurve(  # type: ignore[misc]
-                c["defense"], c["attack"], perturbation(c), 0, 0.0, (), (), followed=False, reason=reason
+                c.defense, c.attack, c.perturbation, 0, 0.0, (), (), followed=False, reason=reason
             ),
         )
-        for cell in manifest["cells"]
-        if cell["table"] == "robustness" and cell["attack"] != "clean" and cell["status"] == "done"
+        for cell in manifest.of("robustness")
+        if cell.attack != "clean" and cell.status == "done"
     )
 
 
-def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve:
+def survival_curve(cell: CellRecord, samples: pd.DataFrame) -> SurvivalCurve:
     """The curve of one attack.
 
     An image falls at the step of its first verified success. One that is not robust in the end and has no such step
@@ -46,10 +45,10 @@ def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve
     fallen = attacked & ~samples["robust"].to_numpy(dtype=bool)
     broken_at = samples["broken_at"].to_numpy(dtype=np.int64)
     known = broken_at[fallen & (broken_at >= 0)]
-    facts = cell["facts"]
-    allowed = max(facts.get("steps") or 1, facts.get("queries") or 1)
+    facts = cell.attack_facts
+    allowed = max(facts.steps or 1, facts.queries or 1)
     # An attacker who does not ask the defended model cannot say when an image fell.
-    sees = facts["access"] != "surrogate" and facts["gradient"] != "undefended"
+    sees = facts.access is not Access.SURROGATE and facts.gradient != "undefended"
     # Restarts, and the members of an ensemble, count on beyond the steps of one run.
     last = max(allowed, int(known.max(initial=0)))
     at = np.sort(np.where(broken_at[fallen] >= 0, broken_at[fallen], last))
@@ -57,12 +56,12 @@ def survival_curve(cell: dict[str, Any], samples: pd.DataFrame) -> SurvivalCurve
     standing = int(attacked.sum()) - np.searchsorted(at, steps, side="right")
     count = len(samples)
     return SurvivalCurve(
-        defense=cell["defense"],
-        attack=cell["attack"],
-        bound=perturbation(cell),
+        defense=cell.defense,
+        attack=cell.attack,
+        bound=cell.perturbation,
         n=count,
         clean=int(attacked.sum()) / count,
         steps=tuple(steps.tolist()),
         accuracy=tuple((standing / count).tolist()),
-        followed=(facts.get("steps") or 0) > 1 and (len(known) > 0 or (sees and not fallen.any())),
+        followed=(facts.steps or 0) > 1 and (len(known) > 0 or (sees and not fallen.any())),
     )

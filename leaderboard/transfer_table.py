@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from leaderboard.schema import TransferEntry, TransferMatrix
 from leaderboard.text import with_interval
 
 WHITE_BOX = "†"
 """The mark of an entry whose images were crafted on the target itself."""
-
-_THRESHOLD = re.compile(r" at operating threshold [0-9.]+")
 
 
 def transfer_table(matrix: TransferMatrix) -> tuple[list[str], list[list[str]]]:
@@ -24,7 +20,8 @@ def threat_lines(matrix: TransferMatrix) -> list[tuple[str, str]]:
     """(which entries, sentence) for each threat model; those that differ in the operating threshold alone share one."""
     groups: dict[str, list[TransferEntry]] = {}
     for entry in matrix.entries:
-        groups.setdefault(_THRESHOLD.sub(" at the target's operating threshold", entry.threat), []).append(entry)
+        sentence = entry.threat.sentence(threshold="the target's operating threshold") if entry.threat else ""
+        groups.setdefault(sentence, []).append(entry)
     return [(_which(matrix, entries), sentence) for sentence, entries in groups.items()]
 
 

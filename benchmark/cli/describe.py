@@ -96,12 +96,12 @@ def _least_effort(attack: type[Attack]) -> str:
 
 
 def _required(defense: type[Defense]) -> str:
-    from benchmark.evaluation.required import missing_attacks
+    from benchmark.evaluation.required import required
 
     through = ", ".join(defense.surrogates)
     gradient = "exact" if defense.differentiable else f"by BPDA, since the defense has none, through {through}"
     # Only the traits are asked, which the class has as well as an instance.
-    needs = missing_attacks(cast("Defense", defense), [])
+    needs = required(cast("Defense", defense))
     return "\n".join([*needs, f"gradient: {gradient}"])
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from attacks.base import Attack
-from attacks.composing import ESTIMATORS
+from attacks.composing import ESTIMATORS, GradientChoice
 from attacks.effort import LEAST, LEAST_VALUES
-from benchmark.core.threat import Access, Norm
-from benchmark.steps.attack import AttackStep
+from benchmark.core.threat import Access, Epsilon, Norm
+from benchmark.records.attack_facts import AttackFacts
 from defenses.base import Defense
 
 MINIMUM_EOT_SAMPLES = 20
@@ -28,68 +30,79 @@ def required(defense: Defense) -> list[str]:
     return needs
 
 
-def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
-    """What the row lacks, in words, with the attacks that would do but for their effort; empty when it is complete.
+def missing_attacks(needs: Sequence[str], attacks: Iterable[AttackFacts]) -> list[str]:
+    """What the row lacks of `needs`, with the attacks that would do but for their effort; empty when it is complete.
 
     All attacks at one norm and ε, since attacks on different sets of images do not complete each other; where several
     sets are attacked, the one that lacks least counts.
     """
-    groups: dict[tuple[str, float], list[AttackStep]] = {}
+    groups: dict[tuple[str, float], list[AttackFacts]] = {}
     for attack in attacks:
-        groups.setdefault(perturbation_set(attack), []).append(attack)
-    return min((_missing(defense, group) for group in groups.values() or [[]]), key=len)
+        groups.setdefault(attack.effort.allowed_set, []).append(attack)
+    return min((_missing(needs, group) for group in groups.values() or [[]]), key=len)
 
 
-def perturbation_set(step: AttackStep) -> tuple[str, float]:
-    """The images that an attack may submit; a rotation is no smooth flow, though both are spatial."""
-    spatial = step.norm is Norm.SPATIAL
-    family = step.attack.bound(step.norm, step.epsilon) if spatial else step.norm.value
-    # What stays on the 8-bit grid looks at fewer images.
-    return family + " on the grid" * step.on_grid, step.epsilon.value
+def served(
+    attack: Attack,
+    defense: Defense,
+    *,
+    norm: Norm,
+    epsilon: Epsilon,
+    objective: str | None,
+    gradient: GradientChoice,
+    eot_samples: int,
+) -> dict[str, str]:
+    """The needs of a row that an attack is made for, each with what its settings lack of it: "" where nothing.
 
-
-def served(step: AttackStep, defense: Defense) -> dict[str, str]:
-    """The needs of a row that an attack is made for, each with what its settings lack of it: "" where nothing."""
+    Args:
+        attack: The attack.
+        defense: Whose row it is.
+        norm, epsilon: The perturbation it may use.
+        objective: Name of what it climbs; None for its own.
+        gradient, eot_samples: How it differentiates through the defense.
+    """
     found: dict[str, str] = {}
-    for part in step.attack.parts():
-        for need, lack in _served_by(part, step, defense):
+    for part in attack.parts():
+        lack = part.shortfall(norm, epsilon.value)
+        # What the attack asks of itself may be more than this, never less.
+        lack = lack or part.effort(norm, epsilon.value).short_of(LEAST[part.access])
+        if part.access in (Access.SCORES, Access.DECISIONS):
+            serves = [(BLACK_BOX, lack)]
+        elif part.access is not Access.GRADIENT or gradient.name == "undefended":
+            continue
+        elif gradient.name == "zeroth-order":
+            values = gradient.build(eot_samples).values * part.effort(norm, epsilon.value).gradients
+            serves = [(BLACK_BOX, lack or f"{LEAST_VALUES} values at least" * (values < LEAST_VALUES))]
+        else:
+            serves = _by_gradient(objective or part.default_objective().name, defense, gradient, eot_samples, lack)
+        for need, lacking in serves:
             if found.get(need, "-"):
-                found[need] = lack
+                found[need] = lacking
     needs = required(defense)
     return {need: lack for need, lack in found.items() if need in needs}
 
 
-def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
+def _missing(needs: Sequence[str], attacks: list[AttackFacts]) -> list[str]:
     missing = []
-    for need in required(defense):
-        lacks = [(a.name, served(a, defense)[need]) for a in attacks if need in served(a, defense)]
+    for need in needs:
+        lacks = [(a.label, a.effort.serves[need]) for a in attacks if need in a.effort.serves]
         if all(lack for _, lack in lacks):
-            close = "; ".join(f"{name}: {lack}" for name, lack in lacks)
+            close = "; ".join(f"{label}: {lack}" for label, lack in lacks)
             missing.append(f"{need} ({close})" if close else need)
     return missing
 
 
-def _served_by(part: Attack, step: AttackStep, defense: Defense) -> list[tuple[str, str]]:
-    epsilon = step.epsilon.value
-    lack = part.shortfall(step.norm, epsilon)
-    # What the attack asks of itself may be more than this, never less.
-    lack = lack or part.effort(step.norm, epsilon).short_of(LEAST[part.access])
-    if part.access in (Access.SCORES, Access.DECISIONS):
-        return [(BLACK_BOX, lack)]
-    if part.access is not Access.GRADIENT or step.gradient.name == "undefended":
-        return []
-    if step.gradient.name == "zeroth-order":
-        values = step.gradient.build(step.eot_samples).values * part.effort(step.norm, epsilon).gradients
-        return [(BLACK_BOX, lack or f"{LEAST_VALUES} values at least" * (values < LEAST_VALUES))]
-    if step.gradient.surrogate and len(defense.surrogates) > 1:
+def _by_gradient(
+    objective: str, defense: Defense, gradient: GradientChoice, eot_samples: int, lack: str
+) -> list[tuple[str, str]]:
+    if gradient.surrogate and len(defense.surrogates) > 1:
         # One surrogate of several is not the attack that ranks.
         return []
-    if defense.randomized and step.eot_samples < MINIMUM_EOT_SAMPLES:
+    if defense.randomized and eot_samples < MINIMUM_EOT_SAMPLES:
         lack = lack or f"{MINIMUM_EOT_SAMPLES} EOT samples at least"
-    objective = (step.objective or part.default_objective()).name
     kind = {"cross-entropy": "cross-entropy", "margin": "the margin", "dlr": "the margin"}.get(objective)
     serves = [(_white_box(kind, defense), lack)] if kind else []
-    if ESTIMATORS[step.gradient.name].exact:
+    if ESTIMATORS[gradient.name].exact:
         serves.append((EXACT, lack))
     return serves
 

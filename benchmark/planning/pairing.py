@@ -9,7 +9,7 @@ from attacks.composing import GradientChoice, ObjectiveChoice
 from attacks.gradients.zeroth_order import ZerothOrder
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.settings import Length, hints, refuse_overlong
-from benchmark.core.threat import Access, Goal, Norm, ThreatModel
+from benchmark.core.threat import Access, DetectorKnowledge, Goal, Norm, ThreatModel
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.steps.attack import AttackStep
@@ -102,8 +102,8 @@ def attack_step(
     return step, ""
 
 
-def threat_model(context: Context, step: AttackStep, defense: Defense, detector: str) -> ThreatModel:
-    """What the attack assumes; `detector` is "none", "oblivious" or "adaptive"."""
+def threat_model(context: Context, step: AttackStep, defense: Defense, detector: DetectorKnowledge) -> ThreatModel:
+    """What the attack assumes."""
     budget = step.attack.budget()
     if step.eot_samples > 1:
         budget += f", {step.eot_samples} EOT samples"

@@ -351,7 +351,14 @@ def run_controls(folder: Path) -> Controls:
         plan = make_plan(suite, Path("controls.toml"), data)
         tally = LocalEngine().run(plan, context)
         manifest = build_manifest(
-            suite=suite, plan=plan, data=data, store=store, tally=tally, status="done", device=device, seed=suite.seed
+            suite=suite,
+            plan=plan,
+            data=data,
+            store=store,
+            failures=tally.failed,
+            status="done",
+            device=device,
+            seed=suite.seed,
         )
         rows = {row.defense: row for row in robustness_rows(manifest, store)}
         clean = {c.defense: c.step for c in plan.cells if c.attack == "clean"}

@@ -42,15 +42,9 @@ from benchmark.evaluation.flags.transfer_beats_white_box import TransferBeatsWhi
 from benchmark.evaluation.flags.unbounded_fails import UnboundedFails
 from benchmark.evaluation.flags.unstable_landscape import POINTS, SIDE, UnstableLandscape
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
+from benchmark.records.defense_record import DefenseTraits
 
 N, SHAPE = 12, (1, 6, 6)
-TRAITS = {
-    "randomized": False,
-    "differentiable": True,
-    "purifier": False,
-    "gradient_at_inference": False,
-    "exact_gradient": False,
-}
 
 
 class Linear(nn.Module):
@@ -88,7 +82,7 @@ def probe(model: nn.Module | None = None, *, purify: Purify | None = None, **cha
     settings: dict[str, Any] = {
         "model": defended,
         "undefended": defended.classifier,
-        "traits": TRAITS,
+        "traits": DefenseTraits(),
         "images": images,
         "labels": labels,
         "noise": noise,
@@ -147,7 +141,7 @@ def test_zero_gradient_sees_numbers_that_attacks_would_hide() -> None:
 def test_a_gradient_that_cannot_be_had_is_told_from_one_that_is_zero(purify: Purify) -> None:
     assert "unavailable" in ZeroGradient().measure(probe(purify=purify))
     # Declared as what it is, BPDA is measured in its place.
-    declared = ZeroGradient().measure(probe(purify=purify, gradient="bpda", traits={**TRAITS, "differentiable": False}))
+    declared = ZeroGradient().measure(probe(purify=purify, gradient="bpda", traits=DefenseTraits(differentiable=False)))
     assert declared["zero"]["margin"] == {"image": 0, "random start": 0}
 
 
@@ -360,7 +354,7 @@ def test_modules_in_training_mode_are_found_wherever_they_are() -> None:
 
 @pytest.mark.parametrize(("surrogate", "broken"), [(None, True), (lambda x: 1 - x, False)])
 def test_a_surrogate_that_leads_astray_is_seen(surrogate: Callable[[Tensor], Tensor] | None, broken: bool) -> None:
-    traits = {**TRAITS, "purifier": True, "differentiable": False}
+    traits = DefenseTraits(purifier=True, differentiable=False)
     model = DefendedModel(Linear(), purify=lambda x, noise: (x * 255).round() / 255, surrogate=surrogate)
     subject = probe(epsilon=0.01, traits=traits, gradient="bpda")
     measured = BPDAComponentAlone().measure(subject.of(model, gradient="bpda", eot_samples=1))
@@ -436,14 +430,14 @@ def test_votes_share_their_draws_with_the_gradient() -> None:
 
     for rule in DecisionRule:
         model = DefendedModel(Linear(), purify=purify, votes=4, randomized=True, decision_rule=rule)
-        traits = {**TRAITS, "randomized": True}
+        traits = DefenseTraits(randomized=True)
         subject = probe(traits=traits).of(model, gradient="autograd", eot_samples=4)
         assert contradicted(subject) == 0
         assert max(AskerDependence().measure(subject)["apart"].values()) < 1e-5
 
 
 def test_a_defense_that_claims_no_gradient_is_asked_for_none() -> None:
-    assert GradientContradicted().measure(probe(traits={**TRAITS, "differentiable": False})) is None
+    assert GradientContradicted().measure(probe(traits=DefenseTraits(differentiable=False))) is None
 
 
 def test_an_answer_for_each_asker_is_seen() -> None:
@@ -497,7 +491,7 @@ def test_one_step_is_tried_beside_many() -> None:
 
 
 def test_a_component_with_a_gradient_is_not_tried_alone() -> None:
-    assert BPDAComponentAlone().measure(probe(traits={**TRAITS, "purifier": True})) is None
+    assert BPDAComponentAlone().measure(probe(traits=DefenseTraits(purifier=True))) is None
 
 
 def test_the_control_is_broken_whatever_defense_it_stands_in_for() -> None:

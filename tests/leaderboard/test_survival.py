@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark.records.run_record import CellRecord
 from leaderboard.csv import survival_csv
 from leaderboard.schema import SurvivalCurve
 from leaderboard.survival import survival_curve
 from leaderboard.survival_table import round_steps, survival_table
+from tests.records.made_by_hand import THREAT, facts
 
 
 def curve(
@@ -23,12 +23,17 @@ def curve(
     gradient: str = "autograd",
 ) -> SurvivalCurve:
     """The curve of (attacked, robust, broken_at) records."""
-    cell: dict[str, Any] = {
-        "defense": "none",
-        "attack": "pgd",
-        "threat": {"norm": "linf", "epsilon": "8/255"},
-        "facts": {"steps": steps, "queries": queries, "access": "gradient", "gradient": gradient},
-    }
+    cell = CellRecord(
+        table="robustness",
+        defense="none",
+        attack="pgd",
+        detector="none",
+        key="k",
+        status="done",
+        reason="",
+        threat=THREAT,
+        facts=facts(steps=steps, queries=queries, gradient=gradient),
+    )
     return survival_curve(cell, pd.DataFrame(records, columns=["attacked", "robust", "broken_at"]))
 
 

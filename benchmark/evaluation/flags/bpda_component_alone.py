@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
+from benchmark.records.defense_record import DefenseTraits
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
@@ -62,5 +63,5 @@ class BPDAComponentAlone(MeasuredCheck):
         return super().evaluate(row)
 
 
-def _applies(traits: dict[str, Any]) -> bool:
-    return bool(traits["purifier"]) and not traits["differentiable"]
+def _applies(traits: DefenseTraits) -> bool:
+    return traits.purifier and not traits.differentiable

@@ -30,7 +30,7 @@ class Dynamic(MeasuredCheck):
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
         calls, n = measured["calls"], measured["n"]
-        declared = bool(row.traits["gradient_at_inference"])
+        declared = row.traits.gradient_at_inference
         verdict, note = Verdict.PASS, "declared" if declared else ""
         if calls and not declared:
             verdict, note = Verdict.FAIL, "autograd is called, and this is not declared"

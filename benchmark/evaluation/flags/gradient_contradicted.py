@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.diagnoses.curvature import curvature, without_curvature
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
+from benchmark.records.defense_record import DefenseTraits
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
@@ -70,8 +71,8 @@ class GradientContradicted(MeasuredCheck):
         return super().evaluate(row)
 
 
-def claimed_gradient(traits: dict[str, Any]) -> str | None:
+def claimed_gradient(traits: DefenseTraits) -> str | None:
     """The estimator that a defense's claims make exact; None where it claims no gradient."""
-    if traits["exact_gradient"]:
+    if traits.exact_gradient:
         return "exact"
-    return "autograd" if traits["differentiable"] else None
+    return "autograd" if traits.differentiable else None

@@ -21,10 +21,10 @@ class OneStepBeatsIterative(PairedCheck):
     source = "Athalye et al. 2018a, section 3.1"
 
     def weak(self, row: RowEvidence) -> list[AttackEvidence]:
-        return [a for a in row.by_gradient() if a.facts["steps"] == 1]
+        return [a for a in row.by_gradient() if a.facts.steps == 1]
 
     def strong(self, row: RowEvidence) -> list[AttackEvidence]:
-        return [a for a in row.by_gradient() if (a.facts["steps"] or 0) > 1]
+        return [a for a in row.by_gradient() if (a.facts.steps or 0) > 1]
 
     def attempt(self, probe: Probe) -> Tensor:
         from attacks.fgsm import FGSM

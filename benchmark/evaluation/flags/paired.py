@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from benchmark.core.threat import Epsilon, Norm
+from benchmark.core.threat import Norm
 from benchmark.evaluation.flags.base import AttackEvidence, Flag, MeasuredCheck, RowEvidence, Verdict
 
 if TYPE_CHECKING:
@@ -146,6 +146,5 @@ def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence], n: i
 
 def _allowed(attack: AttackEvidence) -> tuple[str, float]:
     """Family of the allowed perturbations, and ε; a rotation is no smooth flow, though both are spatial."""
-    norm = attack.facts["norm"]
-    family = attack.facts["allowed"] if norm == Norm.SPATIAL else norm
-    return family, Epsilon.parse(attack.facts["epsilon"]).value
+    facts = attack.facts
+    return facts.allowed if facts.norm is Norm.SPATIAL else facts.norm.value, facts.epsilon.value

@@ -62,12 +62,12 @@ class Randomised(MeasuredCheck):
             return self.flag(
                 Verdict.FAIL, max(fresh, measured["same"]), n, f"answers differ under the same random numbers; {note}"
             )
-        if not row.traits["randomized"]:
+        if not row.traits.randomized:
             declared = f"random, and not declared; {note}" if seen else note
             return self.flag(Verdict.FAIL if seen else Verdict.PASS, fresh, n, declared)
         if not seen:
             return self.flag(Verdict.WARN, fresh, n, f"declared random, and no difference was seen; {note}")
-        if not any(a.facts["eot_samples"] >= EOT_SAMPLES for a in row.informed()):
+        if not any(a.facts.eot_samples >= EOT_SAMPLES for a in row.informed()):
             return self.flag(Verdict.FAIL, fresh, n, f"no attack averages over {EOT_SAMPLES} draws; {note}")
         if row.replicates < REPLICATES:
             few = f"{row.replicates} fresh decisions an image, not {REPLICATES}"
