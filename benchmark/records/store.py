@@ -94,7 +94,8 @@ class Store:
         """The step's per-sample records; raises DamagedError where they are not what was written."""
         path = StepFolder(self._step(key)).file(SAMPLES)
         try:
-            return pd.read_parquet(path)
+            # Threads cost more than a file of one row a sample takes.
+            return pd.read_parquet(path, use_threads=False)
         except (OSError, ValueError) as error:
             raise DamagedError(f"cannot be read ({in_words(error)})", path) from error
 

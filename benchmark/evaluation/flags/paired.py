@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from scipy.special import bdtrc
 
 from benchmark.core.threat import Norm
 from benchmark.evaluation.flags.base import AttackEvidence, Flag, MeasuredCheck, RowEvidence, Verdict
@@ -38,9 +39,7 @@ class Excess:
     @property
     def p_value(self) -> float:
         """Exact one-sided McNemar p that the weaker attack does not break more."""
-        from scipy.stats import binom
-
-        return float(binom.sf(self.weak - 1, self.weak + self.strong, 0.5))
+        return float(bdtrc(self.weak - 1, self.weak + self.strong, 0.5))
 
     @property
     def verdict(self) -> Verdict:
