@@ -26,7 +26,7 @@ from benchmark.planning.planner import make_plan
 from benchmark.records.inspection import published
 from benchmark.records.run_folder import at_work, check_same_suite
 from benchmark.records.run_record import RunRecord
-from benchmark.records.samples import write_samples
+from benchmark.records.samples import SAMPLES, write_samples
 from benchmark.records.store import Store
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite, read_suite
@@ -89,8 +89,10 @@ def prepare(request: RunRequest) -> PreparedRun:
     return PreparedRun(request, suite, data, plan, device, _batch_size(request.batch_size, device, data), out)
 
 
-def execute(run: PreparedRun, publish: Callable[[Store], None], say: Callable[[str], None] = lambda _: None) -> Tally:
-    """Compute what is missing, write the records, and call `publish` with the store.
+def execute(
+    run: PreparedRun, publish: Callable[[Store], list[str]], say: Callable[[str], None] = lambda _: None
+) -> Tally:
+    """Compute what is missing, write the records, and call `publish` with the store, which gives the files it wrote.
 
     An interrupted run keeps its finished steps and raises KeyboardInterrupt again. `say` is told what the user should
     know meanwhile.
@@ -107,7 +109,7 @@ def execute(run: PreparedRun, publish: Callable[[Store], None], say: Callable[[s
         return _execute(run, store, publish)
 
 
-def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -> Tally:
+def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], list[str]]) -> Tally:
     progress = progress_for(len(run.plan.steps))
     context = StepContext(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
     failures: dict[str, str] = {}
@@ -132,8 +134,8 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None]) -
         # The board is read from the manifest, and the manifest vouches for the board.
         store.write_manifest(manifest)
         write_samples(manifest, store)
-        publish(store)
-        ended = {"status": "failed" if failures else "done", "published": published(store.root)}
+        files = [*publish(store), SAMPLES]
+        ended = {"status": "failed" if failures else "done", "published": published(store.root, files)}
         store.write_manifest(manifest.model_copy(update=ended))
     except KeyboardInterrupt:
         _end(store, described, "interrupted")

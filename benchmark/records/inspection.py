@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchmark.core.errors import UserError
@@ -12,21 +12,12 @@ from benchmark.records.run_record import RunRecord
 from benchmark.records.step_folder import FileMark, hash_of
 from benchmark.records.store import Store, leftovers
 
-PUBLISHED = (
-    "leaderboard.md",
-    "rows.csv",
-    "survival.csv",
-    "samples.parquet",
-    "figures/transfer.png",
-    "figures/survival.png",
-)
-"""What a run publishes; a figure is missing where there is nothing to draw."""
 _AGAIN = "run the command that made it again, into the same folder"
 
 
-def published(root: Path) -> dict[str, FileMark]:
+def published(root: Path, names: Iterable[str]) -> dict[str, FileMark]:
     """The published files of a run as the manifest lists them."""
-    return {name: FileMark.of((root / name).read_bytes()) for name in PUBLISHED if (root / name).is_file()}
+    return {name: FileMark.of((root / name).read_bytes()) for name in names}
 
 
 def step_faults(store: Store, run: RunRecord) -> list[UserError]:

@@ -12,6 +12,9 @@ from benchmark.records.run_record import CellRecord, RunRecord
 from benchmark.records.serialising import sample_bytes
 from benchmark.records.store import Store
 
+SAMPLES = "samples.parquet"
+"""Its name in the run folder."""
+
 _TEXT, _NUMBER, _COUNT, _OUTCOME = "string", "float64", "Int64", "boolean"
 
 COLUMNS = {
@@ -67,7 +70,7 @@ def write_samples(run: RunRecord, store: Store) -> None:
             name = " × ".join((cell.defense, cell.attack, cell.detector))
             warnings.warn(f"samples.parquet lacks {name} ({type(error).__name__}: {error})", stacklevel=2)
     table = pd.concat(frames, ignore_index=True) if frames else _typed(pd.DataFrame(columns=list(COLUMNS)))
-    write_atomically(store.root / "samples.parquet", sample_bytes(table))
+    write_atomically(store.root / SAMPLES, sample_bytes(table))
 
 
 def _frame(cell: CellRecord, store: Store) -> pd.DataFrame:

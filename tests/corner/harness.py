@@ -25,8 +25,7 @@ from benchmark.records.store import Store
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
 from benchmark.verdicts import fresh
-from leaderboard.board import read_board
-from leaderboard.schema import Board
+from leaderboard.board import Board, read_board
 from tests.corner.catalogue import REGISTRY
 from tests.corner.task import task
 

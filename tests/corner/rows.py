@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from leaderboard.schema import DetectionRow, RobustnessRow
+from leaderboard.detection.schema import DetectionRow
+from leaderboard.robustness.schema import RobustnessRow
 from tests.corner.harness import Finished
 
 

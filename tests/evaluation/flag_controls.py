@@ -36,8 +36,9 @@ from benchmark.steps.clean import CleanStep
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
 from defenses.base import Defense
-from leaderboard.robustness import robustness_rows
-from leaderboard.schema import RobustnessRow
+from leaderboard.results import Results
+from leaderboard.robustness.rows import robustness_rows
+from leaderboard.robustness.schema import RobustnessRow
 
 SIDE = 8
 EPSILON = Epsilon.parse("8/255")
@@ -360,7 +361,7 @@ def run_controls(folder: Path) -> Controls:
             device=device,
             seed=suite.seed,
         )
-        rows = {row.defense: row for row in robustness_rows(manifest, store)}
+        rows = {row.defense: row for row in robustness_rows(Results(manifest, store))}
         clean = {c.defense: c.step for c in plan.cells if c.attack == "clean"}
         adaptive = {trial.label: _adaptive(trial, clean[trial.label], context) for trial in TRIALS}
     return Controls(rows, adaptive)

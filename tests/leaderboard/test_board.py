@@ -31,8 +31,8 @@ def test_records_of_another_version_are_refused_in_words(tmp_path: Path, change:
 def test_a_board_is_read_and_shown_without_torch(tmp_path: Path) -> None:
     HandMadeRun(tmp_path).manifest()
     code = (
-        "import sys; from leaderboard.board import read_board; from leaderboard.markdown import to_markdown; "
-        "from benchmark.cli.console import print_board; import leaderboard.failures, leaderboard.publish; "
+        "import sys; from leaderboard.board import read_board; from leaderboard.pages.markdown import to_markdown; "
+        "from benchmark.cli.console import print_board; import leaderboard.publish; "
         f"run = __import__('pathlib').Path({str(tmp_path)!r}); to_markdown(read_board(run)); print_board(run); "
         "heavy = {'torch', 'matplotlib', 'sklearn', 'safetensors'} & set(sys.modules); assert not heavy, heavy"
     )

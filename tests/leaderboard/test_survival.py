@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.records.run_record import CellRecord
-from leaderboard.csv import survival_csv
-from leaderboard.schema import SurvivalCurve
-from leaderboard.survival import survival_curve
-from leaderboard.survival_table import round_steps, survival_table
+from leaderboard.pages.flat_csv import flat_table
+from leaderboard.survival.rows import survival_curve
+from leaderboard.survival.schema import SurvivalCurve
+from leaderboard.survival.section import Survival
+from leaderboard.survival.table import round_steps, survival_table
 from tests.records.made_by_hand import THREAT, facts
 
 
@@ -101,11 +102,11 @@ def test_it_never_rises_and_ends_at_the_robust_accuracy(records: list[tuple[bool
 
 def test_the_file_and_the_table() -> None:
     curves = [curve([STANDS, fell(3)]), curve([STANDS, fell(-1)], None)]
-    lines = survival_csv(curves).splitlines()
+    lines = flat_table(Survival(tuple(curves)).own_rows(), Survival.columns).splitlines()
     assert lines[0] == "defense,attack,step,robust_accuracy"
     assert lines[1:] == ["none,pgd,0,1.0", "none,pgd,3,0.5", "none,pgd,10,0.5", "none,pgd,0,1.0", "none,pgd,1,0.5"]
     headers, cells = survival_table(curves)
     assert headers == ["Defense", "Attack", "Clean", "0", "1", "2", "5", "10", "End", "Last step"]
     assert cells == [["none", "pgd", "100.0", "100.0", "100.0", "100.0", "50.0", "50.0", "50.0", "10"]]
-    assert survival_csv([]) == "defense,attack,step,robust_accuracy\n"
+    assert flat_table(Survival(()).own_rows(), Survival.columns) == "defense,attack,step,robust_accuracy\n"
     assert list(round_steps(130)) == [1, 2, 5, 10, 20, 50, 100]

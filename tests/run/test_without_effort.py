@@ -18,7 +18,7 @@ from benchmark.records.store import Store
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish
-from leaderboard.schema import RobustnessRow
+from leaderboard.robustness.schema import RobustnessRow
 
 COMPLETE = """
 [robustness.attack.cw]
