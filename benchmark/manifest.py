@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import shutil
 import subprocess
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
 
@@ -16,12 +17,13 @@ from benchmark import __version__
 from benchmark.core.devices import device_name
 from benchmark.core.images import ImageData
 from benchmark.core.threat import ThreatModel
-from benchmark.engines.base import Tally
-from benchmark.evaluation.required import goal_of, missing_attacks
-from benchmark.evaluation.spent import effort_facts
+from benchmark.evaluation.required import missing_attacks, required
 from benchmark.planning.plan import Cell, Plan
+from benchmark.records.defense_record import DefenseRecord, DefenseTraits
+from benchmark.records.run_record import CellRecord, DataRecord, Environment, ImageCounts, RunRecord, StepSummary
 from benchmark.records.store import Store
 from benchmark.steps.attack import AttackStep
+from benchmark.steps.attack_facts import attack_facts
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
@@ -36,142 +38,86 @@ def build_manifest(
     plan: Plan,
     data: ImageData,
     store: Store,
-    tally: Tally | None,
-    status: str,
+    failures: Mapping[str, str],
+    status: Literal["running", "done", "failed", "interrupted"],
     device: torch.device,
     seed: int,
-) -> dict[str, Any]:
+) -> RunRecord:
     """Everything the leaderboard needs besides the steps themselves.
 
     Args:
         suite, plan, data, store: The run.
-        tally: What became of the steps; None before they ran.
-        status: "running", "done", "failed" or "interrupted".
+        failures: Why steps failed, by key.
+        status: How far it is.
         device, seed: Where and from what it ran.
     """
-    steps = plan.steps
-    return {
-        "medrobust": __version__,
-        "status": status,
-        "suite": suite.model_dump(mode="json"),
-        "seed": seed,
-        "data": {
-            "name": data.name,
-            "title": data.title,
-            "classes": list(data.classes),
-            "fingerprint": data.fingerprint(),
-            "counts": {
-                "train": len(data.train),
-                "validation": len(data.validation),
-                "evaluation": len(data.evaluation),
-            },
-            "grouped": data.evaluation.groups is not None,
-            "notes": list(data.notes),
-            "phantom": data.phantom,
-        },
-        "defenses": {c.defense: _defense(c, plan, suite) for c in plan.cells if c.attack == "clean"},
-        "cells": [_cell(cell, store, tally) for cell in plan.cells],
-        "steps": [_step(step, store) for step in steps],
-        "environment": _environment(device),
-    }
+    cells = [_cell(cell, store, failures) for cell in plan.cells]
+    return RunRecord(
+        medrobust=__version__,
+        status=status,
+        suite=suite,
+        seed=seed,
+        data=DataRecord(
+            name=data.name,
+            title=data.title,
+            classes=tuple(data.classes),
+            fingerprint=data.fingerprint(),
+            counts=ImageCounts(train=len(data.train), validation=len(data.validation), evaluation=len(data.evaluation)),
+            grouped=data.evaluation.groups is not None,
+            notes=tuple(data.notes),
+            phantom=data.phantom,
+        ),
+        defenses={c.defense: _defense(c, cells, suite) for c in plan.cells if c.attack == "clean"},
+        cells=tuple(cells),
+        steps=tuple(_step(step, store) for step in plan.steps),
+        environment=_environment(device),
+    )
 
 
-def _cell(cell: Cell, store: Store, tally: Tally | None) -> dict[str, Any]:
-    failed = tally.failed if tally else {}
-    state, reason = "not applicable", cell.reason
+def _cell(cell: Cell, store: Store, failures: Mapping[str, str]) -> CellRecord:
+    status: Literal["done", "error", "not run", "not applicable"] = "not applicable"
+    key, reason = None, cell.reason
     if cell.step is not None:
-        if store.has(cell.step.key):
-            state = "done"
-        elif cell.step.key in failed:
-            state, reason = "error", failed[cell.step.key]
-        else:
-            state = "not run"
-    threat = None
-    if cell.threat is not None:
-        model = _at_operating_point(cell, store)
-        threat = {
-            **asdict(model),
-            "epsilon": model.epsilon.text,
-            "allowed": model.allowed,
-            "sentence": model.sentence(),
-        }
-    return {
-        "table": cell.table,
-        "defense": cell.defense,
-        "attack": cell.attack,
-        "detector": cell.detector,
-        "key": cell.step.key if cell.step else None,
-        "status": state,
-        "reason": reason,
-        "threat": threat,
-        "facts": _facts(cell),
-    }
+        key = cell.step.key
+        status = "done" if store.has(key) else "error" if key in failures else "not run"
+        reason = failures[key] if status == "error" else reason
+    watched = cell.step if isinstance(cell.step, DetectStep) else None
+    attack = watched.attack if watched else cell.step
+    attack = attack if isinstance(attack, AttackStep) else None
+    return CellRecord(
+        table=cell.table,
+        defense=cell.defense,
+        attack=cell.attack,
+        detector=cell.detector,
+        key=key,
+        status=status,
+        reason=reason,
+        threat=None if cell.threat is None else _at_operating_point(cell.threat, attack, store),
+        facts=None if attack is None else attack_facts(attack, attack.clean.fit.defense),
+        trained_on=watched.trained_on.name if watched else None,
+    )
 
 
-def _facts(cell: Cell) -> dict[str, Any] | None:
-    """How the cell's attack is put together, for flags and tables."""
-    step = cell.step.attack if isinstance(cell.step, DetectStep) else cell.step
-    if not isinstance(step, AttackStep):
-        return None
-    return {
-        "method": step.attack.name,
-        "access": step.attack.access.value,
-        "norm": step.norm.value,
-        "epsilon": step.epsilon.text,
-        "allowed": step.attack.bound(step.norm, step.epsilon),
-        # An objective without a name is the attack's own.
-        "objective": step.maximised.name or step.attack.name,
-        "gradient": step.gradient.name,
-        "sees_defense": step.gradient.sees_defense,
-        "follows_values": step.gradient.follows_values,
-        "queries_too": any(part.access is not step.attack.access for part in step.attack.parts()),
-        "goal": goal_of(step),
-        "eot_samples": step.eot_samples,
-        "steps": step.attack.duration().steps,
-        "queries": step.attack.duration().queries,
-        "effort": effort_facts(step, step.clean.fit.defense),
-        "trained_on": cell.step.trained_on.name if isinstance(cell.step, DetectStep) else None,
-    }
+def _at_operating_point(threat: ThreatModel, attack: AttackStep | None, store: Store) -> ThreatModel:
+    if attack is None or not store.has(attack.clean.fit.key):
+        return threat
+    threshold = store.record(attack.clean.fit.key).results["operating_threshold"]
+    return replace(threat, operating_threshold=threshold)
 
 
-def _at_operating_point(cell: Cell, store: Store) -> ThreatModel:
-    assert cell.threat is not None
-    step = cell.step.attack if isinstance(cell.step, DetectStep) else cell.step
-    if isinstance(step, AttackStep) and store.has(step.clean.fit.key):
-        threshold = store.record(step.clean.fit.key).results["operating_threshold"]
-        return replace(cell.threat, operating_threshold=threshold)
-    return cell.threat
-
-
-def _defense(clean: Cell, plan: Plan, suite: Suite) -> dict[str, Any]:
-    step = clean.step
-    assert isinstance(step, CleanStep)
-    defense = step.fit.defense
-    attacks = [
-        c.step
-        for c in plan.cells
-        if c.defense == clean.defense and c.table == "robustness" and isinstance(c.step, AttackStep)
-    ]
-    return {
-        "method": defense.name,
-        "repr": repr(defense),
-        "source": defense.source,
-        "summary": defense.summary(),
-        "traits": {
-            trait: getattr(defense, trait)
-            for trait in (
-                "randomized",
-                "differentiable",
-                "purifier",
-                "gradient_at_inference",
-                "exact_gradient",
-                "retrains",
-                "query_only",
-            )
-        },
-        "claimed_accuracy": suite.defense[clean.defense].claimed_accuracy,
-        "missing": [*missing_attacks(defense, attacks), *_left_out(step)],
-    }
+def _defense(clean: Cell, cells: list[CellRecord], suite: Suite) -> DefenseRecord:
+    assert isinstance(clean.step, CleanStep)
+    defense = clean.step.fit.defense
+    attacks = [c.facts for c in cells if (c.defense, c.table) == (clean.defense, "robustness") and c.facts is not None]
+    return DefenseRecord(
+        method=defense.name,
+        repr=repr(defense),
+        source=defense.source,
+        summary=defense.summary(),
+        traits=DefenseTraits.of(defense),
+        claimed_accuracy=suite.defense[clean.defense].claimed_accuracy,
+        missing=(*missing_attacks(required(defense), attacks), *_left_out(clean.step)),
+    )
 
 
 def _left_out(clean: CleanStep) -> list[str]:
@@ -179,19 +125,19 @@ def _left_out(clean: CleanStep) -> list[str]:
     return [] if clean.left_out is None else [f"images of class {clean.left_out}, at which its attacks aim"]
 
 
-def _step(step: Step, store: Store) -> dict[str, Any]:
+def _step(step: Step, store: Store) -> StepSummary:
     record = store.record(step.key) if store.has(step.key) else None
-    return {
-        "kind": step.kind,
-        "label": step.label,
-        "key": step.key,
-        "seconds": record.seconds if record else None,
-        "device": record.device if record else None,
-        "finished": record.finished if record else None,
-    }
+    return StepSummary(
+        kind=step.kind,
+        label=step.label,
+        key=step.key,
+        seconds=record.seconds if record else None,
+        device=record.device if record else None,
+        finished=record.finished if record else None,
+    )
 
 
-def _environment(device: torch.device) -> dict[str, Any]:
+def _environment(device: torch.device) -> Environment:
     packages = {}
     for name in _PACKAGES:
         try:
@@ -199,15 +145,15 @@ def _environment(device: torch.device) -> dict[str, Any]:
         except PackageNotFoundError:
             packages[name] = "absent"
     commit, dirty = _git()
-    return {
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "packages": packages,
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-        "commit": commit,
-        "dirty": dirty,
-    }
+    return Environment(
+        python=platform.python_version(),
+        system=platform.system(),
+        packages=packages,
+        device=device_name(device),
+        threads=torch.get_num_threads(),
+        commit=commit,
+        dirty=dirty,
+    )
 
 
 def _git() -> tuple[str | None, bool | None]:

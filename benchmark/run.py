@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import torch
 
@@ -26,7 +26,8 @@ from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.planner import make_plan
 from benchmark.records.inspection import published
 from benchmark.records.run_folder import at_work, check_same_suite
-from benchmark.records.samples import write_samples
+from benchmark.records.run_record import RunRecord
+from benchmark.records.samples import SAMPLES, write_samples
 from benchmark.records.store import Store
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite, read_suite
@@ -91,11 +92,11 @@ def prepare(request: RunRequest) -> PreparedRun:
 
 def execute(
     run: PreparedRun,
-    publish: Callable[[Store], None],
+    publish: Callable[[Store], list[str]],
     say: Callable[[str], None] = lambda _: None,
     engine: Engine | None = None,
 ) -> Tally:
-    """Compute what is missing, write the records, and call `publish` with the store.
+    """Compute what is missing, write the records, and call `publish` with the store, which gives the files it wrote.
 
     An interrupted run keeps its finished steps and raises KeyboardInterrupt again.
 
@@ -117,18 +118,18 @@ def execute(
         return _execute(run, store, publish, engine or LocalEngine(step_timeout=run.request.step_timeout))
 
 
-def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None], engine: Engine) -> Tally:
+def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], list[str]], engine: Engine) -> Tally:
     progress = progress_for(len(run.plan.steps))
     context = StepContext(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
-    tally: Tally | None = None
+    failures: dict[str, str] = {}
 
-    def described(status: str) -> dict[str, Any]:
+    def described(status: Literal["running", "failed", "interrupted"]) -> RunRecord:
         return build_manifest(
             suite=run.suite,
             plan=run.plan,
             data=run.data,
             store=store,
-            tally=tally,
+            failures=failures,
             status=status,
             device=run.device,
             seed=run.seed,
@@ -137,13 +138,14 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None], e
     try:
         store.write_manifest(described("running"))
         tally = engine.run(run.plan, context)
+        failures |= tally.failed
         manifest = described("running")
         # The board is read from the manifest, and the manifest vouches for the board.
         store.write_manifest(manifest)
-        write_samples(run.plan, store)
-        publish(store)
-        ended = {"status": "failed" if tally.failed else "done", "published": published(store.root)}
-        store.write_manifest(manifest | ended)
+        write_samples(manifest, store)
+        files = [*publish(store), SAMPLES]
+        ended = {"status": "failed" if failures else "done", "published": published(store.root, files)}
+        store.write_manifest(manifest.model_copy(update=ended))
     except KeyboardInterrupt:
         _end(store, described, "interrupted")
         raise
@@ -155,7 +157,11 @@ def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], None], e
     return tally
 
 
-def _end(store: Store, described: Callable[[str], dict[str, Any]], status: str) -> None:
+def _end(
+    store: Store,
+    described: Callable[[Literal["failed", "interrupted"]], RunRecord],
+    status: Literal["failed", "interrupted"],
+) -> None:
     """Leave a word about a run that did not come to its end, where the disk still takes one."""
     with suppress(UserError, OSError):
         store.write_manifest(described(status))

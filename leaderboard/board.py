@@ -2,18 +2,83 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from benchmark.core.errors import UserError
 from benchmark.records.store import Store
-from leaderboard.detection import detection_rows
-from leaderboard.reading import alone, evaluation_images
-from leaderboard.reference import constant_answer
-from leaderboard.robustness import robustness_rows
-from leaderboard.schema import Board
-from leaderboard.survival import survival_curves
-from leaderboard.transfer import transfer_matrix
+from leaderboard.detection.schema import DetectionRow
+from leaderboard.detection.section import Detection
+from leaderboard.reading import alone
+from leaderboard.reference.rows import Reference, reference
+from leaderboard.results import Results
+from leaderboard.robustness.schema import RobustnessRow
+from leaderboard.robustness.section import Robustness
+from leaderboard.section import Section
+from leaderboard.sections import SECTIONS
+from leaderboard.survival.schema import SurvivalCurve
+from leaderboard.survival.section import Survival
+from leaderboard.transfer.schema import TransferMatrix
+from leaderboard.transfer.section import Transfer
+
+S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True)
+class Board:
+    """All tables of a run, with what must stand above them.
+
+    Attributes:
+        title: What was run on what.
+        protocol: How every number was made.
+        notes: What must be known of the images.
+        phantom: Whether they are drawn and show no patient.
+        sections: What the run has to show, in the order of the documents.
+    """
+
+    title: str
+    protocol: tuple[str, ...]
+    notes: tuple[str, ...]
+    phantom: bool
+    sections: tuple[Section, ...]
+
+    def section(self, kind: type[S]) -> S | None:
+        """The section of this kind; None where the run has nothing of it."""
+        return next((section for section in self.sections if isinstance(section, kind)), None)
+
+    def failures(self) -> list[str]:
+        """What is an error or no result, so that a run that has it does not end like one that has all."""
+        return [line for section in self.sections for line in section.failures()]
+
+    @property
+    def robustness(self) -> tuple[RobustnessRow, ...]:
+        """The rows of the robustness table, ranked ones first."""
+        found = self.section(Robustness)
+        return found.table if found else ()
+
+    @property
+    def reference(self) -> Reference | None:
+        """The constant answer on the images of the robustness table; None where there are none."""
+        found = self.section(Robustness)
+        return found.reference if found else None
+
+    @property
+    def survival(self) -> tuple[SurvivalCurve, ...]:
+        """Robust accuracy against attack step."""
+        found = self.section(Survival)
+        return found.curves if found else ()
+
+    @property
+    def detection(self) -> tuple[DetectionRow, ...]:
+        """The rows of the detection table."""
+        found = self.section(Detection)
+        return found.table if found else ()
+
+    @property
+    def transfer(self) -> TransferMatrix | None:
+        """The transfer matrix; None where the run has none."""
+        found = self.section(Transfer)
+        return found.matrix if found else None
 
 
 def read_board(run: Path) -> Board:
@@ -23,77 +88,41 @@ def read_board(run: Path) -> Board:
         UserError: There is no run, or another version of medrobust wrote it.
     """
     store = Store(run)
-    manifest = store.manifest()
-    try:
-        return _board(manifest, store)
-    except KeyError as error:
-        raise UserError(
-            f"its records lack {error}",
-            where=str(run),
-            remedy="another version of medrobust wrote it: run the command that made it again, into the same folder",
-        ) from error
-
-
-def _board(manifest: dict[str, Any], store: Store) -> Board:
-    suite, data = manifest["suite"], manifest["data"]
-    robustness = robustness_rows(manifest, store)
-    images = evaluation_images(manifest, store)
-    reference = None if images is None else constant_answer(images, data["classes"])
-    samples = reference.n if reference else _transferred(manifest, store)
-    title = f"{suite['title']} · {suite['profile']} profile · {data['title']}"
+    results = Results(store.manifest(), store)
+    suite, data = results.run.suite, results.run.data
+    found = (kind.of(results) for kind in SECTIONS)
     return Board(
-        title=title,
-        protocol=_protocol(manifest, samples),
-        notes=tuple(data["notes"]),
-        phantom=data["phantom"],
-        robustness=robustness,
-        detection=detection_rows(manifest, store),
-        reference=reference,
-        transfer=transfer_matrix(manifest, store),
-        survival=survival_curves(manifest, store),
+        title=f"{suite.title} · {suite.profile} profile · {data.title}",
+        protocol=_protocol(results),
+        notes=data.notes,
+        phantom=data.phantom,
+        sections=tuple(section for section in found if section is not None),
     )
 
 
-def _transferred(manifest: dict[str, Any], store: Store) -> int:
-    """Number of evaluation images, as any finished entry of the transfer matrix saw them."""
-    keys = (c["key"] for c in manifest["cells"] if c["table"] == "transfer" and c["status"] == "done")
-    counts = (alone(lambda k=key: len(store.samples(k)), lambda _: 0) for key in keys)  # type: ignore[misc]
-    return next((count for count in counts if count), 0)
-
-
-def _protocol(manifest: dict[str, Any], samples: int) -> tuple[str, ...]:
-    suite, data = manifest["suite"], manifest["data"]
-    counts = data["counts"]
-    grouped = "intervals count patients as clusters" if data["grouped"] else "no patient ids, images are independent"
+def _protocol(results: Results) -> tuple[str, ...]:
+    run, suite, data = results.run, results.run.suite, results.run.data
+    grouped = "intervals count patients as clusters" if data.grouped else "no patient ids, images are independent"
     lines = [
-        f"Suite {suite['name']}, profile {suite['profile']}, protocol {suite['protocol']}, seed {manifest['seed']}, "
-        f"medrobust {manifest['medrobust']}; rows of other profiles, suites or data are not comparable.",
-        f"Data: {data['title']}, fingerprint {data['fingerprint'][:16]}; {counts['train']} training, "
-        f"{counts['validation']} validation and {samples} of {counts['evaluation']} evaluation images; {grouped}.",
-        f"Classifier: {suite['classifier']['name']}; weights and operating threshold chosen on validation data.",
+        f"Suite {suite.name}, profile {suite.profile}, protocol {suite.protocol}, seed {run.seed}, "
+        f"medrobust {run.medrobust}; rows of other profiles, suites or data are not comparable.",
+        f"Data: {data.title}, fingerprint {data.fingerprint[:16]}; {data.counts.train} training, "
+        f"{data.counts.validation} validation and {_samples(results)} of {data.counts.evaluation} evaluation images; "
+        f"{grouped}.",
+        f"Classifier: {suite.classifier.name}; weights and operating threshold chosen on validation data.",
         "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per "
         "image over all attacks of the row. Rows rank by its mean over the classes, balanced accuracy, which is 1/K "
         "for whoever answers the same to every image. Only images that are right on clean input are attacked. "
         "Intervals are 95 %.",
     ]
-    if suite["robustness"]:
-        table = suite["robustness"]
-        lines.append(
-            f"Robustness: {table['norm']}, ε = {table['epsilon']} on [0, 1] pixels unless a threat model differs. "
-            "An attack on an image ends at its first verified success."
-        )
-    if suite["detection"]:
-        table = suite["detection"]
-        lines.append(
-            f"Detection: {table['norm']}, ε = {table['epsilon']}, targeted at the likeliest wrong class; all steps are "
-            "run and the last image is kept. Detectors learn from 45 % of the correctly classified images, thresholds "
-            "come from the clean ones of another 25 %, scores are on the remaining 30 %; negatives are clean images "
-            "and images with noise of the attack's L2 size."
-        )
-    if suite.get("transfer"):
-        table = suite["transfer"]
-        lines.append(
-            f"Transfer: {table['norm']}, ε = {table['epsilon']}; every image that the target gets right is attacked "
-            "without asking the target, and what was crafted after the last step is shown to it."
-        )
-    return tuple(lines)
+    return (*lines, *(line for kind in SECTIONS if (line := kind.protocol(suite))))
+
+
+def _samples(results: Results) -> int:
+    """Number of evaluation images, as most rows or any finished entry of the transfer matrix saw them."""
+    constant = results.once(reference)
+    if constant is not None:
+        return constant.n
+    keys = (cell.done_key for cell in results.run.of("transfer") if cell.status == "done")
+    counts = (alone(lambda k=key: len(results.store.samples(k)), lambda _: 0) for key in keys)  # type: ignore[misc]
+    return next((count for count in counts if count), 0)

@@ -2,18 +2,64 @@
 
 from __future__ import annotations
 
-from benchmark.core.writing import write_atomically
+import warnings
+from pathlib import Path
+
+from benchmark.core.writing import DiskError, write_atomically, writing
 from benchmark.records.store import Store
-from leaderboard.board import read_board
-from leaderboard.csv import survival_csv, to_csv
-from leaderboard.figures.publish import draw_figures
-from leaderboard.markdown import to_markdown
+from leaderboard.board import Board, read_board
+from leaderboard.pages.flat_csv import flat_table, to_csv
+from leaderboard.pages.markdown import to_markdown
+from leaderboard.section import Section
+from leaderboard.sections import SECTIONS
 
 
-def publish(store: Store) -> None:
-    """Write `leaderboard.md`, `rows.csv`, `survival.csv` and the figures into the run folder."""
+def publish(store: Store) -> list[str]:
+    """Write `leaderboard.md`, `rows.csv`, and every section's own file and figure into the run folder.
+
+    Returns:
+        Names of the files that are there now, within the folder.
+    """
     board = read_board(store.root)
-    write_atomically(store.root / "leaderboard.md", to_markdown(board))
-    write_atomically(store.root / "rows.csv", to_csv(board))
-    write_atomically(store.root / "survival.csv", survival_csv(board.survival))
-    draw_figures(board, store.root / "figures")
+    written = {"leaderboard.md": to_markdown(board), "rows.csv": to_csv(board)}
+    for section in board.sections:
+        if section.file:
+            written[section.file] = flat_table(section.own_rows(), section.columns)
+    for name, text in written.items():
+        write_atomically(store.root / name, text)
+    for kind in SECTIONS:
+        if kind.file and kind.file not in written:
+            _remove(store.root / kind.file)
+    return [*written, *(f"figures/{name}" for name in draw_figures(board, store.root / "figures"))]
+
+
+def draw_figures(board: Board, folder: Path) -> list[str]:
+    """Draw what the board has to show into `folder`; gives the names of the figures that are there now."""
+    drawn = []
+    for kind in SECTIONS:
+        if kind.picture:
+            path, section = folder / kind.picture, board.section(kind)
+            # What an earlier run drew is not what this one shows.
+            _remove(path)
+            if section is not None and _draw(section, board.title, path):
+                drawn.append(kind.picture)
+    return drawn
+
+
+def _remove(path: Path) -> None:
+    with writing(path):
+        path.unlink(missing_ok=True)
+
+
+def _draw(section: Section, title: str, path: Path) -> bool:
+    try:
+        figure = section.figure(title)
+        if figure is not None:
+            write_atomically(path, figure)
+    except DiskError:
+        raise
+    except Exception as error:
+        # The tables hold every number of the figure, and hours of computing must not end in a drawing's error.
+        warnings.warn(f"{path.name} was not drawn ({type(error).__name__}: {error})", stacklevel=2)
+        return False
+    return figure is not None

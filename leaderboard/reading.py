@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from benchmark.core.errors import UserError
 from benchmark.records.store import Store
+from leaderboard.results import Results
 
 T = TypeVar("T")
 
@@ -42,10 +43,10 @@ def alone(read: Callable[[], T], otherwise: Callable[[str], T]) -> T:
         return otherwise(_reason(error))
 
 
-def evaluation_images(manifest: dict[str, Any], store: Store) -> pd.DataFrame | None:
+def evaluation_images(results: Results) -> pd.DataFrame | None:
     """Clean records of the images that most rows are about; None where no row can be read."""
-    keys = [c["key"] for c in manifest["cells"] if c["attack"] == "clean" and c["status"] == "done"]
-    read = [alone(lambda k=key: clean_samples(store, k), lambda _: None) for key in keys]  # type: ignore[misc]
+    keys = [c.done_key for c in results.run.cells if c.attack == "clean" and c.status == "done"]
+    read = [alone(lambda k=key: clean_samples(results.store, k), lambda _: None) for key in keys]  # type: ignore[misc]
     found = {tuple(samples["sample_id"]): samples for samples in reversed(read) if samples is not None}
     count = Counter(tuple(samples["sample_id"]) for samples in read if samples is not None)
     return found[count.most_common(1)[0][0]] if count else None

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from benchmark.core.harmless import line
-from benchmark.evaluation.intervals import Interval
-from leaderboard.schema import Estimate, Spread
+from benchmark.evaluation.intervals import Estimate, Interval
 
 _SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|&(?=#?\w+;)|^[#+>-]")
 
@@ -47,11 +46,6 @@ def with_interval(estimate: Estimate | None) -> str:
 def interval(bounds: Interval | None) -> str:
     """[low, high] in per cent."""
     return "" if bounds is None else f"[{percent(bounds.low)}, {percent(bounds.high)}]"
-
-
-def spread(values: Spread | None) -> str:
-    """Mean ± standard deviation in per cent."""
-    return "" if values is None else f"{percent(values.mean)} ± {percent(values.deviation)}"
 
 
 def passes(forwards: float | None, backwards: float | None) -> str:

@@ -13,7 +13,7 @@ import typer
 from benchmark.core.harmless import harmless, line, on_screen
 
 if TYPE_CHECKING:
-    from leaderboard.schema import Board
+    from leaderboard.board import Board
 
 
 def say(text: object, *, error: bool = False, bold: bool = False) -> None:
@@ -31,7 +31,7 @@ def print_board(run: Path) -> Board:
     from rich.console import Console
 
     from leaderboard.board import read_board
-    from leaderboard.terminal import show
+    from leaderboard.pages.terminal import show
 
     board, console = read_board(run), Console()
     show(board, console if console.is_terminal else Console(width=200))

@@ -26,7 +26,7 @@ def markdown(run: Run) -> None:
     """Print the tables as Markdown."""
     from benchmark.cli.console import print_document
     from leaderboard.board import read_board
-    from leaderboard.markdown import to_markdown
+    from leaderboard.pages.markdown import to_markdown
 
     print_document(to_markdown(read_board(run)))
     _name_faults(run)
@@ -36,8 +36,8 @@ def markdown(run: Run) -> None:
 def attacks(run: Run) -> None:
     """Print every attack as Markdown with its cost in passes and seconds."""
     from benchmark.cli.console import print_document
+    from leaderboard.attacks.table import attack_table
     from leaderboard.board import read_board
-    from leaderboard.tables import attack_table
     from leaderboard.text import markdown_table
 
     print_document(markdown_table(*attack_table(read_board(run).robustness, seconds=True)))

@@ -49,7 +49,6 @@ def run(
     from benchmark.records.run_folder import check_writable
     from benchmark.run import RunRequest, execute, prepare
     from benchmark.suites.suite import PROFILES
-    from leaderboard.failures import failures
     from leaderboard.publish import publish
 
     if profile not in PROFILES:
@@ -69,7 +68,7 @@ def run(
         return
     check_writable(prepared.out)
     tally = execute(prepared, publish, lambda text: say(f"note: {text}", error=True))
-    failed = failures(print_board(prepared.out))
+    failed = print_board(prepared.out).failures()
     say(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
     say(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
     for problem in failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from typing import Literal
 
 from benchmark.core.errors import UserError
 
@@ -41,6 +42,10 @@ class Access(StrEnum):
             "decisions": "black-box (decisions on queried images)",
             "surrogate": "transfer (gradients of the attacker's own classifiers)",
         }[self.value]
+
+
+DetectorKnowledge = Literal["none", "oblivious", "adaptive"]
+"""Whether a detector is present, and whether the attacker takes it into account."""
 
 
 class Goal(StrEnum):
@@ -107,7 +112,7 @@ class ThreatModel:
     target: str = ""
     randomized: bool = False
     knows_randomness: bool = False
-    detector: str = "none"
+    detector: DetectorKnowledge = "none"
     operating_threshold: float | None = None
 
     @property
@@ -115,8 +120,17 @@ class ThreatModel:
         """The allowed perturbation in words."""
         return self.bound or f"{self.norm.symbol} ε = {self.epsilon} on [0, 1] pixels"
 
-    def sentence(self) -> str:
-        """The threat model as one sentence."""
+    @property
+    def perturbation(self) -> str:
+        """The allowed perturbation in short, e.g. "L∞ 8/255"."""
+        return f"{self.norm.symbol} {self.epsilon}"
+
+    def sentence(self, *, threshold: str = "") -> str:
+        """The threat model as one sentence.
+
+        Args:
+            threshold: Words for the operating threshold, where there is one, in place of its value.
+        """
         height, width = self.resolution
         knows = "knows the defense" if self.knows_defense else "does not know the defense"
         if self.randomized:
@@ -129,7 +143,7 @@ class ThreatModel:
         goal = f"{self.goal.value} at {self.target}" if self.target else self.goal.value
         decision = f"K = {self.classes}"
         if self.operating_threshold is not None:
-            decision += f" at operating threshold {self.operating_threshold:.3f}"
+            decision += f" at {threshold or f'operating threshold {self.operating_threshold:.3f}'}"
         return (
             f"{self.access.phrase}, {self.allowed} at {height}×{width}, "
             f"{goal}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtrc, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -45,11 +46,9 @@ def wilson(successes: float, trials: float, *, confidence: float = 0.95) -> Inte
         trials: n ≥ 0; with none, nothing is known and the interval is [0, 1].
         confidence: Of the two-sided interval, in (0, 1).
     """
-    from scipy.stats import norm
-
     if trials <= 0:
         return Interval(0.0, 1.0)
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(ndtri(0.5 + confidence / 2))
     share = successes / trials
     centre = (successes + z**2 / 2) / (trials + z**2)
     half = z / (trials + z**2) * math.sqrt(trials * share * (1 - share) + z**2 / 4)
@@ -113,8 +112,6 @@ def share_of(hits: ArrayLike, groups: Sequence[Hashable] | None = None) -> Estim
 
 
 def _effective_count(values: Floats, group: NDArray[np.int64], confidence: float) -> float:
-    from scipy.stats import t
-
     count, sizes = len(values), np.bincount(group)
     patients = len(sizes)
     share = float(values.mean())
@@ -126,7 +123,7 @@ def _effective_count(values: Floats, group: NDArray[np.int64], confidence: float
     clustered = patients / (patients - 1) * float((totals**2).sum()) / count**2
     independent = share * (1 - share) / (count - 1)
     quantile = 0.5 + confidence / 2
-    widening = float(t.ppf(quantile, count - 1) / t.ppf(quantile, patients - 1))
+    widening = float(stdtrit(count - 1, quantile) / stdtrit(patients - 1, quantile))
     return count / max(1.0, clustered / independent) * widening**2
 
 
@@ -148,8 +145,6 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     Returns:
         p in (0, 1]; 1 when the two never differ.
     """
-    from scipy.stats import binom
-
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
-    return float(binom.sf(only_first - 1, only_first + only_second, 0.5))
+    return float(bdtrc(only_first - 1, only_first + only_second, 0.5))

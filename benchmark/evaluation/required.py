@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from attacks.base import Attack
 from attacks.effort import LEAST, LEAST_VALUES
-from attacks.objectives.base import Need
-from benchmark.core.threat import Access, Norm
-from benchmark.steps.attack import AttackStep
+from attacks.gradients.base import GradientEstimator
+from attacks.objectives.base import Need, Objective
+from benchmark.core.threat import Access, Epsilon, Norm
+from benchmark.records.attack_facts import AttackFacts
 from defenses.base import Defense
 
 MINIMUM_EOT_SAMPLES = 20
@@ -28,72 +31,78 @@ def required(defense: Defense) -> list[str]:
     return needs
 
 
-def missing_attacks(defense: Defense, attacks: list[AttackStep]) -> list[str]:
-    """What the row lacks, in words, with the attacks that would do but for their effort; empty when it is complete.
+def missing_attacks(needs: Sequence[str], attacks: Iterable[AttackFacts]) -> list[str]:
+    """What the row lacks of `needs`, with the attacks that would do but for their effort; empty when it is complete.
 
     All attacks at one norm and ε, since attacks on different sets of images do not complete each other; where several
     sets are attacked, the one that lacks least counts.
     """
-    groups: dict[tuple[str, float], list[AttackStep]] = {}
+    groups: dict[tuple[str, float], list[AttackFacts]] = {}
     for attack in attacks:
-        groups.setdefault(perturbation_set(attack), []).append(attack)
-    return min((_missing(defense, group) for group in groups.values() or [[]]), key=len)
+        groups.setdefault(attack.effort.allowed_set, []).append(attack)
+    return min((_missing(needs, group) for group in groups.values() or [[]]), key=len)
 
 
-def perturbation_set(step: AttackStep) -> tuple[str, float]:
-    """The images that an attack may submit, and its goal; a rotation is no smooth flow, though both are spatial."""
-    spatial = step.norm is Norm.SPATIAL
-    family = step.attack.bound(step.norm, step.epsilon) if spatial else step.norm.value
-    # What stays on the 8-bit grid looks at fewer images.
-    return family + " on the grid" * step.on_grid + goal_of(step), step.epsilon.value
+def served(
+    attack: Attack,
+    defense: Defense,
+    *,
+    norm: Norm,
+    epsilon: Epsilon,
+    objective: Objective | None,
+    gradient: GradientEstimator,
+) -> dict[str, str]:
+    """The needs of a row that an attack is made for, each with what its settings lack of it: "" where nothing.
 
-
-def goal_of(step: AttackStep) -> str:
-    """What tells attacks of different goals apart; empty where any wrong class counts."""
-    return "" if step.target is None else f" at {step.target}"
-
-
-def served(step: AttackStep, defense: Defense) -> dict[str, str]:
-    """The needs of a row that an attack is made for, each with what its settings lack of it: "" where nothing."""
+    Args:
+        attack: The attack.
+        defense: Whose row it is.
+        norm, epsilon: The perturbation it may use.
+        objective: What it maximises; None for its own.
+        gradient: How it differentiates through the defense, and over how many draws.
+    """
     found: dict[str, str] = {}
-    for part in step.attack.parts():
-        for need, lack in _served_by(part, step, defense):
+    for part in attack.parts():
+        lack = part.shortfall(norm, epsilon.value)
+        # What the attack asks of itself may be more than this, never less.
+        lack = lack or part.effort(norm, epsilon.value).short_of(LEAST[part.access])
+        if part.access in (Access.SCORES, Access.DECISIONS):
+            serves = [(BLACK_BOX, lack)]
+        elif part.access is not Access.GRADIENT or not gradient.sees_defense:
+            continue
+        elif gradient.follows_values:
+            values = gradient.values * part.effort(norm, epsilon.value).gradients
+            serves = [(BLACK_BOX, lack or f"{LEAST_VALUES} values at least" * (values < LEAST_VALUES))]
+        else:
+            serves = _by_gradient(objective or part.default_objective(), defense, gradient, lack)
+        for need, lacking in serves:
             if found.get(need, "-"):
-                found[need] = lack
+                found[need] = lacking
     needs = required(defense)
     return {need: lack for need, lack in found.items() if need in needs}
 
 
-def _missing(defense: Defense, attacks: list[AttackStep]) -> list[str]:
+def _missing(needs: Sequence[str], attacks: list[AttackFacts]) -> list[str]:
     missing = []
-    for need in required(defense):
-        lacks = [(a.name, served(a, defense)[need]) for a in attacks if need in served(a, defense)]
+    for need in needs:
+        lacks = [(a.label, a.effort.serves[need]) for a in attacks if need in a.effort.serves]
         if all(lack for _, lack in lacks):
-            close = "; ".join(f"{name}: {lack}" for name, lack in lacks)
+            close = "; ".join(f"{label}: {lack}" for label, lack in lacks)
             missing.append(f"{need} ({close})" if close else need)
     return missing
 
 
-def _served_by(part: Attack, step: AttackStep, defense: Defense) -> list[tuple[str, str]]:
-    epsilon = step.epsilon.value
-    lack = part.shortfall(step.norm, epsilon)
-    # What the attack asks of itself may be more than this, never less.
-    lack = lack or part.effort(step.norm, epsilon).short_of(LEAST[part.access])
-    if part.access in (Access.SCORES, Access.DECISIONS):
-        return [(BLACK_BOX, lack)]
-    if part.access is not Access.GRADIENT or not step.gradient.sees_defense:
-        return []
-    if step.gradient.follows_values:
-        values = step.gradient.values * part.effort(step.norm, epsilon).gradients
-        return [(BLACK_BOX, lack or f"{LEAST_VALUES} values at least" * (values < LEAST_VALUES))]
-    if step.gradient.surrogate and len(defense.surrogates) > 1:
+def _by_gradient(
+    objective: Objective, defense: Defense, gradient: GradientEstimator, lack: str
+) -> list[tuple[str, str]]:
+    if gradient.surrogate and len(defense.surrogates) > 1:
         # One surrogate of several is not the attack that ranks.
         return []
-    if defense.randomized and step.eot_samples < MINIMUM_EOT_SAMPLES:
+    if defense.randomized and gradient.draws < MINIMUM_EOT_SAMPLES:
         lack = lack or f"{MINIMUM_EOT_SAMPLES} EOT samples at least"
-    kind = (step.objective or part.default_objective()).serves
+    kind = objective.serves
     serves = [] if kind is None else [(_white_box(kind, defense), lack)]
-    if step.gradient.exact:
+    if gradient.exact:
         serves.append((EXACT, lack))
     return serves
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-from torch.nn.functional import affine_grid, grid_sample
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from benchmark.core.noise import Noise
+    from benchmark.core.noise import Noise
 
 MOST_SHIFT, MOST_ZOOM, MOST_DEGREES, MOST_GAMMA, MOST_NOISE = 2.0, 0.03, 3.0, 0.1, 2 / 255
 """How much `composite` does at most: pixels, shares, degrees, shares of the exponent, and values of a pixel."""
@@ -25,6 +25,8 @@ def shifted(x: Tensor, dy: int | Tensor, dx: int | Tensor) -> Tensor:
         x: The images.
         dy, dx: Pixels, for all images or one number for each: int64 [B].
     """
+    import torch
+
     height, width = x.shape[2:]
     down, right = (torch.as_tensor(d, device=x.device).expand(x.shape[0])[:, None] for d in (dy, dx))
     rows = (torch.arange(height, device=x.device) - down).clamp(0, height - 1)
@@ -43,6 +45,8 @@ def moved(x: Tensor, noise: Noise) -> Tensor:
 
     Pixel values stay those of the file, and no file holds the image.
     """
+    import torch
+
     which = (noise.stream("moved").uniform((1,), dtype=torch.float64).flatten() * 17).long()
     # Of 2 × 9 ways the first leaves the image where it is.
     mirror, place = (which + 1) // 9, (which + 1) % 9
@@ -66,6 +70,8 @@ def joined(x: Tensor, labels: Tensor, noise: Noise) -> Tensor:
     Returns:
         float [B, C, H, W] in [0, 1].
     """
+    import torch
+
     noise = noise.stream("joined")
     place = noise.stream("place").uniform((3,), dtype=torch.float64)
     partner = torch.empty_like(labels)
@@ -93,6 +99,9 @@ def composite(x: Tensor, noise: Noise) -> Tensor:
     Returns:
         float [B, C, H, W] in [0, 1].
     """
+    import torch
+    from torch.nn.functional import affine_grid, grid_sample
+
     noise = noise.stream("composite")
     height, width = x.shape[2:]
     down, right, zoom, turn, contrast = (2 * noise.stream("amounts").uniform((5,)) - 1).to(x.dtype).unbind(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.threat import DetectorKnowledge
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, threat_model
@@ -57,7 +58,7 @@ def detection_cells(context: Context, table: DetectionTable, defense: Defense, c
             if step.attack.needs_detector:
                 aimed = replace(step, deceived=DetectorFitting(features, learned, name, detector, context.seed))
             detect = DetectStep(features, learned, aimed, name, detector, context.seed)
-            known = "adaptive" if step.maximised.detector_aware else "oblivious"
+            known: DetectorKnowledge = "adaptive" if step.maximised.detector_aware else "oblivious"
             threat = threat_model(context, step, defense, known)
             cells.append(Cell("detection", clean.fit.name, label, name, detect, threat=threat))
     return cells

@@ -8,7 +8,7 @@ from attacks.base import Stop
 from attacks.objectives.target import Target
 from benchmark.core.errors import UserError
 from benchmark.core.settings import Length, hints, refuse_overlong
-from benchmark.core.threat import Access, Goal, ThreatModel
+from benchmark.core.threat import Access, DetectorKnowledge, Goal, ThreatModel
 from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.composing import check_grid, gradient_of, objective_of, target_in_words, target_of
 from benchmark.planning.context import Context, chosen
@@ -99,8 +99,8 @@ def attack_step(
     return step, ""
 
 
-def threat_model(context: Context, step: AttackStep, defense: Defense, detector: str) -> ThreatModel:
-    """What the attack assumes; `detector` is "none", "oblivious" or "adaptive"."""
+def threat_model(context: Context, step: AttackStep, defense: Defense, detector: DetectorKnowledge) -> ThreatModel:
+    """What the attack assumes."""
     budget = step.attack.budget()
     if step.eot_samples > 1:
         budget += f", {step.eot_samples} EOT samples"

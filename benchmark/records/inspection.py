@@ -3,42 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from benchmark.core.errors import UserError
 from benchmark.records.run_folder import somebody_at_work
+from benchmark.records.run_record import RunRecord
 from benchmark.records.step_folder import FileMark, hash_of
 from benchmark.records.store import Store, leftovers
 
-PUBLISHED = (
-    "leaderboard.md",
-    "rows.csv",
-    "survival.csv",
-    "samples.parquet",
-    "figures/transfer.png",
-    "figures/survival.png",
-)
-"""What a run publishes; a figure is missing where there is nothing to draw."""
 _AGAIN = "run the command that made it again, into the same folder"
 
 
-def published(root: Path) -> dict[str, dict[str, Any]]:
+def published(root: Path, names: Iterable[str]) -> dict[str, FileMark]:
     """The published files of a run as the manifest lists them."""
-    return {name: FileMark.of((root / name).read_bytes()).model_dump() for name in PUBLISHED if (root / name).is_file()}
+    return {name: FileMark.of((root / name).read_bytes()) for name in names}
 
 
-def step_faults(store: Store, manifest: dict[str, Any]) -> list[UserError]:
+def step_faults(store: Store, run: RunRecord) -> list[UserError]:
     """What is wrong with the steps that a board rests on; of their tensors, which no table reads, only the size."""
-    faults = (store.fault(key, but_tensors=True) for key in finished(manifest))
+    faults = (store.fault(key, but_tensors=True) for key in finished(run))
     return [fault for fault in faults if fault is not None]
 
 
-def finished(manifest: dict[str, Any]) -> list[str]:
+def finished(run: RunRecord) -> list[str]:
     """Keys of the steps that were finished when the manifest was written."""
-    steps = [step["key"] for step in manifest.get("steps", []) if step["finished"]]
-    return list(dict.fromkeys([*steps, *(cell["key"] for cell in manifest["cells"] if cell["status"] == "done")]))
+    steps = [step.key for step in run.steps if step.finished]
+    return list(dict.fromkeys([*steps, *(cell.done_key for cell in run.cells if cell.status == "done")]))
 
 
 def run_faults(root: Path) -> list[UserError]:
@@ -49,42 +40,42 @@ def run_faults(root: Path) -> list[UserError]:
     """
     store = Store(root)
     found: list[UserError] = []
-    manifest: dict[str, Any] = {"cells": []}
+    run: RunRecord | None = None
     try:
-        manifest = store.manifest()
-        found += [*_unfinished(root, manifest), *_changed(root, manifest)]
+        run = store.manifest()
+        found += [*_unfinished(root, run), *_changed(root, run)]
     except UserError as error:
         if not os.path.lexists(root / "manifest.json") and not (root / "steps").is_dir():
             raise
         found.append(error)
-    found += [fault for key in _steps(store, manifest) if (fault := store.fault(key)) is not None]
+    found += [fault for key in _steps(store, run) if (fault := store.fault(key)) is not None]
     if not somebody_at_work(root):
         remedy = f"{_AGAIN}: it is removed"
         found += [UserError("was left by a run that was killed", where=str(p), remedy=remedy) for p in leftovers(root)]
     return found
 
 
-def _steps(store: Store, manifest: dict[str, Any]) -> list[str]:
+def _steps(store: Store, run: RunRecord | None) -> list[str]:
     """Keys of the steps that are there, and of those that should be."""
     there = {path.name for path in (store.root / "steps").glob("*") if not path.name.endswith(".failed.json")}
     there -= {path.name for path in leftovers(store.root)}
-    return sorted(there | set(finished(manifest)))
+    return sorted(there | set(finished(run) if run else ()))
 
 
-def _unfinished(root: Path, manifest: dict[str, Any]) -> Iterator[UserError]:
-    if manifest["status"] not in ("done", "failed") or "published" not in manifest:
+def _unfinished(root: Path, run: RunRecord) -> Iterator[UserError]:
+    if run.status not in ("done", "failed") or run.published is None:
         at_work = somebody_at_work(root)
         yield UserError(
-            "the run is not over" if at_work else f"the run did not come to its end ({manifest['status']})",
+            "the run is not over" if at_work else f"the run did not come to its end ({run.status})",
             where=str(root),
             remedy="wait for it" if at_work else f"{_AGAIN}: it goes on where it stopped",
         )
 
 
-def _changed(root: Path, manifest: dict[str, Any]) -> Iterator[UserError]:
-    for name, mark in manifest.get("published", {}).items():
+def _changed(root: Path, run: RunRecord) -> Iterator[UserError]:
+    for name, mark in (run.published or {}).items():
         try:
-            same = hash_of(root / name) == mark["sha256"]
+            same = hash_of(root / name) == mark.sha256
         except UserError as error:
             yield UserError(error.problem, where=error.where, remedy=f"{_AGAIN}: it is written anew")
             continue

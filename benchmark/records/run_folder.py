@@ -34,13 +34,13 @@ def check_writable(folder: Path) -> None:
 def check_same_suite(store: Store, suite: Suite) -> None:
     """Raise UserError where the folder holds the board of another suite or profile."""
     try:
-        there = store.manifest()["suite"]
+        there = store.manifest().suite
     except UserError:
         # No run yet, or one that cannot be read and is written anew.
         return
-    if (there["name"], there["profile"]) != (suite.name, suite.profile):
+    if (there.name, there.profile) != (suite.name, suite.profile):
         raise UserError(
-            f"holds the board of suite {there['name']!r}, profile {there['profile']!r}; this is suite {suite.name!r}, "
+            f"holds the board of suite {there.name!r}, profile {there.profile!r}; this is suite {suite.name!r}, "
             f"profile {suite.profile!r}",
             where=str(store.root),
             remedy="give another --out, or --force to replace that board (its finished steps stay)",

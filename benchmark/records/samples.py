@@ -8,9 +8,12 @@ from typing import Any
 import pandas as pd
 
 from benchmark.core.writing import write_atomically
-from benchmark.planning.plan import Cell, Plan
+from benchmark.records.run_record import CellRecord, RunRecord
 from benchmark.records.serialising import sample_bytes
 from benchmark.records.store import Store
+
+SAMPLES = "samples.parquet"
+"""Its name in the run folder."""
 
 _TEXT, _NUMBER, _COUNT, _OUTCOME = "string", "float64", "Int64", "boolean"
 
@@ -53,29 +56,29 @@ rounding to 8 bit.
 """
 
 
-def write_samples(plan: Plan, store: Store) -> None:
-    """Gather the finished cells into `samples.parquet`, in the plan's order; one that cannot be read is left out."""
+def write_samples(run: RunRecord, store: Store) -> None:
+    """Gather the finished cells into `samples.parquet`, in the run's order; one that cannot be read is left out."""
     frames = []
-    for cell in plan.cells:
-        if cell.table in ("probe", "diagnosis") or cell.step is None or not store.has(cell.step.key):
+    for cell in run.cells:
+        if cell.table in ("probe", "diagnosis") or cell.status != "done":
             continue
         try:
-            frames.append(_frame(cell, cell.step.key, store))
+            frames.append(_frame(cell, store))
         except MemoryError:
             raise
         except Exception as error:
             name = " × ".join((cell.defense, cell.attack, cell.detector))
             warnings.warn(f"samples.parquet lacks {name} ({type(error).__name__}: {error})", stacklevel=2)
     table = pd.concat(frames, ignore_index=True) if frames else _typed(pd.DataFrame(columns=list(COLUMNS)))
-    write_atomically(store.root / "samples.parquet", sample_bytes(table))
+    write_atomically(store.root / SAMPLES, sample_bytes(table))
 
 
-def _frame(cell: Cell, key: str, store: Store) -> pd.DataFrame:
-    frame = store.samples(key)
+def _frame(cell: CellRecord, store: Store) -> pd.DataFrame:
+    frame = store.samples(cell.done_key)
     if cell.attack == "clean":
         frame = frame.assign(adversarial_prediction=frame["clean_prediction"], robust=frame["clean_right"])
     # The accuracy in a record of results is that of each draw.
-    draws = len(store.record(key).results.get("accuracy", [])) or None
+    draws = len(store.record(cell.done_key).results.get("accuracy", [])) or None
     frame = frame.assign(
         table=cell.table, defense=cell.defense, attack=cell.attack, detector=cell.detector, draws=draws
     )

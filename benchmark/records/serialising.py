@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from safetensors.torch import save
-from torch import Tensor
 
 from benchmark.core.errors import in_words
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class UnsaveableError(ValueError):
@@ -26,6 +28,8 @@ def check_tensors(tensors: object, called: str) -> dict[str, Tensor]:
     Raises:
         UnsaveableError: They are something else.
     """
+    from torch import Tensor
+
     if not isinstance(tensors, Mapping):
         raise UnsaveableError(f"{called} is {type(tensors).__name__}, and must be a dict from text to tensors")
     for name, tensor in tensors.items():
@@ -42,6 +46,8 @@ def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     Raises:
         UnsaveableError: One is no tensor, or of a type that safetensors does not know.
     """
+    from safetensors.torch import save
+
     copies = {name: _copy(name, tensor) for name, tensor in check_tensors(tensors, "tensors").items()}
     try:
         return save(copies)

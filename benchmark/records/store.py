@@ -9,22 +9,22 @@ import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from benchmark.core.errors import UserError, in_words
 from benchmark.core.harmless import in_json
 from benchmark.core.keys import as_stored
 from benchmark.core.writing import write_atomically, writing
-from benchmark.records.manifest_shape import ManifestShape
+from benchmark.records.run_record import RunRecord
 from benchmark.records.sealed_json import SealError, sealed, unsealed
 from benchmark.records.serialising import UnsaveableError, sample_bytes, tensor_bytes
 from benchmark.records.step_folder import RECORD, DamagedError, FileMark, StepFolder, StepRecord
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TENSORS, SAMPLES = "tensors.safetensors", "samples.parquet"
 _ASIDE = re.compile(r"\..+\.[0-9a-f]{32}")
@@ -80,6 +80,9 @@ class Store:
 
     def tensors(self, key: str) -> dict[str, Tensor]:
         """The step's tensors, on the CPU; raises DamagedError where they are not what was written."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
         path = StepFolder(self._step(key)).file(TENSORS)
         try:
             tensors: dict[str, Tensor] = load_file(path)
@@ -91,7 +94,8 @@ class Store:
         """The step's per-sample records; raises DamagedError where they are not what was written."""
         path = StepFolder(self._step(key)).file(SAMPLES)
         try:
-            return pd.read_parquet(path)
+            # Threads cost more than a file of one row a sample takes.
+            return pd.read_parquet(path, use_threads=False)
         except (OSError, ValueError) as error:
             raise DamagedError(f"cannot be read ({in_words(error)})", path) from error
 
@@ -153,18 +157,17 @@ class Store:
         for leftover in leftovers(self.root):
             remove(leftover)
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
+    def write_manifest(self, run: RunRecord) -> None:
         """Replace `manifest.json`."""
-        write_atomically(self.root / "manifest.json", sealed(manifest))
+        write_atomically(self.root / "manifest.json", sealed(run.model_dump(mode="json")))
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> RunRecord:
         """`manifest.json`; raises UserError where there is none, or it is not what was written."""
         path = self.root / "manifest.json"
         try:
             if os.path.lexists(path) and not path.is_file():
                 raise SealError("is no file")
-            manifest = unsealed(path.read_bytes())
-            ManifestShape.model_validate(manifest)
+            return RunRecord.model_validate_json(json.dumps(unsealed(path.read_bytes())))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
                 "no run here", where=str(self.root), remedy="give the folder that `run --out` wrote"
@@ -178,7 +181,6 @@ class Store:
         except (OSError, SealError) as error:
             problem = str(error) if isinstance(error, SealError) else f"cannot be read ({error.strerror})"
             raise UserError(problem, where=str(path), remedy=_REWRITTEN) from error
-        return manifest
 
     def _failure(self, key: str) -> Path:
         return self.root / "steps" / f"{key}.failed.json"

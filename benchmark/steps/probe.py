@@ -17,6 +17,7 @@ from benchmark.core.threat import Epsilon, Norm
 from benchmark.evaluation.flags.base import FAILED, reason_of
 from benchmark.evaluation.flags.catalogue import CHECKS
 from benchmark.evaluation.flags.probe import Probe, Shown
+from benchmark.records.defense_record import DefenseTraits
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.context import StepContext
@@ -103,7 +104,7 @@ class ProbeStep(Step):
         return Probe(
             model=self.clean.fit.model(context),
             undefended=self.clean.fit.train.model(context),
-            traits=defense.traits(),
+            traits=DefenseTraits.of(defense),
             images=images.floats(device=context.device),
             labels=images.labels.to(context.device),
             noise=Noise.of(self.seed, images.index, device=context.device).stream(f"probe {self.clean.fit.key}"),

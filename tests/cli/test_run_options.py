@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from leaderboard.failures import failures
 
 from benchmark.core.exit_status import ExitStatus
 from leaderboard.board import read_board
-from leaderboard.failures import failures
 from tests.run.tiny import TINY
 
 

@@ -20,12 +20,12 @@ from benchmark.core.progress import Progress
 from benchmark.engines.local import LocalEngine
 from benchmark.manifest import build_manifest
 from benchmark.planning.planner import make_plan
+from benchmark.records.run_record import RunRecord
 from benchmark.records.store import Store
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
 from benchmark.verdicts import fresh
-from leaderboard.board import read_board
-from leaderboard.schema import Board
+from leaderboard.board import Board, read_board
 from tests.corner.catalogue import REGISTRY
 from tests.corner.task import task
 
@@ -62,7 +62,7 @@ class Finished:
     """
 
     board: Board | None
-    manifest: dict[str, Any]
+    manifest: RunRecord | None
     samples: dict[tuple[str, str, str], pd.DataFrame]
     died: str = ""
 
@@ -78,7 +78,7 @@ def run(folder: Path, **tables: Any) -> Finished:
     try:
         finished: Finished = ours.recv()
     except EOFError:
-        finished = Finished(None, {}, {}, "the process ended")
+        finished = Finished(None, None, {}, "the process ended")
     process.join()
     return finished
 
@@ -94,7 +94,7 @@ def _report(pipe: Any, folder: Path, tables: dict[str, Any]) -> None:
     try:
         finished = _run(folder, tables)
     except BaseException as error:
-        finished = Finished(None, {}, {}, f"{type(error).__name__}: {error}")
+        finished = Finished(None, None, {}, f"{type(error).__name__}: {error}")
     pipe.send(finished)
     pipe.close()
 
@@ -117,14 +117,18 @@ def _run(folder: Path, tables: dict[str, Any]) -> Finished:
     plan = make_plan(suite, Path("corner.toml"), data)
     context = StepContext(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
 
-    def manifest(status: str, tally: Any) -> dict[str, Any]:
-        return build_manifest(
-            suite=suite, plan=plan, data=data, store=store, tally=tally, status=status, device=device, seed=suite.seed
-        )
-
     tally = LocalEngine().run(plan, context)
-    written = manifest("done", tally)
+    written = build_manifest(
+        suite=suite,
+        plan=plan,
+        data=data,
+        store=store,
+        failures=tally.failed,
+        status="done",
+        device=device,
+        seed=suite.seed,
+    )
     store.write_manifest(written)
-    done = [c for c in written["cells"] if c["status"] == "done" and c["table"] in ("robustness", "detection")]
-    samples = {(c["defense"], c["attack"], c["detector"]): store.samples(c["key"]) for c in done}
+    done = [cell for cell in written.of("robustness", "detection") if cell.status == "done"]
+    samples = {(c.defense, c.attack, c.detector): store.samples(c.done_key) for c in done}
     return Finished(read_board(folder), written, samples)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.evaluation.flags.base import Verdict
-from leaderboard.schema import RobustnessRow
+from leaderboard.robustness.schema import RobustnessRow
 
 PAGE = Path(__file__).parents[2] / "docs" / "flags.md"
 MARK = "<!-- corner -->"

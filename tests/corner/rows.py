@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from leaderboard.schema import DetectionRow, RobustnessRow
+from leaderboard.detection.schema import DetectionRow
+from leaderboard.robustness.schema import RobustnessRow
 from tests.corner.harness import Finished
 
 
@@ -22,8 +23,9 @@ def detection_of(finished: Finished, detector: str) -> DetectionRow:
 
 def assert_unchanged(finished: Finished, alone: Finished, defense: str) -> None:
     """Every record of another row is what it is without the control, and none is lacking."""
-    lacking = [c for c in finished.manifest["cells"] if c["defense"] == defense and c["status"] == "error"]
-    assert not lacking, lacking[0]["reason"]
+    assert finished.manifest is not None, finished.died
+    lacking = [c for c in finished.manifest.cells if c.defense == defense and c.status == "error"]
+    assert not lacking, lacking[0].reason
     cells = [cell for cell in alone.samples if cell[0] == defense and cell in finished.samples]
     assert cells
     for cell in cells:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from defenses.base import Defense
-from leaderboard.schema import RobustnessRow
+from leaderboard.robustness.schema import RobustnessRow
 from tests.corner.catalogue import DISHONEST, HONEST
 from tests.corner.control import Control
 from tests.corner.harness import ATTACKS, PROBES, Finished, beside_none, run

@@ -38,8 +38,9 @@ from benchmark.steps.clean import CleanStep
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
 from defenses.base import Defense
-from leaderboard.robustness import robustness_rows
-from leaderboard.schema import RobustnessRow
+from leaderboard.results import Results
+from leaderboard.robustness.rows import robustness_rows
+from leaderboard.robustness.schema import RobustnessRow
 
 SIDE = 8
 EPSILON = Epsilon.parse("8/255")
@@ -353,9 +354,16 @@ def run_controls(folder: Path) -> Controls:
         plan = make_plan(suite, Path("controls.toml"), data)
         tally = LocalEngine().run(plan, context)
         manifest = build_manifest(
-            suite=suite, plan=plan, data=data, store=store, tally=tally, status="done", device=device, seed=suite.seed
+            suite=suite,
+            plan=plan,
+            data=data,
+            store=store,
+            failures=tally.failed,
+            status="done",
+            device=device,
+            seed=suite.seed,
         )
-        rows = {row.defense: row for row in robustness_rows(manifest, store)}
+        rows = {row.defense: row for row in robustness_rows(Results(manifest, store))}
         clean = {c.defense: c.step for c in plan.cells if c.attack == "clean"}
         adaptive = {trial.label: _adaptive(trial, clean[trial.label], context) for trial in TRIALS}
     return Controls(rows, adaptive)

@@ -111,3 +111,13 @@ def test_the_interval_of_many_classes_auroc_covers_it():
         interval = clinical_metrics(labels, scores.argmax(1), scores, classes=3, seed=seed).auroc.interval
         covered += interval.low <= truth <= interval.high
     assert covered / trials >= 0.9
+
+
+def test_the_area_is_that_of_an_independent_implementation_to_the_last_digit() -> None:
+    rng = np.random.default_rng(0)
+    for digits in (0, 1, 8):
+        for count in (2, 3, 40, 200):
+            positive, scores = np.arange(count) % 3 == 0, rng.normal(size=count).round(digits)
+            assert area_under_roc(positive, scores) == roc_auc_score(positive, scores)
+    infinite = np.array([np.inf, 1.0, -np.inf, np.inf])
+    assert area_under_roc([True, False, False, False], infinite) == 5 / 6

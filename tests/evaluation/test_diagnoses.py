@@ -20,11 +20,12 @@ from benchmark.evaluation.diagnoses.curvature import confirmed, curvature, witho
 from benchmark.evaluation.diagnoses.known_draws import PinnedNoise, known_draws, with_known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
 from benchmark.evaluation.flags.probe import Probe
+from benchmark.records.defense_record import DefenseTraits
 from defenses.energy.exact import Chain, differentiable_chain
 from defenses.energy.langevin import langevin_chain
 from defenses.energy.network import EnergyNetwork
 
-TRAITS = {"randomized": True, "differentiable": True, "purifier": True}
+TRAITS = DefenseTraits(randomized=True, purifier=True)
 
 
 class FirstPixel(nn.Module):

@@ -44,15 +44,9 @@ from benchmark.evaluation.flags.transfer_beats_white_box import TransferBeatsWhi
 from benchmark.evaluation.flags.unbounded_fails import UnboundedFails
 from benchmark.evaluation.flags.unstable_landscape import POINTS, SIDE, UnstableLandscape
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
+from benchmark.records.defense_record import DefenseTraits
 
 N, SHAPE = 12, (1, 6, 6)
-TRAITS = {
-    "randomized": False,
-    "differentiable": True,
-    "purifier": False,
-    "gradient_at_inference": False,
-    "exact_gradient": False,
-}
 
 
 class Linear(nn.Module):
@@ -90,7 +84,7 @@ def probe(model: nn.Module | None = None, *, purify: Purify | None = None, **cha
     settings: dict[str, Any] = {
         "model": defended,
         "undefended": defended.classifier,
-        "traits": TRAITS,
+        "traits": DefenseTraits(),
         "images": images,
         "labels": labels,
         "noise": noise,
@@ -149,7 +143,7 @@ def test_a_gradient_that_cannot_be_had_is_told_from_one_that_is_zero(purify: Pur
     assert "unavailable" in ZeroGradient().measure(probe(purify=purify))
     # Declared as what it is, BPDA is measured in its place.
     declared = ZeroGradient().measure(
-        probe(purify=purify, estimator=BPDA(), traits={**TRAITS, "differentiable": False})
+        probe(purify=purify, estimator=BPDA(), traits=DefenseTraits(differentiable=False))
     )
     assert declared["zero"]["margin"] == {"image": 0, "random start": 0}
 
@@ -363,7 +357,7 @@ def test_modules_in_training_mode_are_found_wherever_they_are() -> None:
 
 @pytest.mark.parametrize(("surrogate", "broken"), [(None, True), (lambda x: 1 - x, False)])
 def test_a_surrogate_that_leads_astray_is_seen(surrogate: Callable[[Tensor], Tensor] | None, broken: bool) -> None:
-    traits = {**TRAITS, "purifier": True, "differentiable": False}
+    traits = DefenseTraits(purifier=True, differentiable=False)
     model = DefendedModel(Linear(), purify=lambda x, noise: (x * 255).round() / 255, surrogate=surrogate)
     subject = probe(epsilon=0.01, traits=traits, estimator=BPDA())
     measured = BPDAComponentAlone().measure(subject.of(model, BPDA()))
@@ -439,14 +433,14 @@ def test_votes_share_their_draws_with_the_gradient() -> None:
 
     for rule in DecisionRule:
         model = DefendedModel(Linear(), purify=purify, votes=4, randomized=True, decision_rule=rule)
-        traits = {**TRAITS, "randomized": True}
+        traits = DefenseTraits(randomized=True)
         subject = probe(traits=traits).of(model, Autograd(draws=4))
         assert contradicted(subject) == 0
         assert max(AskerDependence().measure(subject)["apart"].values()) < 1e-5
 
 
 def test_a_defense_that_claims_no_gradient_is_asked_for_none() -> None:
-    assert GradientContradicted().measure(probe(traits={**TRAITS, "differentiable": False})) is None
+    assert GradientContradicted().measure(probe(traits=DefenseTraits(differentiable=False))) is None
 
 
 @pytest.mark.parametrize(("lie", "share"), [(lambda g: g, 0.0), (lambda g: -g, 1.0)])
@@ -455,7 +449,7 @@ def test_the_classifier_behind_a_rounding_purifier_is_asked(lie: Callable[[Tenso
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(Lying.apply(x, lie))
 
-    rounding = {**TRAITS, "differentiable": False, "purifier": True}
+    rounding = DefenseTraits(differentiable=False, purifier=True)
     subject = probe(Behind(), purify=lambda x, noise: (x * 255).round() / 255, traits=rounding, estimator=BPDA())
     assert contradicted(subject) == share
 
@@ -516,7 +510,7 @@ def test_one_step_is_tried_beside_many() -> None:
 
 
 def test_a_component_with_a_gradient_is_not_tried_alone() -> None:
-    assert BPDAComponentAlone().measure(probe(traits={**TRAITS, "purifier": True})) is None
+    assert BPDAComponentAlone().measure(probe(traits=DefenseTraits(purifier=True))) is None
 
 
 def test_the_control_is_broken_whatever_defense_it_stands_in_for() -> None:

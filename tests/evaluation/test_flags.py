@@ -19,17 +19,12 @@ from benchmark.evaluation.flags.base import (
 )
 from benchmark.evaluation.flags.catalogue import CHECKS, evaluate_flags
 from benchmark.evaluation.flags.paired import Excess
+from benchmark.records.defense_record import DefenseTraits
+from tests.records import made_by_hand
 
 N = 1000
 PASS, WARN, FAIL, NOT_RUN = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.NOT_RUN
 NOT_APPLICABLE, UNDECIDED = Verdict.NOT_APPLICABLE, Verdict.UNDECIDED
-TRAITS = {
-    "randomized": False,
-    "differentiable": True,
-    "purifier": False,
-    "gradient_at_inference": False,
-    "exact_gradient": False,
-}
 BY_ID = {check.id: check for check in CHECKS}
 MEASURED = [check for check in CHECKS if isinstance(check, MeasuredCheck)]
 RESEARCHED = """clean_reproduced in_threat_model one_step_beats_iterative black_box_beats_white_box
@@ -49,13 +44,11 @@ def attack(broken: range, n: int = N, **facts: Any) -> AttackEvidence:
     """An attack that breaks the images `broken`."""
     samples = pd.DataFrame({"clean_right": np.full(n, True), "linf": 0.03, "l2": 0.1, "broken_at": -1})
     samples["robust"] = ~samples.index.isin(broken)
-    white = {"method": "pgd", "access": "gradient", "gradient": "autograd", "steps": 50, "eot_samples": 1, "goal": ""}
-    white |= {"sees_defense": True, "follows_values": False, "queries_too": False}
-    return AttackEvidence("x", {**white, "norm": "linf", "epsilon": "8/255", **facts}, samples)
+    return AttackEvidence("x", made_by_hand.facts(**{"steps": 50, **facts}), samples)
 
 
 def row(*attacks: AttackEvidence, **known: Any) -> RowEvidence:
-    return RowEvidence(**{"traits": TRAITS, "clean": clean(), "attacks": list(attacks), **known})
+    return RowEvidence(**{"traits": DefenseTraits(), "clean": clean(), "attacks": list(attacks), **known})
 
 
 def verdict(flag: str, evidence: RowEvidence) -> Verdict:
@@ -79,7 +72,7 @@ def test_without_evidence_no_flag_passes_that_needs_any() -> None:
 
 @pytest.mark.parametrize("check", MEASURED, ids=lambda check: check.id)
 def test_a_measurement_that_failed_is_not_run_and_says_why(check: MeasuredCheck) -> None:
-    traits = {**TRAITS, "purifier": True, "differentiable": False, "exact_gradient": True}
+    traits = DefenseTraits(purifier=True, differentiable=False, exact_gradient=True)
     flag = check.evaluate(row(traits=traits, measurements={check.id: {FAILED: "ValueError: no"}}))
     assert flag.verdict is NOT_RUN
     assert "ValueError: no" in flag.note
@@ -168,7 +161,7 @@ def test_a_rotation_is_no_rival_of_a_smooth_flow() -> None:
     rotated = attack(range(500), access="scores", **spatial, allowed="rotation by at most 30°")
     flow = attack(range(1), **spatial, allowed="a smooth flow of at most 1 pixel")
     assert verdict("black_box_beats_white_box", row(rotated, flow)) is NOT_RUN
-    moved = attack(range(500), access="scores", **spatial, allowed=flow.facts["allowed"])
+    moved = attack(range(500), access="scores", **spatial, allowed=flow.facts.allowed)
     assert verdict("black_box_beats_white_box", row(moved, flow)) is FAIL
 
 
@@ -334,7 +327,7 @@ def test_every_measurement_is_judged_both_ways() -> None:
 
 
 def test_a_declared_random_defense_must_be_attacked_as_one() -> None:
-    traits = {**TRAITS, "randomized": True}
+    traits = DefenseTraits(randomized=True)
     random, steady = {"randomised": {**STEADY, "fresh": 0.1}}, {"randomised": STEADY}
 
     def said(eot_samples: int, replicates: int, measurements: dict[str, Any]) -> Verdict:
@@ -369,10 +362,11 @@ def test_what_plain_pgd_breaks_some_attack_of_the_row_must_break_too(
 
 def test_an_exact_gradient_without_curvature_asks_for_attacks_on_values() -> None:
     measured = {"gradient_contradicted": {**SLOPES, "contradicted": 40, "straight": True}}
-    search = attack(range(3), gradient="zeroth-order", follows_values=True, effort={"serves": ["a black-box attack"]})
+    by_values = {"gradient": "zeroth-order", "follows_values": True}
+    search = attack(range(3), **by_values, effort={"serves": {"a black-box attack": ""}})
     for attacks, expected in (
         ([], FAIL),
-        ([attack(range(3), gradient="zeroth-order", follows_values=True, effort={"serves": []})], FAIL),
+        ([attack(range(3), **by_values, effort={"serves": {"a black-box attack": "few"}})], FAIL),
         ([search], WARN),
     ):
         assert verdict("gradient_contradicted", row(*attacks, measurements=measured)) is expected
@@ -381,7 +375,7 @@ def test_an_exact_gradient_without_curvature_asks_for_attacks_on_values() -> Non
 
 
 def test_declared_gradients_at_inference_are_no_failure() -> None:
-    traits = {**TRAITS, "gradient_at_inference": True}
+    traits = DefenseTraits(gradient_at_inference=True)
     for calls, expected in ((10, PASS), (0, WARN)):
         evidence = row(traits=traits, measurements={"dynamic": {"n": 64, "calls": calls}})
         assert verdict("dynamic", evidence) is expected
@@ -392,7 +386,7 @@ def test_declared_gradients_at_inference_are_no_failure() -> None:
 )
 def test_bpda_component_alone(n: int, broken: int, expected: Verdict) -> None:
     measured = {"bpda_component_alone": {"n": n, "of": 20, "broken": broken, "epsilon": 0.25}}
-    component = {**TRAITS, "purifier": True, "differentiable": False}
+    component = DefenseTraits(purifier=True, differentiable=False)
     assert verdict("bpda_component_alone", row(traits=component, measurements=measured)) is expected
     flag = BY_ID["bpda_component_alone"].evaluate(row(measurements=measured))
     assert flag.verdict is NOT_APPLICABLE

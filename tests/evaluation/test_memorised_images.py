@@ -19,6 +19,7 @@ from benchmark.evaluation.flags.base import RowEvidence, Verdict
 from benchmark.evaluation.flags.memorised_images import MemorisedImages
 from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.views import mirrored, shifted
+from benchmark.records.defense_record import DefenseTraits
 
 SIDE, EPSILON = 16, 8 / 255
 COUNT = 60
@@ -91,7 +92,7 @@ def probe(model: nn.Module) -> Probe:
     return Probe(
         model=DefendedModel(model),
         undefended=Tilt(),
-        traits={},
+        traits=DefenseTraits(),
         images=images[right],
         labels=labels[right],
         noise=Noise.of(0, right),

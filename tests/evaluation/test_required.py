@@ -24,8 +24,9 @@ from attacks.stadv import StAdv
 from attacks.standard_v1 import StandardV1
 from benchmark.core.defended import DefendedModel
 from benchmark.core.threat import Epsilon, Norm
-from benchmark.evaluation.required import missing_attacks
+from benchmark.evaluation.required import missing_attacks, required
 from benchmark.steps.attack import AttackStep
+from benchmark.steps.attack_facts import attack_facts
 from defenses.base import Defense
 
 
@@ -72,7 +73,7 @@ FULL = (step(PGD()), step(PGD(), Margin()), step(Square()))
 
 
 def lacks(defense: Defense, *steps: AttackStep) -> str:
-    return "; ".join(missing_attacks(defense, list(steps)))
+    return "; ".join(missing_attacks(required(defense), [attack_facts(s, defense) for s in steps]))
 
 
 def test_a_row_needs_both_objectives_and_queries() -> None:

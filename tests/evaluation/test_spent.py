@@ -8,6 +8,7 @@ import pandas as pd
 
 from benchmark.evaluation.flags.base import AttackEvidence
 from benchmark.evaluation.spent import unspent
+from tests.records.made_by_hand import facts
 
 CE, BLACK = "a white-box attack on cross-entropy of at least 10 steps", "a black-box attack"
 
@@ -25,8 +26,8 @@ def evidence(
             "linf": moved,
         }
     )
-    stated = {"serves": serves, "set": ["linf", 8 / 255], "forwards": 100, "backwards": 0, "moves": True, **effort}
-    return AttackEvidence(label, {"norm": "linf", "epsilon": "8/255", "effort": stated}, samples)
+    stated = {"serves": dict.fromkeys(serves, ""), "forwards": 100, "moves": True, **effort}
+    return AttackEvidence(label, facts(effort=stated), samples)
 
 
 def test_what_was_spent_is_enough() -> None:
@@ -66,7 +67,7 @@ def test_images_that_were_not_moved_were_not_attacked() -> None:
 
 
 def test_the_set_on_which_the_row_lacks_least_counts() -> None:
-    other = {"set": ["l2", 1.0]}
+    other = {"allowed_set": ("l2", 1.0)}
     lazy = [evidence("lazy", [BLACK], 1, **other), evidence("pgd-l2", [CE], 100, **other)]
     assert unspent([*lazy, evidence("square", [BLACK], 100), evidence("pgd", [CE], 100)]) == []
     assert unspent([*lazy, evidence("pgd", [CE], 100)])

@@ -120,13 +120,13 @@ def _run(out: Path, names: Sequence[str]) -> Ended:
         os.waitpid(pid, 0)
     left = {entry for entry in out.parent.iterdir() if entry.name not in (out.name, "stdout", "stderr")} - before
     assert not left, "files beside the run folder"
-    cells = Store(out).manifest()["cells"] if (out / "manifest.json").is_file() else []
+    cells = Store(out).manifest().cells if (out / "manifest.json").is_file() else ()
     return Ended(
         os.waitstatus_to_exitcode(ended[1]) if ended[0] else None,
         (out.parent / "stdout").read_bytes(),
         (out.parent / "stderr").read_bytes(),
         _samples(out),
-        {" ".join((c["defense"], c["attack"], c["detector"])): c["reason"] for c in cells if c["status"] == "error"},
+        {" ".join((c.defense, c.attack, c.detector)): c.reason for c in cells if c.status == "error"},
     )
 
 

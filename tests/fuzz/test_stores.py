@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
+from leaderboard.csv import survival_csv, to_csv
+from leaderboard.failures import failures
+from leaderboard.markdown import to_markdown
 
 from benchmark.core.errors import UserError
 from benchmark.records.inspection import run_faults, step_faults
 from benchmark.records.store import TENSORS, Store
 from leaderboard.board import read_board
-from leaderboard.csv import survival_csv, to_csv
-from leaderboard.failures import failures
-from leaderboard.markdown import to_markdown
 from tests.fuzz.conftest import Fuzz
 from tests.records.ended_calls import command
 from tests.records.small_run import arguments

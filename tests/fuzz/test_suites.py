@@ -121,6 +121,6 @@ def test_what_planning_accepts_runs(fuzz: Fuzz, plugins: None, tmp_path: Path) -
     execute(plain, publish)
     known = {step.key for step in plain.plan.steps}
     fuzz(trial, changed_values((QUICK,)), trials=40)
-    assert Store(out).manifest()["status"] == "done"
+    assert Store(out).manifest().status == "done"
     assert seen["run"] > 0
     print(dict(seen))

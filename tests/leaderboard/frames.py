@@ -11,34 +11,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.keys import key_of
+from benchmark.records.defense_record import DefenseRecord, DefenseTraits
+from benchmark.records.run_record import CellRecord, DataRecord, Environment, ImageCounts, RunRecord
 from benchmark.records.step_folder import StepRecord
 from benchmark.records.store import Store
-
-THREAT = {
-    "norm": "linf",
-    "epsilon": "8/255",
-    "sentence": "white-box; budget: 10 steps.",
-    "knows_defense": True,
-    "access": "gradient",
-    "budget": "10 steps",
-    "allowed": "L∞",
-    "detector": "none",
-}
-FACTS = {
-    "method": "pgd",
-    "access": "gradient",
-    "norm": "linf",
-    "epsilon": "8/255",
-    "allowed": "L∞ ε = 8/255",
-    "objective": "cross-entropy",
-    "gradient": "autograd",
-    "eot_samples": 1,
-    "effort": {"serves": [], "set": ["linf", 8 / 255], "forwards": 0, "backwards": 0, "moves": False},
-    "steps": 10,
-    "queries": None,
-    "trained_on": "pgd",
-}
-TRAITS = ("randomized", "differentiable", "purifier", "gradient_at_inference", "retrains", "query_only")
+from benchmark.suites.suite import Suite
+from tests.records.made_by_hand import FACTS, THREAT
 
 
 def clean_frame(labels: Sequence[int], right: Sequence[bool], scores: np.ndarray | None = None) -> pd.DataFrame:
@@ -109,23 +87,25 @@ class HandMadeRun:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
         self.cells: list[dict[str, Any]] = []
-        self.defenses: dict[str, Any] = {}
+        self.defenses: dict[str, DefenseRecord] = {}
 
     def row(self, name: str, clean: pd.DataFrame, attacks: Mapping[str, pd.DataFrame], **traits: bool) -> None:
         """Add a defense with its attacks, and a probe that measured nothing."""
-        declared = {**dict.fromkeys(TRAITS, False), "differentiable": True, **traits}
-        self.defenses[name] = {
-            "repr": f"{name}()",
-            "source": "by hand",
-            "traits": declared,
-            "claimed_accuracy": None,
-            "missing": [],
-        }
-        draws = 10 if declared["randomized"] else 1
+        declared = DefenseTraits(**traits)
+        self.defenses[name] = DefenseRecord(
+            method=name,
+            repr=f"{name}()",
+            source="by hand",
+            summary="",
+            traits=declared,
+            claimed_accuracy=None,
+            missing=(),
+        )
+        draws = 10 if declared.randomized else 1
         results = {
             "accuracy": [0.5] * draws,
             "votes": 1,
-            "randomized": declared["randomized"],
+            "randomized": declared.randomized,
             "decision_rule": "mean-logits",
         }
         self.cell("robustness", name, "clean", clean, results, threat=None, facts=None)
@@ -158,37 +138,41 @@ class HandMadeRun:
         )
         self.store.save(record, None, samples)
         cell = {"table": table, "defense": defense, "attack": attack, "detector": detector, "key": key}
-        self.cells.append({**cell, "status": "done", "reason": "", "threat": THREAT, "facts": FACTS, **more})
+        about = {"threat": THREAT, "facts": FACTS, "trained_on": "pgd"}
+        self.cells.append({**cell, "status": "done", "reason": "", **about, **more})
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> RunRecord:
         """The manifest; also written into the folder."""
         section = {"norm": "linf", "epsilon": "8/255"}
-        manifest = {
-            "medrobust": "0",
-            "status": "done",
-            "seed": 0,
-            "suite": {
-                "name": "by-hand",
-                "title": "By hand",
-                "profile": "quick",
-                "protocol": 1,
-                "classifier": {"name": "none"},
-                "defense": dict.fromkeys(self.defenses),
-                "robustness": section,
-                "detection": section,
-                "transfer": section,
-            },
-            "data": {
-                "title": "Made up",
-                "classes": ["healthy", "disease"],
-                "fingerprint": "0" * 32,
-                "counts": {"train": 1, "validation": 1, "evaluation": 64},
-                "grouped": False,
-                "notes": [],
-                "phantom": True,
-            },
-            "defenses": self.defenses,
-            "cells": self.cells,
+        suite = {
+            "name": "by-hand",
+            "title": "By hand",
+            "data": {"name": "none"},
+            "classifier": {"name": "none"},
+            "defense": {name: {} for name in self.defenses},
+            **dict.fromkeys(("robustness", "detection", "transfer"), section),
         }
-        self.store.write_manifest(manifest)
-        return manifest
+        run = RunRecord(
+            medrobust="0",
+            status="done",
+            seed=0,
+            suite=Suite.model_validate(suite),
+            data=DataRecord(
+                name="none",
+                title="Made up",
+                classes=("healthy", "disease"),
+                fingerprint="0" * 32,
+                counts=ImageCounts(train=1, validation=1, evaluation=64),
+                grouped=False,
+                notes=(),
+                phantom=True,
+            ),
+            defenses=self.defenses,
+            cells=tuple(CellRecord(**cell) for cell in self.cells),
+            steps=(),
+            environment=Environment(
+                python="3", system="none", packages={}, device="cpu", threads=1, commit=None, dirty=None
+            ),
+        )
+        self.store.write_manifest(run)
+        return run

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmark.core.errors import UserError
-from benchmark.records.store import Store
+from benchmark.records.sealed_json import sealed
 from leaderboard.board import read_board
+from tests.leaderboard.frames import HandMadeRun
 
 
-def test_records_of_another_version_are_refused_in_words(tmp_path: Path) -> None:
-    Store(tmp_path).write_manifest({"suite": {}, "data": {}, "cells": [{"table": "robustness"}]})
+@pytest.mark.parametrize(
+    ("change", "changed"), [("version", 2), ("cells", [{"table": "robustness"}]), ("seed", "0"), ("anything", 1)]
+)
+def test_records_of_another_version_are_refused_in_words(tmp_path: Path, change: str, changed: Any) -> None:
+    document = HandMadeRun(tmp_path).manifest().model_dump(mode="json")
+    (tmp_path / "manifest.json").write_bytes(sealed({**document, change: changed}))
     with pytest.raises(UserError) as caught:
         read_board(tmp_path)
     assert str(tmp_path) in caught.value.where
     assert "another version" in caught.value.remedy
+    assert "run the command" in caught.value.remedy
+
+
+def test_a_board_is_read_and_shown_without_torch(tmp_path: Path) -> None:
+    HandMadeRun(tmp_path).manifest()
+    code = (
+        "import sys; from leaderboard.board import read_board; from leaderboard.pages.markdown import to_markdown; "
+        "from benchmark.cli.console import print_board; import leaderboard.publish; "
+        f"run = __import__('pathlib').Path({str(tmp_path)!r}); to_markdown(read_board(run)); print_board(run); "
+        "heavy = {'torch', 'matplotlib', 'sklearn', 'safetensors'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.board import read_board
-from leaderboard.csv import to_csv
-from leaderboard.detection_table import detection_table
-from leaderboard.markdown import to_markdown
+from leaderboard.detection.table import detection_table
+from leaderboard.pages.flat_csv import to_csv
+from leaderboard.pages.markdown import to_markdown
 from tests.leaderboard.frames import HandMadeRun, detection_frame
 
 

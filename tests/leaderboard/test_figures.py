@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmark.evaluation.intervals import Interval
-from leaderboard.figures import publish
-from leaderboard.figures.png import dark
-from leaderboard.figures.survival import draw_survival
-from leaderboard.figures.transfer import draw_transfer
-from leaderboard.schema import Board, Estimate, SurvivalCurve, TransferEntry, TransferMatrix
+from benchmark.evaluation.intervals import Estimate, Interval
+from leaderboard import publish
+from leaderboard.board import Board
+from leaderboard.figure import dark
+from leaderboard.section import Section
+from leaderboard.survival.figure import draw_survival
+from leaderboard.survival.schema import SurvivalCurve
+from leaderboard.survival.section import Survival
+from leaderboard.transfer import section
+from leaderboard.transfer.figure import draw_transfer
+from leaderboard.transfer.schema import TransferEntry, TransferMatrix
+from leaderboard.transfer.section import Transfer
 
 CURVE = SurvivalCurve("none", "pgd", "L∞ 8/255", 40, 0.9, (0, 2, 20), (0.9, 0.4, 0.1), followed=True)
 
@@ -31,9 +37,8 @@ def matrix(*labels: str) -> TransferMatrix:
     return TransferMatrix("L∞ 8/255", labels[0], labels, (*labels, "jpeg"), ("jpeg",), entries)
 
 
-def board(**parts: object) -> Board:
-    empty = Board("Figures in tests", (), (), phantom=True, robustness=(), detection=())
-    return replace(empty, **parts)  # type: ignore[arg-type]
+def board(*sections: Section) -> Board:
+    return Board("Figures in tests", (), (), phantom=True, sections=sections)
 
 
 def test_a_figure_is_a_function_of_the_results() -> None:
@@ -58,9 +63,9 @@ def test_text_is_white_on_dark_colours_alone() -> None:
 
 
 def test_what_there_is_to_show_is_drawn_and_nothing_else(tmp_path: Path) -> None:
-    publish.draw_figures(board(transfer=matrix("a", "b"), survival=(CURVE,)), tmp_path)
+    publish.draw_figures(board(Survival((CURVE,)), Transfer(matrix("a", "b"))), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"transfer.png", "survival.png"}
-    publish.draw_figures(board(survival=(replace(CURVE, followed=False),)), tmp_path)
+    publish.draw_figures(board(Survival((replace(CURVE, followed=False),))), tmp_path)
     assert not list(tmp_path.iterdir()), "figures of an earlier run would be taken for this one's"
 
 
@@ -68,7 +73,7 @@ def test_a_figure_that_fails_takes_nothing_with_it(tmp_path: Path, monkeypatch: 
     def fail(*_: object) -> bytes:
         raise MemoryError("on purpose")
 
-    monkeypatch.setattr(publish, "draw_transfer", fail)
+    monkeypatch.setattr(section, "draw_transfer", fail)
     with pytest.warns(UserWarning, match=r"transfer.png was not drawn .*on purpose"):
-        publish.draw_figures(board(transfer=matrix("a", "b"), survival=(CURVE,)), tmp_path)
+        publish.draw_figures(board(Survival((CURVE,)), Transfer(matrix("a", "b"))), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["survival.png"]

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaderboard.board import read_board
+from leaderboard.board import Board, read_board
 from leaderboard.publish import publish
-from leaderboard.schema import Board
 from tests.leaderboard.frames import HandMadeRun, attack_frame, clean_frame, detection_frame
 
 LABELS = np.arange(64) % 3 % 2

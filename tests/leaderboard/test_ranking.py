@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from benchmark.evaluation.intervals import mcnemar
-from leaderboard.ranking import images_needed, rank_rows, swap_test
+from leaderboard.ranking.ranks import images_needed, rank_rows, swap_test
 
 
 def rank(outcomes: list[list[bool]] | np.ndarray, labels: np.ndarray, groups: list[int] | None = None, seed: int = 0):

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from benchmark.evaluation.intervals import wilson
-from leaderboard import robustness
-from leaderboard.board import read_board
-from leaderboard.csv import to_csv
-from leaderboard.markdown import to_markdown
-from leaderboard.reference import constant_answer
-from leaderboard.schema import Board
-from leaderboard.tables import randomness_table, robustness_table
-from leaderboard.worst_case import worst_case
+from leaderboard.board import Board, read_board
+from leaderboard.pages.flat_csv import to_csv
+from leaderboard.pages.markdown import to_markdown
+from leaderboard.randomness.table import randomness_table
+from leaderboard.reference.rows import constant_answer
+from leaderboard.robustness import rows
+from leaderboard.robustness.table import robustness_table
+from leaderboard.robustness.worst_case import worst_case
 from tests.leaderboard.frames import HandMadeRun, attack_frame, clean_frame
 
 LABELS = np.repeat([0, 1], [20, 44])
@@ -28,7 +28,7 @@ CONSTANT = LABELS == 1
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HandMadeRun:
     """A run whose rows no flag stands against; flags have tests of their own."""
-    monkeypatch.setattr(robustness, "evaluate_flags", lambda _: [])
+    monkeypatch.setattr(rows, "evaluate_flags", lambda _: [])
     return HandMadeRun(tmp_path)
 
 

@@ -7,8 +7,8 @@ from dataclasses import fields
 import pytest
 
 from benchmark.evaluation.flags.base import Flag, Verdict
-from leaderboard.schema import AttackResult
-from leaderboard.status import row_status
+from leaderboard.robustness.schema import AttackResult
+from leaderboard.robustness.status import row_status
 
 
 def flag(name: str, verdict: Verdict, note: str = "") -> Flag:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leaderboard.csv import survival_csv
-from leaderboard.schema import SurvivalCurve
-from leaderboard.survival import survival_curve
-from leaderboard.survival_table import round_steps, survival_table
+from benchmark.records.run_record import CellRecord
+from leaderboard.pages.flat_csv import flat_table
+from leaderboard.survival.rows import survival_curve
+from leaderboard.survival.schema import SurvivalCurve
+from leaderboard.survival.section import Survival
+from leaderboard.survival.table import round_steps, survival_table
+from tests.records.made_by_hand import THREAT, facts
 
 
 def curve(
@@ -23,12 +24,17 @@ def curve(
     gradient: str = "autograd",
 ) -> SurvivalCurve:
     """The curve of (attacked, robust, broken_at) records."""
-    cell: dict[str, Any] = {
-        "defense": "none",
-        "attack": "pgd",
-        "threat": {"norm": "linf", "epsilon": "8/255"},
-        "facts": {"steps": steps, "queries": queries, "access": "gradient", "gradient": gradient},
-    }
+    cell = CellRecord(
+        table="robustness",
+        defense="none",
+        attack="pgd",
+        detector="none",
+        key="k",
+        status="done",
+        reason="",
+        threat=THREAT,
+        facts=facts(steps=steps, queries=queries, gradient=gradient),
+    )
     return survival_curve(cell, pd.DataFrame(records, columns=["attacked", "robust", "broken_at"]))
 
 
@@ -61,7 +67,7 @@ def test_an_unknown_step_counts_at_the_end() -> None:
 
 def test_a_curve_on_which_nothing_fell_is_one_if_the_attacker_would_have_known() -> None:
     assert curve([STANDS, WRONG_FROM_THE_START]).followed
-    assert not curve([STANDS, WRONG_FROM_THE_START], gradient="undefended").followed
+    assert not curve([STANDS, WRONG_FROM_THE_START], gradient="undefended", sees_defense=False).followed
 
 
 def test_an_image_that_stands_in_the_end_never_falls() -> None:
@@ -96,11 +102,11 @@ def test_it_never_rises_and_ends_at_the_robust_accuracy(records: list[tuple[bool
 
 def test_the_file_and_the_table() -> None:
     curves = [curve([STANDS, fell(3)]), curve([STANDS, fell(-1)], None)]
-    lines = survival_csv(curves).splitlines()
+    lines = flat_table(Survival(tuple(curves)).own_rows(), Survival.columns).splitlines()
     assert lines[0] == "defense,attack,step,robust_accuracy"
     assert lines[1:] == ["none,pgd,0,1.0", "none,pgd,3,0.5", "none,pgd,10,0.5", "none,pgd,0,1.0", "none,pgd,1,0.5"]
     headers, cells = survival_table(curves)
     assert headers == ["Defense", "Attack", "Clean", "0", "1", "2", "5", "10", "End", "Last step"]
     assert cells == [["none", "pgd", "100.0", "100.0", "100.0", "100.0", "50.0", "50.0", "50.0", "10"]]
-    assert survival_csv([]) == "defense,attack,step,robust_accuracy\n"
+    assert flat_table(Survival(()).own_rows(), Survival.columns) == "defense,attack,step,robust_accuracy\n"
     assert list(round_steps(130)) == [1, 2, 5, 10, 20, 50, 100]

@@ -9,9 +9,9 @@ import numpy as np
 from rich.console import Console
 
 from leaderboard.board import read_board
-from leaderboard.detection_table import detection_table
-from leaderboard.tables import robustness_table
-from leaderboard.terminal import show
+from leaderboard.detection.table import detection_table
+from leaderboard.pages.terminal import show
+from leaderboard.robustness.table import robustness_table
 from tests.leaderboard.frames import HandMadeRun, attack_frame, clean_frame, detection_frame
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmark.records.inspection import PUBLISHED, run_faults
+from benchmark.records.inspection import run_faults
 from benchmark.records.store import Store
 
 SUITE = """
@@ -64,15 +64,17 @@ def left(folder: Path) -> dict[str, object]:
         AssertionError: A file is not what was written, or was left over.
     """
     assert run_faults(folder) == []
-    store, found = Store(folder), {name: (folder / name).read_bytes() for name in PUBLISHED}
-    known = {"manifest.json", "steps", "figures", *PUBLISHED}
+    store = Store(folder)
+    published = store.manifest().published or {}
+    found = {name: (folder / name).read_bytes() for name in published}
+    known = {"manifest.json", "steps", "figures", *published}
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
         if name.startswith("steps/") and path.is_file():
             found[name] = _timeless(path) if path.name == "record.json" else path.read_bytes()
         elif path.is_file() or path.parent == folder:
             assert name in known, f"{name} was left over"
-    assert store.manifest()["status"] == "done"
+    assert store.manifest().status == "done"
     return dict(found)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from leaderboard.failures import failures
 
 from benchmark.core.errors import UserError
 from benchmark.records.inspection import run_faults, step_faults
@@ -19,7 +20,6 @@ from benchmark.records.run_folder import at_work
 from benchmark.records.sealed_json import sealed, unsealed
 from benchmark.records.store import Store
 from leaderboard.board import read_board
-from leaderboard.failures import failures
 from tests.records.conftest import Whole
 from tests.records.ended_calls import command
 from tests.records.small_run import SUITE, arguments, left
@@ -27,8 +27,8 @@ from tests.records.small_run import SUITE, arguments, left
 
 def steps(folder: Path, kind: str) -> list[Path]:
     """Those of a kind; an attack that a row rests on is the first."""
-    cells = Store(folder).manifest()["cells"]
-    shown = {cell["key"] for cell in cells if cell["table"] == "robustness"}
+    cells = Store(folder).manifest().cells
+    shown = {cell.key for cell in cells if cell.table == "robustness"}
     return sorted((folder / "steps").glob(f"{kind}-*"), key=lambda path: (path.name not in shown, path.name))
 
 
@@ -203,7 +203,7 @@ def test_the_board_of_another_suite_is_replaced_only_where_that_is_asked_for(
     assert left(folder) == whole.left
     forced = command([*changed, "--force"], folder)
     assert forced.status == 0, forced.output
-    assert Store(folder).manifest()["suite"]["name"] == "other"
+    assert Store(folder).manifest().suite.name == "other"
     assert "0 steps computed" in forced.output
 
 
@@ -241,7 +241,7 @@ def test_a_run_that_is_asked_to_end_says_so_and_goes_on(
     assert "Traceback" not in ended.output
     last = ended.output.splitlines()[-1]
     assert last == ("interrupted" if asked == "SIGINT" else f"terminated ({asked})")
-    assert Store(folder).manifest()["status"] == "interrupted"
+    assert Store(folder).manifest().status == "interrupted"
     resumed = command(arguments(folder), folder)
     assert resumed.status == 0, resumed.output
     assert left(folder) == whole.left

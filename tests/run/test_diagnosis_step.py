@@ -11,9 +11,9 @@ import pytest
 from benchmark.planning.plan import Selection
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
-from leaderboard.diagnosis import CONTRADICTED
+from leaderboard.diagnosis.rows import CONTRADICTED
 from leaderboard.publish import publish
-from leaderboard.schema import RobustnessRow
+from leaderboard.robustness.schema import RobustnessRow
 
 EBM = """
 [defense.ebm]

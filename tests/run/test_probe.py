@@ -19,7 +19,7 @@ from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.probe import ProbeStep
 from leaderboard.board import read_board
 from leaderboard.publish import publish
-from leaderboard.schema import RobustnessRow
+from leaderboard.robustness.schema import RobustnessRow
 
 ATTACKS = ("pgd", "square")
 MEASURED = {check.id for check in CHECKS if isinstance(check, MeasuredCheck)} - {"bpda_component_alone"}

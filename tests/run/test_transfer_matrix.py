@@ -15,7 +15,7 @@ from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.attack import AttackStep
 from leaderboard.board import read_board
 from leaderboard.publish import publish
-from leaderboard.schema import TransferMatrix
+from leaderboard.transfer.schema import TransferMatrix
 
 MATRIX = """
 [transfer]

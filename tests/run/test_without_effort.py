@@ -18,7 +18,7 @@ from benchmark.records.store import Store
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish
-from leaderboard.schema import RobustnessRow
+from leaderboard.robustness.schema import RobustnessRow
 
 COMPLETE = """
 [robustness.attack.cw]
@@ -75,8 +75,9 @@ def test_a_fair_effort_lacks_no_attack(suite_file: Callable[..., Path], tmp_path
 def test_attacks_without_effort_leave_the_row_incomplete(
     old: str, new: str, words: str, suite_file: Callable[..., Path]
 ) -> None:
-    from benchmark.evaluation.required import missing_attacks
+    from benchmark.evaluation.required import missing_attacks, required
     from benchmark.steps.attack import AttackStep
+    from benchmark.steps.attack_facts import attack_facts
 
     text = suite_file(COMPLETE, **ENOUGH)
     text.write_text(text.read_text().replace(old, new, 1), encoding="utf-8")
@@ -84,7 +85,8 @@ def test_attacks_without_effort_leave_the_row_incomplete(
     steps = [
         c.step for c in cells if c.table == "robustness" and c.defense == "none" and isinstance(c.step, AttackStep)
     ]
-    (missing,) = missing_attacks(steps[0].clean.fit.defense, steps)
+    defense = steps[0].clean.fit.defense
+    (missing,) = missing_attacks(required(defense), [attack_facts(step, defense) for step in steps])
     assert words in missing
 
 

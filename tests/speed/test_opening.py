@@ -7,23 +7,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from benchmark import step_folder
 from benchmark.core.keys import key_of
+from benchmark.records import step_folder
 from benchmark.records.inspection import step_faults
 from benchmark.records.step_folder import StepRecord
 from benchmark.records.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.records.run_record import RunRecord
 
 TURNS, CELLS, IMAGES = 5, 1000, 624
 
 UNCHECKED = """
 import sys
-from benchmark import inspection, sealed_json, step_folder, store
+from benchmark.records import inspection, sealed_json, step_folder, store
 from benchmark.cli import leaderboard
 step_folder.StepFolder._compare = lambda self, name, mark: None
 inspection.step_faults = lambda store, manifest: []
@@ -72,11 +77,12 @@ def thousand(tmp_path: Path) -> Store:
 def test_checking_a_thousand_cells(thousand: Store) -> None:
     """CPU seconds of what `leaderboard show` checks, of all that `run` does, and of both again."""
     keys = [path.name for path in (thousand.root / "steps").iterdir()]
-    manifest = {"steps": [], "cells": [{"key": key, "status": "done"} for key in keys]}
+    cells = [SimpleNamespace(done_key=key, status="done") for key in keys]
+    run = cast("RunRecord", SimpleNamespace(steps=[], cells=cells))
     size = sum(path.stat().st_size for path in thousand.root.rglob("*") if path.is_file())
     time.sleep(2)
     for name, check in (
-        ("shown", lambda: step_faults(thousand, manifest)),
+        ("shown", lambda: step_faults(thousand, run)),
         ("reused", lambda: [key for key in keys if not thousand.has(key)]),
     ):
         for again in ("", " again"):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from attacks.gradients.base import Ascent, GradientEstimator
-from attacks.gradients.bpda import BPDA
-from attacks.objectives.aim import Aim
-from attacks.objectives.margin import Margin
-from benchmark.core.frozen import frozen
-from benchmark.evaluation.flags.probe import Probe
+    from attacks.gradients.base import Ascent, GradientEstimator
+    from benchmark.evaluation.flags.probe import Probe
 
 STEP = 0.02
 """Length of the finite difference's step, in L2 over the image: a difference of float32 margins that stands clear of
@@ -40,6 +36,8 @@ def curvature(probe: Probe, gradient: GradientEstimator) -> dict[str, Any]:
         exact_error, bpda_error: Medians of |slope − finite difference| over the larger of the two, in [0, 2]; 1 where
         the chain does not move at all.
     """
+    import torch
+
     parts = probe.batch_size.map(len(probe), lambda rows: _slopes(probe, gradient, rows))
     apart, cosine, exact, bpda, difference = torch.cat(parts, 1)
     felt = (exact != 0) | (difference != 0)
@@ -59,7 +57,7 @@ def curvature(probe: Probe, gradient: GradientEstimator) -> dict[str, Any]:
 
 
 def _error(slope: Tensor, difference: Tensor) -> Tensor:
-    return (slope - difference).abs() / torch.maximum(slope.abs(), difference.abs()).clamp_min(1e-30)
+    return (slope - difference).abs() / slope.abs().maximum(difference.abs()).clamp_min(1e-30)
 
 
 def without_curvature(measured: dict[str, Any]) -> bool:
@@ -74,6 +72,13 @@ def confirmed(measured: dict[str, Any]) -> bool:
 
 def _slopes(probe: Probe, gradient: GradientEstimator, rows: slice) -> Tensor:
     """Per image: curvature, cosine, and the slopes of exact, BPDA and the finite difference: [5, B]."""
+    import torch
+
+    from attacks.gradients.bpda import BPDA
+    from attacks.objectives.aim import Aim
+    from attacks.objectives.margin import Margin
+    from benchmark.core.frozen import frozen
+
     x, aim, noise = probe.images[rows], Aim(probe.labels[rows]), probe.noise[rows].stream("curvature")
 
     def ask(estimator: GradientEstimator, at: Tensor) -> Ascent:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ROUNDING = 1e-4
 """How far answers may differ by rounding alone (AutoAttack's own tolerance)."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from attacks.objectives.aim import Aim
-from attacks.objectives.margin import Margin
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
-from benchmark.evaluation.flags.slopes import mean_logits
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class AskerDependence(MeasuredCheck):
@@ -45,6 +42,13 @@ class AskerDependence(MeasuredCheck):
 
 
 def _ways(probe: Probe, x: Tensor) -> dict[str, float]:
+    import torch
+
+    from attacks.objectives.aim import Aim
+    from attacks.objectives.margin import Margin
+    from benchmark.core.frozen import frozen
+    from benchmark.evaluation.flags.slopes import mean_logits
+
     model, noise, aim = probe.model, probe.noise, Aim(probe.labels)
     votes = model.votes if model.randomized else 1
 

@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.core.errors import UserError, in_words
+from benchmark.records.attack_facts import AttackFacts
+from benchmark.records.defense_record import DefenseTraits
 
 if TYPE_CHECKING:
     from benchmark.evaluation.flags.probe import Probe
@@ -61,14 +63,13 @@ class AttackEvidence:
 
     Attributes:
         label: Its label in the suite.
-        facts: method, access, gradient, objective, goal, steps, norm, epsilon, allowed (both in words), eot_samples,
-            effort, what the gradient does (sees_defense, follows_values), and whether members query (queries_too).
+        facts: How it is put together.
         samples: Per-sample records, aligned over the attacks of a row.
         replayed: What became of its questions when a fresh process was asked them again; None where it asked none.
     """
 
     label: str
-    facts: dict[str, Any]
+    facts: AttackFacts
     samples: pd.DataFrame
     replayed: dict[str, Any] | None = None
 
@@ -105,7 +106,7 @@ class RowEvidence:
         detection: The finished detection cells of the same model.
     """
 
-    traits: dict[str, Any]
+    traits: DefenseTraits
     clean: pd.DataFrame
     attacks: list[AttackEvidence]
     measurements: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class RowEvidence:
 
     def where(self, **facts: Any) -> list[AttackEvidence]:
         """The attacks whose facts have these values."""
-        return [a for a in self.attacks if all(a.facts.get(k) == v for k, v in facts.items())]
+        return [a for a in self.attacks if all(getattr(a.facts, k) == v for k, v in facts.items())]
 
     def informed(self) -> list[AttackEvidence]:
         """The white-box attacks that take the defense into account."""
@@ -128,7 +129,7 @@ class RowEvidence:
 
     def by_values(self) -> list[AttackEvidence]:
         """Searches that follow values where others follow a gradient, for long enough to get somewhere."""
-        return [a for a in self.where(follows_values=True) if a.facts["effort"]["serves"]]
+        return [a for a in self.where(follows_values=True) if a.facts.effort.met]
 
 
 class FlagCheck(ABC):

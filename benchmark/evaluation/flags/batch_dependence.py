@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 ALONE = 8
 """Images that are also shown one at a time."""
@@ -27,6 +26,10 @@ class BatchDependence(MeasuredCheck):
     source = "Carlini et al. 2019; batch normalisation in training mode"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from benchmark.core.frozen import frozen
+
         model, images, noise = probe.model, probe.images, probe.noise
         order = torch.arange(len(probe), device=images.device).flip(0)
         count = min(ALONE, len(probe))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from attacks.square import Square
 from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
 from benchmark.evaluation.flags.paired import PairedCheck
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 QUERIES = 200
 
@@ -23,4 +26,6 @@ class BlackBoxBeatsWhiteBox(PairedCheck):
         return [*row.where(access="scores"), *row.where(access="decisions"), *row.where(follows_values=True)]
 
     def attempt(self, probe: Probe) -> Tensor:
+        from attacks.square import Square
+
         return probe.run(Square(queries=probe.afford(QUERIES))).success

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attacks.gradients.bpda import BPDA
-from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+from benchmark.records.defense_record import DefenseTraits
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 REACH = 8
 _FEWEST = 0.1
@@ -26,6 +27,9 @@ class BPDAComponentAlone(MeasuredCheck):
     source = "Athalye et al. 2018a, section 4.1"
 
     def measure(self, probe: Probe) -> dict[str, Any] | None:
+        from attacks.gradients.bpda import BPDA
+        from benchmark.core.defended import DefendedModel
+
         if not _applies(probe.traits):
             return None
         model = probe.model
@@ -63,5 +67,5 @@ class BPDAComponentAlone(MeasuredCheck):
         return super().evaluate(row)
 
 
-def _applies(traits: dict[str, Any]) -> bool:
-    return bool(traits["purifier"]) and not traits["differentiable"]
+def _applies(traits: DefenseTraits) -> bool:
+    return traits.purifier and not traits.differentiable

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchmark.core.frozen import frozen
-from benchmark.evaluation.flags.autograd_calls import counting_autograd
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class Dynamic(MeasuredCheck):
@@ -21,13 +19,18 @@ class Dynamic(MeasuredCheck):
     source = "AutoAttack flags; Croce et al. 2022"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from benchmark.core.frozen import frozen
+        from benchmark.evaluation.flags.autograd_calls import counting_autograd
+
         with frozen(probe.model), torch.no_grad(), counting_autograd() as calls:
             probe.model.decide(probe.images, probe.noise)
         return {"n": len(probe), "calls": calls.count}
 
     def judge(self, row: RowEvidence, measured: dict[str, Any]) -> Flag:
         calls, n = measured["calls"], measured["n"]
-        declared = bool(row.traits["gradient_at_inference"])
+        declared = row.traits.gradient_at_inference
         verdict, note = Verdict.PASS, "declared" if declared else ""
         if calls and not declared:
             verdict, note = Verdict.FAIL, "autograd is called, and this is not declared"

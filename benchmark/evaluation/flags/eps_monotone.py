@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.intervals import mcnemar
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 FACTORS = (0.5, 1.0, 2.0, 4.0)
 """The curve's ε as multiples of the row's; the largest possible ε comes last."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from attacks.gradients.autograd import Autograd
-from attacks.gradients.automatic import best
-from attacks.gradients.base import GradientEstimator
-from benchmark.core.defended import DefendedModel
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.diagnoses.curvature import curvature, without_curvature
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
-from benchmark.evaluation.flags.slopes import slopes
+from benchmark.records.defense_record import DefenseTraits
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from attacks.gradients.base import GradientEstimator
+    from benchmark.evaluation.flags.probe import Probe
 
 IMAGES = 48
 ERROR = 0.25
@@ -37,8 +34,12 @@ class GradientContradicted(MeasuredCheck):
     source = "Carlini et al. 2019; Du et al. 2026 (MEFA), finite-difference check"
 
     def measure(self, probe: Probe) -> dict[str, Any] | None:
+        import torch
+
+        from benchmark.evaluation.flags.slopes import slopes
+
         gradient = claimed_gradient(probe.traits)
-        if gradient is None and not probe.traits["purifier"]:
+        if gradient is None and not probe.traits.purifier:
             return None
         few = probe[torch.arange(min(len(probe), probe.afford(IMAGES, least=8)), device=probe.images.device)]
         points = [few.images, few.random_start(), few.attack().adversarial.to(few.images.device)]
@@ -58,7 +59,7 @@ class GradientContradicted(MeasuredCheck):
             "correlation": float(found.correlation.median()),
             # An energy of piecewise-linear activations has an exact gradient, and it is BPDA.
             "straight": gradient is not None
-            and probe.traits["exact_gradient"]
+            and probe.traits.exact_gradient
             and without_curvature(curvature(few, gradient)),
         }
 
@@ -74,17 +75,19 @@ class GradientContradicted(MeasuredCheck):
         return self.flag(verdict, wrong / checked, checked, note)
 
     def evaluate(self, row: RowEvidence) -> Flag:
-        if claimed_gradient(row.traits) is None and not row.traits["purifier"]:
+        if not (row.traits.exact_gradient or row.traits.differentiable or row.traits.purifier):
             return self.not_applicable("the defense says that it has no gradient")
         return super().evaluate(row)
 
 
 def _purified(probe: Probe, x: Tensor, rows: slice) -> Tensor:
+    import torch
+
     with frozen(probe.model), torch.no_grad():
         return probe.model.purify(x, probe.noise[rows]).clone()
 
 
-def claimed_gradient(traits: dict[str, Any]) -> GradientEstimator | None:
+def claimed_gradient(traits: DefenseTraits) -> GradientEstimator | None:
     """The estimator that a defense's claims make exact; None where it claims no gradient."""
-    estimator = best(traits)
+    estimator = best(traits.model_dump())
     return estimator() if estimator.exact else None

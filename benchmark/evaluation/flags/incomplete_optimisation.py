@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class IncompleteOptimisation(MeasuredCheck):
@@ -40,6 +41,8 @@ class IncompleteOptimisation(MeasuredCheck):
 
 def cut_short(margins: Tensor) -> Tensor:
     """Which images' margins [T, N], positive where the image has fallen, were still on their way: bool [N]."""
+    import torch
+
     best = margins.cummax(0).values
     steps = len(best)
     if steps < 4:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
-
-from attacks.gradients.autograd import Autograd
-from benchmark.core.defended import DefendedModel
-from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.core.noise import Noise
+    from benchmark.evaluation.flags.probe import Probe
 
 LEVELS = 8
 
@@ -28,6 +28,9 @@ class KnownBrokenControl(MeasuredCheck):
     source = "Carlini et al. 2019, build intentionally broken models"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        from attacks.gradients.autograd import Autograd
+        from benchmark.core.defended import DefendedModel
+
         quantized = DefendedModel(probe.model.classifier, purify=_quantize)
         control = probe.of(quantized, Autograd())
         return {"n": len(probe), ZeroGradient.id: ZeroGradient().measure(control)}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from attacks.gradients.autograd import Autograd
-from benchmark.core.defended import DefendedModel
-from benchmark.core.noise import Noise
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe, Shown
 from benchmark.evaluation.views import composite, joined, mirrored, shifted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.core.noise import Noise
+    from benchmark.evaluation.flags.probe import Probe, Shown
 
 ATTACKED = 48
 _AFFORDABLE = 20_000
@@ -103,6 +102,9 @@ class MemorisedImages(MeasuredCheck):
 
 def _accuracy(probe: Probe) -> dict[str, tuple[float, float]]:
     """(advantage of evaluation images, one-sided p of none) in accuracy, per comparison."""
+    from attacks.gradients.autograd import Autograd
+    from benchmark.core.defended import DefendedModel
+
     assert probe.evaluation is not None
     assert probe.validation is not None
     undefended = probe.of(DefendedModel(probe.undefended), Autograd())
@@ -143,6 +145,9 @@ def _joined(probe: Probe) -> dict[str, tuple[float, float]]:
 
     Nothing is said where such images are no longer of their class to the undefended classifier.
     """
+    from attacks.gradients.autograd import Autograd
+    from benchmark.core.defended import DefendedModel
+
     assert probe.evaluation is not None
     shown = probe.evaluation
     each = probe.estimator.passes(probe.model)
@@ -161,6 +166,8 @@ def _joined(probe: Probe) -> dict[str, tuple[float, float]]:
 
 def _robust(probe: Probe) -> Tensor:
     """Which images are right and stand: bool [N] on the CPU."""
+    import torch
+
     robust = torch.zeros(len(probe), dtype=torch.bool)
     rows = _right_rows(probe)
     if len(rows):
@@ -186,6 +193,9 @@ def _sees_alike(probe: Probe) -> bool:
 
     The undefended classifier must agree, since a look-up can be made to be lost on what it does not know.
     """
+    from attacks.gradients.autograd import Autograd
+    from benchmark.core.defended import DefendedModel
+
     assert probe.validation is not None
     undefended = probe.of(DefendedModel(probe.undefended), Autograd())
     loss = [

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from attacks.fgsm import FGSM
 from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
 from benchmark.evaluation.flags.paired import PairedCheck
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class OneStepBeatsIterative(PairedCheck):
@@ -18,10 +21,12 @@ class OneStepBeatsIterative(PairedCheck):
     source = "Athalye et al. 2018a, section 3.1"
 
     def weak(self, row: RowEvidence) -> list[AttackEvidence]:
-        return [a for a in row.by_gradient() if a.facts["steps"] == 1]
+        return [a for a in row.by_gradient() if a.facts.steps == 1]
 
     def strong(self, row: RowEvidence) -> list[AttackEvidence]:
-        return [a for a in row.by_gradient() if (a.facts["steps"] or 0) > 1]
+        return [a for a in row.by_gradient() if (a.facts.steps or 0) > 1]
 
     def attempt(self, probe: Probe) -> Tensor:
+        from attacks.fgsm import FGSM
+
         return probe.run(FGSM()).success

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from torch import Tensor
+from scipy.special import bdtrc
 
-from benchmark.core.threat import Epsilon, Norm
+from benchmark.core.threat import Norm
 from benchmark.evaluation.flags.base import AttackEvidence, Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 THRESHOLD = "fewer than max(2, 0.2 %) samples; fail at McNemar p < 0.05, undecided up to 0.35 and 2 points"
 _DOUBT = 0.35
@@ -35,9 +39,7 @@ class Excess:
     @property
     def p_value(self) -> float:
         """Exact one-sided McNemar p that the weaker attack does not break more."""
-        from scipy.stats import binom
-
-        return float(binom.sf(self.weak - 1, self.weak + self.strong, 0.5))
+        return float(bdtrc(self.weak - 1, self.weak + self.strong, 0.5))
 
     @property
     def verdict(self) -> Verdict:
@@ -143,6 +145,6 @@ def paired_excess(weak: list[AttackEvidence], strong: list[AttackEvidence], n: i
 
 def _allowed(attack: AttackEvidence) -> tuple[str, float]:
     """Family of the allowed perturbations with the goal, and ε; rotations and smooth flows are both spatial."""
-    norm = attack.facts["norm"]
-    family = attack.facts["allowed"] if norm == Norm.SPATIAL else norm
-    return f"{family}, {attack.facts['goal']}", Epsilon.parse(attack.facts["epsilon"]).value
+    facts = attack.facts
+    family = facts.allowed if facts.norm is Norm.SPATIAL else facts.norm.value
+    return f"{family}, {facts.goal}", facts.epsilon.value

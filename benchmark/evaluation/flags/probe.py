@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
 from benchmark.evaluation.flags.traced_pgd import TracedPGD
+from benchmark.records.defense_record import DefenseTraits
 
 AFFORDABLE = 2000
 """Passes that a flag may spend on looking at one image again and again."""
@@ -70,7 +70,7 @@ class Probe:
 
     model: DefendedModel
     undefended: nn.Module
-    traits: dict[str, Any]
+    traits: DefenseTraits
     images: Tensor
     labels: Tensor
     noise: Noise

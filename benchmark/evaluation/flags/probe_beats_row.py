@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.flags.paired import THRESHOLD, Excess, broken
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class ProbeBeatsRow(MeasuredCheck):

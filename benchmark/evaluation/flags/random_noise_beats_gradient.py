@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from attacks.random_noise import RandomNoise
 from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
 from benchmark.evaluation.flags.paired import PairedCheck
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 DRAWS = 200
 
@@ -23,4 +26,6 @@ class RandomNoiseBeatsGradient(PairedCheck):
         return row.where(method="random-noise")
 
     def attempt(self, probe: Probe) -> Tensor:
+        from attacks.random_noise import RandomNoise
+
         return probe.run(RandomNoise(draws=probe.afford(DRAWS))).success

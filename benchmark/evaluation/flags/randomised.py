@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.answers import ROUNDING, difference
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 FORWARDS = 5
 EOT_SAMPLES = 20
@@ -33,6 +32,10 @@ class Randomised(MeasuredCheck):
     source = "AutoAttack flags; Athalye et al. 2018b; Carlini et al. 2019"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from benchmark.core.frozen import frozen
+
         model, noise = probe.model, probe.noise
         with frozen(model), torch.no_grad():
             together = model.decide(probe.images, noise)
@@ -59,12 +62,12 @@ class Randomised(MeasuredCheck):
             return self.flag(
                 Verdict.FAIL, max(fresh, measured["same"]), n, f"answers differ under the same random numbers; {note}"
             )
-        if not row.traits["randomized"]:
+        if not row.traits.randomized:
             declared = f"random, and not declared; {note}" if seen else note
             return self.flag(Verdict.FAIL if seen else Verdict.PASS, fresh, n, declared)
         if not seen:
             return self.flag(Verdict.WARN, fresh, n, f"declared random, and no difference was seen; {note}")
-        if not any(a.facts["eot_samples"] >= EOT_SAMPLES for a in row.informed()):
+        if not any(a.facts.eot_samples >= EOT_SAMPLES for a in row.informed()):
             return self.flag(Verdict.FAIL, fresh, n, f"no attack averages over {EOT_SAMPLES} draws; {note}")
         if row.replicates < REPLICATES:
             few = f"{row.replicates} fresh decisions an image, not {REPLICATES}"

@@ -22,7 +22,7 @@ class ReplayedGradients(FlagCheck):
     source = "Athalye et al. 2018a, section 3.1; Du et al. 2026, MEFA"
 
     def evaluate(self, row: RowEvidence) -> Flag:
-        if not (row.traits["differentiable"] or row.traits["exact_gradient"]):
+        if not (row.traits.differentiable or row.traits.exact_gradient):
             return self.not_applicable("the defense does not say that it has a gradient")
         found = [a.replayed for a in row.attacks if a.replayed is not None and a.replayed["slopes"] >= FEWEST]
         if not found:

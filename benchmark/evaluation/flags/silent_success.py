@@ -14,7 +14,7 @@ class SilentSuccess(FlagCheck):
     source = "Pintor et al. 2022, Indicators of attack failure"
 
     def evaluate(self, row: RowEvidence) -> Flag:
-        followed = [a for a in row.attacks if (a.samples["broken_at"] >= 0).any() or (a.facts["steps"] or 0) > 0]
+        followed = [a for a in row.attacks if (a.samples["broken_at"] >= 0).any() or (a.facts.steps or 0) > 0]
         if not followed:
             return self.not_run("no attack whose iterates were seen")
         silent = sum(int(((a.samples["broken_at"] >= 0) & a.samples["robust"]).sum()) for a in followed)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class SoftmaxOutput(MeasuredCheck):
@@ -20,6 +19,10 @@ class SoftmaxOutput(MeasuredCheck):
     source = "AutoAttack flags"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from benchmark.core.frozen import frozen
+
         model = probe.model
         with frozen(model), torch.no_grad():
             scores = model.classify(model.purify(probe.images, probe.noise)).double()

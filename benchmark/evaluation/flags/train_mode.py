@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
-
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class TrainMode(MeasuredCheck):
@@ -26,6 +25,11 @@ class TrainMode(MeasuredCheck):
     source = "Carlini et al. 2019; torchattacks issues 21 and 124"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+        from torch.nn.modules.module import register_module_forward_pre_hook
+
+        from benchmark.core.frozen import frozen
+
         training: dict[int, str] = {}
 
         def look(module: nn.Module, _inputs: object) -> None:

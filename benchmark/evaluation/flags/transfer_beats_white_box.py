@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
 
-from attacks.base import Stop
-from attacks.gradients.autograd import Autograd
-from attacks.pgd import PGD
-from benchmark.core.defended import DefendedModel
 from benchmark.evaluation.flags.base import AttackEvidence, RowEvidence
 from benchmark.evaluation.flags.paired import PairedCheck
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 
 class TransferBeatsWhiteBox(PairedCheck):
@@ -24,6 +24,11 @@ class TransferBeatsWhiteBox(PairedCheck):
         return [*row.where(access="gradient", sees_defense=False), *row.where(access="surrogate")]
 
     def attempt(self, probe: Probe) -> Tensor:
+        from attacks.base import Stop
+        from attacks.gradients.autograd import Autograd
+        from attacks.pgd import PGD
+        from benchmark.core.defended import DefendedModel
+
         undefended = probe.of(DefendedModel(probe.undefended), Autograd())
         crafted = undefended.run(PGD(steps=probe.enough_steps), stop=Stop.NEVER).adversarial
         return probe.decide(crafted.to(probe.images.device)).argmax(1).ne(probe.labels).cpu()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from attacks.objectives.aim import Aim
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from benchmark.evaluation.flags.probe import Probe
 
 POINTS = 100
 SIDE = 8 / 255
@@ -29,6 +29,10 @@ class UnstableLandscape(MeasuredCheck):
     source = "Pintor et al. 2022, Indicators of attack failure, unstable predictions"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from attacks.objectives.aim import Aim
+
         def margin(x: Tensor) -> Tensor:
             return Aim(probe.labels).margin(probe.decide(x))
 

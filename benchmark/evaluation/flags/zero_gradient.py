@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from attacks.gradients.base import UnavailableGradientError
-from attacks.objectives.aim import Aim
-from attacks.objectives.base import Objective
-from attacks.objectives.cross_entropy import CrossEntropy
-from attacks.objectives.margin import Margin
-from benchmark.core.batching import is_out_of_memory
-from benchmark.core.frozen import frozen
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
-from benchmark.evaluation.flags.probe import Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from attacks.objectives.base import Objective
+    from benchmark.evaluation.flags.probe import Probe
 
 UNAVAILABLE = "unavailable"
 
@@ -33,6 +28,12 @@ class ZeroGradient(MeasuredCheck):
     source = "Athalye et al. 2018a, section 3.1; AutoAttack flags; Carlini et al. 2019"
 
     def measure(self, probe: Probe) -> dict[str, Any]:
+        import torch
+
+        from attacks.gradients.base import UnavailableGradientError
+        from attacks.objectives.cross_entropy import CrossEntropy
+        from attacks.objectives.margin import Margin
+
         points = {"image": probe.images, "random start": probe.random_start()}
         objectives: tuple[Objective, ...] = (CrossEntropy(), Margin())
         measured: dict[str, Any] = {"n": len(probe), "zero": {}, "not finite": 0}
@@ -60,7 +61,7 @@ class ZeroGradient(MeasuredCheck):
         note = ", ".join(f"{value:.1%} zero on {name}" for name, value in share.items())
         if measured["not finite"]:
             return self.flag(Verdict.FAIL, max(share.values()), n, f"{measured['not finite']} not finite; {note}")
-        if raised == [CrossEntropy.name]:
+        if raised == ["cross-entropy"]:
             note = f"saturated scores, use the margin: {note}"
         verdict = (Verdict.PASS, Verdict.WARN, Verdict.FAIL)[len(raised)]
         return self.flag(verdict, max(share.values()), n, note)
@@ -68,6 +69,13 @@ class ZeroGradient(MeasuredCheck):
 
 def _gradient(probe: Probe, objective: Objective, x: Tensor, rows: slice) -> Tensor:
     """Gradient as it is, before attacks replace what is not finite: [B, pixels]."""
+    import torch
+
+    from attacks.gradients.base import UnavailableGradientError
+    from attacks.objectives.aim import Aim
+    from benchmark.core.batching import is_out_of_memory
+    from benchmark.core.frozen import frozen
+
     images, noise = x[rows], probe.noise[rows].stream("gradient")
     estimator = probe.estimator
     draws = estimator.draws

@@ -1,0 +1,1 @@
+"""What the number of a randomized or purifying defense must be read with."""

@@ -1,0 +1,1 @@
+"""The board as documents: Markdown, a terminal, one flat table."""

@@ -1,0 +1,1 @@
+"""Ranks, and whether they can be told apart."""

@@ -1,0 +1,1 @@
+"""The answer that looks at no image."""

@@ -1,0 +1,1 @@
+"""Threat models, what stands against a row, and what its defense is."""

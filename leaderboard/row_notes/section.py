@@ -1,0 +1,21 @@
+"""What a number is nothing without: its threat model, what stands against it, and whose it is."""
+
+from __future__ import annotations
+
+from leaderboard.robustness.of_rows import OfRows
+from leaderboard.text import escape
+
+
+class RowNotes(OfRows):
+    """A sentence of each kind for each defense."""
+
+    def markdown(self) -> list[str]:
+        rows = self.table
+        parts = ["### Threat models", "\n".join(f"- **{escape(r.defense)}**: {escape(r.threat)}" for r in rows)]
+        remarks = [
+            f"- **{escape(r.defense)}** ({escape(r.status)}): {escape('; '.join(r.remarks))}" for r in rows if r.remarks
+        ]
+        if remarks:
+            parts += ["### Why rows are not ranked", "\n".join(remarks)]
+        described = (f"- **{escape(r.defense)}**: {escape(r.description)}. {escape(r.source)}" for r in rows)
+        return [*parts, "### Defenses", "\n".join(described)]
