@@ -36,8 +36,9 @@ def list_plugins(
     if as_json:
         import json
 
+        plugins = _loaded(kinds, plugin or ())
         # ASCII escapes, because whoever reads this may not expect UTF-8.
-        print_document(json.dumps([*map(_entry, _loaded(kinds, plugin or ())), *suites], indent=2))
+        print_document(json.dumps([*map(_entry, plugins), *suites], indent=2))
     else:
         rows = [*_lines(kinds, plugin or ()), *((suite["kind"], suite["name"], suite["summary"]) for suite in suites)]
         print_table(("kind", "name", "what it is"), rows)
