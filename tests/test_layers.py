@@ -11,18 +11,9 @@ from graphlib import CycleError, TopologicalSorter
 from operator import attrgetter
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
 
 ROOTS = ("attacks", "benchmark", "defenses", "detectors", "leaderboard")
-
-KNOWN = {
-    ("benchmark.evaluation.required", "benchmark.steps.attack"),
-    ("benchmark.evaluation.spent", "benchmark.steps.attack"),
-    ("benchmark.evaluation.spent", "benchmark.steps.attack_cost"),
-    ("benchmark.records.samples", "benchmark.planning.plan"),
-}
 
 
 def layers() -> list[tuple[str, ...]]:
@@ -69,8 +60,7 @@ def named(module: str) -> Iterator[str]:
 @cache
 def arrows() -> dict[str, set[str]]:
     """The project's modules that each of them imports."""
-    found = {module: {within(name, files()) for name in named(module)} - {"", module} for module in files()}
-    return {module: {t for t in targets if (module, t) not in KNOWN} for module, targets in found.items()}
+    return {module: {within(name, files()) for name in named(module)} - {"", module} for module in files()}
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
@@ -102,12 +92,6 @@ def test_there_are_no_circles_of_files_or_rooms() -> None:
     for module, targets in arrows().items():
         rooms[room(module)] |= {room(target) for target in targets} - {room(module)}
     assert circle(rooms) == []
-
-
-@pytest.mark.parametrize("arrow", sorted(KNOWN), ids=lambda arrow: " → ".join(arrow))
-def test_an_exception_is_still_needed(arrow: tuple[str, str]) -> None:
-    module, target = arrow
-    assert target in {within(name, files()) for name in named(module)}
 
 
 def test_every_function_on_an_images_way_exists_and_is_named_once() -> None:

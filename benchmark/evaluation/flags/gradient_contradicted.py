@@ -36,6 +36,8 @@ class GradientContradicted(MeasuredCheck):
     def measure(self, probe: Probe) -> dict[str, Any] | None:
         import torch
 
+        from attacks.gradients.autograd import Autograd
+        from benchmark.core.defended import DefendedModel
         from benchmark.evaluation.flags.slopes import slopes
 
         gradient = claimed_gradient(probe.traits)
@@ -83,11 +85,15 @@ class GradientContradicted(MeasuredCheck):
 def _purified(probe: Probe, x: Tensor, rows: slice) -> Tensor:
     import torch
 
+    from benchmark.core.frozen import frozen
+
     with frozen(probe.model), torch.no_grad():
         return probe.model.purify(x, probe.noise[rows]).clone()
 
 
 def claimed_gradient(traits: DefenseTraits) -> GradientEstimator | None:
     """The estimator that a defense's claims make exact; None where it claims no gradient."""
+    from attacks.gradients.automatic import best
+
     estimator = best(traits.model_dump())
     return estimator() if estimator.exact else None
