@@ -87,6 +87,10 @@ class Context:
         samples = None if images == len(self.data.evaluation) else images
         return CleanStep(fit, samples, self.suite.evaluation.replicates, self.seed, images)
 
+    def evaluated(self, fit: FitStep) -> CleanStep:
+        """The same on the images of `[evaluation]`."""
+        return self.clean(fit, self.suite.evaluation.samples)
+
     def features(self, clean: CleanStep) -> FeaturesStep:
         """The training features of a defended model."""
         return FeaturesStep(clean.fit, self.seed, len(self.data.train))
