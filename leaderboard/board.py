@@ -124,5 +124,5 @@ def _samples(results: Results) -> int:
     if constant is not None:
         return constant.n
     keys = (cell.done_key for cell in results.run.of("transfer") if cell.status == "done")
-    counts = (alone(lambda k=key: len(results.store.samples(k)), lambda _: 0) for key in keys)  # type: ignore[misc]
+    counts = (alone(lambda k=key: len(results.samples(k)), lambda _: 0) for key in keys)  # type: ignore[misc]
     return next((count for count in counts if count), 0)

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.errors import UserError
-from benchmark.records.store import Store
 from leaderboard.results import Results
 
 T = TypeVar("T")
@@ -46,15 +45,15 @@ def alone(read: Callable[[], T], otherwise: Callable[[str], T]) -> T:
 def evaluation_images(results: Results) -> pd.DataFrame | None:
     """Clean records of the images that most rows are about; None where no row can be read."""
     keys = [c.done_key for c in results.run.cells if c.attack == "clean" and c.status == "done"]
-    read = [alone(lambda k=key: clean_samples(results.store, k), lambda _: None) for key in keys]  # type: ignore[misc]
+    read = [alone(lambda k=key: clean_samples(results, k), lambda _: None) for key in keys]  # type: ignore[misc]
     found = {tuple(samples["sample_id"]): samples for samples in reversed(read) if samples is not None}
     count = Counter(tuple(samples["sample_id"]) for samples in read if samples is not None)
     return found[count.most_common(1)[0][0]] if count else None
 
 
-def clean_samples(store: Store, key: str, images: pd.DataFrame | None = None) -> pd.DataFrame:
+def clean_samples(results: Results, key: str, images: pd.DataFrame | None = None) -> pd.DataFrame:
     """A defense's clean records, of `images` if given; raises ValueError where no row can be made of them."""
-    samples = checked(store.samples(key), _CLEAN)
+    samples = checked(results.samples(key), _CLEAN)
     if not len(samples):
         raise ValueError("there is no image")
     if images is not None and samples["sample_id"].tolist() != images["sample_id"].tolist():
@@ -62,9 +61,9 @@ def clean_samples(store: Store, key: str, images: pd.DataFrame | None = None) ->
     return samples
 
 
-def attack_samples(store: Store, key: str, clean: pd.DataFrame) -> pd.DataFrame:
+def attack_samples(results: Results, key: str, clean: pd.DataFrame) -> pd.DataFrame:
     """An attack's records, of the images of `clean` in their order; raises ValueError where they are not."""
-    samples = checked(store.samples(key), _ATTACK)
+    samples = checked(results.samples(key), _ATTACK)
     if samples["sample_id"].tolist() != clean["sample_id"].tolist():
         raise ValueError("the records are of other images than the clean ones")
     return samples

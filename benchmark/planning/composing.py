@@ -13,6 +13,8 @@ from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.plugin import look_up
 from benchmark.core.threat import Access, Goal, Norm
 from benchmark.planning.context import Context
+from benchmark.steps.clean import CleanStep
+from benchmark.steps.fit import FitStep
 from benchmark.suites.suite import AttackTable, RobustnessTable
 from defenses.base import Defense
 
@@ -91,6 +93,14 @@ def table_target(context: Context, table: RobustnessTable) -> Target | None:
         UserError: There is no such class, or a target and no goal that has one.
     """
     return _target(context, table.goal, table.target, f"{context.where}: robustness")
+
+
+def evaluated(context: Context, fit: FitStep) -> CleanStep:
+    """The clean decisions that a row rests on: images of `[evaluation]`, but for a class at which its table aims."""
+    table = context.suite.robustness
+    aimed_at = None if table is None else table_target(context, table)
+    left_out = None if aimed_at is None else aimed_at.label
+    return context.clean(fit, context.suite.evaluation.samples, left_out=left_out)
 
 
 def target_of(

@@ -95,6 +95,10 @@ class Context:
         rows = evaluation_rows(self.data.evaluation, samples, self.seed)
         return replace(step, images=int((self.data.evaluation.labels[rows] != left_out).sum()))
 
+    def evaluated(self, fit: FitStep) -> CleanStep:
+        """The same on the images of `[evaluation]`."""
+        return self.clean(fit, self.suite.evaluation.samples)
+
     def features(self, clean: CleanStep) -> FeaturesStep:
         """The training features of a defended model."""
         return FeaturesStep(clean.fit, self.seed, len(self.data.train))

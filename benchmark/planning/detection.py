@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Self
 
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.threat import DetectorKnowledge
@@ -10,16 +11,39 @@ from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.planning.plan import Cell
+from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
 from benchmark.steps.detector_fitting import DetectorFitting
+from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import DetectionTable
 from defenses.base import Defense
 
 
-def detection_cells(context: Context, table: DetectionTable, defense: Defense, clean: CleanStep) -> list[Cell]:
-    """A cell for every attack and detector on a defended model.
+@dataclass(frozen=True)
+class DetectionPlanner(TablePlanner):
+    """A cell for every attack and detector on a defended model."""
+
+    context: Context
+    table: DetectionTable
+
+    @classmethod
+    def of(cls, context: Context, train: TrainStep) -> Self | None:
+        return None if context.suite.detection is None else cls(context, context.suite.detection)
+
+    def attacks(self) -> list[str]:
+        return list(self.table.attack)
+
+    def of_defense(self, planned: PlannedDefense) -> list[Cell]:
+        if not chosen(planned.fit.name, self.table.defenses):
+            return []
+        samples = self.table.samples or self.context.suite.evaluation.samples
+        return _cells(self.context, self.table, planned.defense, self.context.clean(planned.fit, samples))
+
+
+def _cells(context: Context, table: DetectionTable, defense: Defense, clean: CleanStep) -> list[Cell]:
+    """The cells of one defended model.
 
     Raises:
         UserError: There is no detector, the bound makes no sense, or the attack that detectors should learn from is

@@ -5,19 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.core.images import ImageData
-from benchmark.planning.composing import table_target
+from benchmark.planning.clean import CleanPlanner
 from benchmark.planning.context import Context, chosen
-from benchmark.planning.detection import detection_cells
+from benchmark.planning.detection import DetectionPlanner
+from benchmark.planning.diagnosis import DiagnosisPlanner
 from benchmark.planning.idle import refuse_idle
-from benchmark.planning.labels import DIAGNOSIS, PROBE, check_labels
-from benchmark.planning.plan import Cell, Plan, Selection
+from benchmark.planning.labels import check_labels
+from benchmark.planning.plan import Plan, Selection
+from benchmark.planning.probe import ProbePlanner
 from benchmark.planning.references import check_references
-from benchmark.planning.robustness import diagnosis_cell, probe_cell, robustness_cells
+from benchmark.planning.robustness import RobustnessPlanner
+from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.planning.tables import check_tables
-from benchmark.planning.transfer import TransferMatrix
+from benchmark.planning.transfer import TransferPlanner
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import Suite
+
+PLANNERS: tuple[type[TablePlanner], ...] = (
+    CleanPlanner,
+    RobustnessPlanner,
+    ProbePlanner,
+    DiagnosisPlanner,
+    DetectionPlanner,
+    TransferPlanner,
+)
+"""In the order of a defense's cells."""
 
 
 def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | None = None) -> Plan:
@@ -40,38 +53,16 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
         for label, table in suite.defense.items()
         if table.enabled and chosen(label, context.selection.defenses)
     }
-    matrix = None if suite.transfer is None else TransferMatrix.of(context, suite.transfer, train)
-    sources, targets = ([], []) if matrix is None else (matrix.sources, list(matrix.classifiers))
+    planners = [planner for kind in PLANNERS if (planner := kind.of(context, train)) is not None]
+    targets = [label for planner in planners for label in planner.targets()]
+    attacks = [label for planner in planners for label in planner.attacks()]
     context.refuse_unmatched("--defense", context.selection.defenses, [*suite.defense, *targets])
-    context.refuse_unmatched("--attack", context.selection.attacks, [*_attack_labels(suite), *sources])
+    context.refuse_unmatched("--attack", context.selection.attacks, attacks)
     context.refuse_unmatched("--detector", context.selection.detectors, list(suite.detector))
-    aimed_at = None if suite.robustness is None else table_target(context, suite.robustness)
-    left_out = None if aimed_at is None else aimed_at.label
     plan = Plan()
     for label, defense in defenses.items():
-        fit = FitStep(train, label, defense, context.seed)
-        clean = context.clean(fit, suite.evaluation.samples, left_out=left_out)
-        plan.cells.append(Cell("robustness", label, "clean", "none", clean))
-        if suite.robustness is not None:
-            plan.cells += robustness_cells(context, suite.robustness, defense, clean)
-            probe = probe_cell(context, suite.robustness, suite.defense[label], defense, clean)
-            if probe is not None and chosen(PROBE, context.selection.attacks):
-                plan.cells.append(probe)
-            diagnosis = diagnosis_cell(context, suite.robustness, defense, clean)
-            if diagnosis is not None and chosen(DIAGNOSIS, context.selection.attacks):
-                plan.cells.append(diagnosis)
-        if suite.detection is not None and chosen(label, suite.detection.defenses):
-            samples = suite.detection.samples or suite.evaluation.samples
-            plan.cells += detection_cells(context, suite.detection, defense, context.clean(fit, samples))
-    if matrix is not None:
-        plan.cells += matrix.cells(defenses)
+        planned = PlannedDefense(suite.defense[label], defense, FitStep(train, label, defense, context.seed))
+        plan.cells += [cell for planner in planners for cell in planner.of_defense(planned)]
+    plan.cells += [cell for planner in planners for cell in planner.of_all(defenses)]
     refuse_idle(plan, suite, context.selection, path.name)
     return plan
-
-
-def _attack_labels(suite: Suite) -> list[str]:
-    sections = [s for s in (suite.robustness, suite.detection) if s is not None]
-    measured = [] if suite.robustness is None else [PROBE] * bool(suite.robustness.probes)
-    if suite.robustness is not None and suite.robustness.diagnoses:
-        measured.append(DIAGNOSIS)
-    return [label for section in sections for label in section.attack] + measured

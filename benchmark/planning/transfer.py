@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from attacks.base import Stop
 from attacks.gradients.autograd import Autograd
@@ -14,6 +15,7 @@ from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import threat_model
 from benchmark.planning.plan import Cell
+from benchmark.planning.table_planner import TablePlanner
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
@@ -26,7 +28,7 @@ ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
-class TransferMatrix:
+class TransferPlanner(TablePlanner):
     """Sources by targets.
 
     A source is a classifier, or the mean logits of all of them but the target's own (Liu et al. 2017); with fewer than
@@ -43,13 +45,16 @@ class TransferMatrix:
     classifiers: dict[str, TrainStep]
 
     @classmethod
-    def of(cls, context: Context, table: TransferTable, own: TrainStep) -> TransferMatrix:
-        """The matrix of `[transfer]`; `own` is the suite's classifier.
+    def of(cls, context: Context, train: TrainStep) -> Self | None:
+        """The matrix of `[transfer]`, whose first classifier is the suite's own.
 
         Raises:
             UserError: There is no classifier beside the suite's own; a label or a classifier appears twice; the attack
                 has no such setting or cannot respect the norm.
         """
+        table, own = context.suite.transfer, train
+        if table is None:
+            return None
         where = f"{context.where}: transfer"
         if not table.classifier:
             raise UserError(
@@ -66,15 +71,15 @@ class TransferMatrix:
                     where=f"{context.where}: {key}",
                     remedy="let no classifier be called like a defense, the suite's classifier or 'ensemble'",
                 )
-            train = own if not classifiers else _train(context, table.classifier[label], own.data, key)
-            twin = next((other for other, step in classifiers.items() if step.key == train.key), None)
+            step = own if not classifiers else _train(context, table.classifier[label], own.data, key)
+            twin = next((other for other, known in classifiers.items() if known.key == step.key), None)
             if twin is not None:
                 raise UserError(
                     f"it is the same classifier as {twin!r}",
                     where=f"{context.where}: {key}",
                     remedy="give it another seed or other settings",
                 )
-            classifiers[label] = train
+            classifiers[label] = step
         matrix = cls(context, table, classifiers)
         if table.norm not in matrix._attack(1).norms:
             raise UserError(
@@ -85,12 +90,18 @@ class TransferMatrix:
         perturbation_bound(table.epsilon, table.norm, context.data.train.shape, where=f"{where}.epsilon")
         return matrix
 
+    def attacks(self) -> list[str]:
+        return self.sources
+
+    def targets(self) -> list[str]:
+        return list(self.classifiers)
+
     @property
     def sources(self) -> list[str]:
         """Labels of the rows."""
         return [*self.classifiers, *([ENSEMBLE] if len(self.classifiers) > 2 else [])]
 
-    def cells(self, defenses: dict[str, Defense]) -> list[Cell]:
+    def of_all(self, defenses: dict[str, Defense]) -> list[Cell]:
         """A cell for every source and target that the command line chose, row by row.
 
         Args:
@@ -123,7 +134,7 @@ class TransferMatrix:
             if (label != base if source == ENSEMBLE else label == source)
         ]
         step = AttackStep(
-            clean=self.context.clean(fit, self.context.suite.evaluation.samples),
+            clean=self.context.evaluated(fit),
             name=source,
             attack=self._attack(len(proxies)),
             norm=self.table.norm,

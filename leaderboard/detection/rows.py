@@ -9,7 +9,6 @@ from benchmark.evaluation.detection import DetectorScores
 from benchmark.evaluation.detection_bootstrap import evaluate_detection
 from benchmark.evaluation.intervals import share_of
 from benchmark.records.run_record import CellRecord
-from benchmark.records.store import Store
 from leaderboard.detection.schema import DetectionRow
 from leaderboard.reading import alone, checked
 from leaderboard.results import Results
@@ -22,7 +21,7 @@ def detection_rows(results: Results) -> tuple[DetectionRow, ...]:
     """One row per defended model, detector and attack, in the suite's order; one that cannot be read is an "error"."""
     return tuple(
         alone(
-            lambda c=cell: _row(c, results.run.seed, results.store),  # type: ignore[misc]
+            lambda c=cell: _row(c, results),  # type: ignore[misc]
             lambda reason, c=cell: _without_result(c, "error", reason),  # type: ignore[misc]
         )
         for cell in results.run.of("detection")
@@ -33,10 +32,10 @@ def _without_result(cell: CellRecord, status: str, reason: str) -> DetectionRow:
     return DetectionRow(*_names(cell), status, reason, 0, None, None, cell.sentence)
 
 
-def _row(cell: CellRecord, seed: int, store: Store) -> DetectionRow:
+def _row(cell: CellRecord, results: Results) -> DetectionRow:
     if cell.status != "done":
         return _without_result(cell, cell.status, cell.reason)
-    samples = checked(store.samples(cell.done_key), _COLUMNS)
+    samples = checked(results.samples(cell.done_key), _COLUMNS)
     calibration, test = samples[samples["split"] == "calibration"], samples[samples["split"] == "test"]
     if not len(test) or not len(calibration):
         reason = "no image is left to calibrate or test on; use more evaluation images"
@@ -53,7 +52,7 @@ def _row(cell: CellRecord, seed: int, store: Store) -> DetectionRow:
         stored=_scores(test, "detector_score_stored"),
         moved=_scores(test, "detector_score_moved"),
     )
-    metrics = evaluate_detection(scores, seed=seed)
+    metrics = evaluate_detection(scores, seed=results.run.seed)
     remark = metrics.no_credit()
     status = "no credit" if remark else "done"
     return DetectionRow(

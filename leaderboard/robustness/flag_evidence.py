@@ -29,7 +29,7 @@ def row_evidence(defense: str, clean: pd.DataFrame, attacks: list[AttackEvidence
         unmeasured=unmeasured,
         replicates=len(store.record(key).results["accuracy"]),
         claimed_accuracy=facts.claimed_accuracy,
-        detection=[e for c in cells if c.table == "detection" and (e := _detection(c, store)) is not None],
+        detection=[e for c in cells if c.table == "detection" and (e := _detection(c, results)) is not None],
     )
 
 
@@ -43,10 +43,10 @@ def _measurements(cells: Sequence[CellRecord], store: Store) -> tuple[dict[str, 
     return store.record(probe.done_key).results["measurements"], "the probe did not measure it"
 
 
-def _detection(cell: CellRecord, store: Store) -> DetectionEvidence | None:
+def _detection(cell: CellRecord, results: Results) -> DetectionEvidence | None:
     if cell.status != "done":
         return None
-    samples = store.samples(cell.done_key)
+    samples = results.samples(cell.done_key)
     calibration, test = samples[samples["split"] == "calibration"], samples[samples["split"] == "test"]
     threshold = threshold_at(calibration["detector_score_clean"], true_negative_rate=0.95)
     if threshold is None or not len(test):

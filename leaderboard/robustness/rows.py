@@ -15,7 +15,6 @@ from benchmark.evaluation.intervals import share_of
 from benchmark.evaluation.spent import unspent
 from benchmark.records.defense_record import DefenseRecord
 from benchmark.records.run_record import CellRecord, RunRecord
-from benchmark.records.store import Store
 from leaderboard.diagnosis.rows import CONTRADICTED, decision_rule, diagnoses
 from leaderboard.ranking.ranks import rank_rows
 from leaderboard.reading import alone, attack_samples, clean_samples, evaluation_images
@@ -81,12 +80,12 @@ def _row(
     if clean_cell.status != "done":
         reason = clean_cell.reason or clean_cell.status
         return _failed(name, facts, cells, run, f"clean: {reason}"), None
-    clean = clean_samples(store, clean_cell.done_key, images)
+    clean = clean_samples(results, clean_cell.done_key, images)
     attacks, evidence, done = [], [], []
     for cell in cells:
         if cell.attack == "clean":
             continue
-        result, found = _attack(cell, clean, store)
+        result, found = _attack(cell, clean, results)
         attacks.append(result)
         if found is not None:
             done.append(cell)
@@ -138,15 +137,16 @@ def _row(
     return row, worst
 
 
-def _attack(cell: CellRecord, clean: pd.DataFrame, store: Store) -> tuple[AttackResult, AttackEvidence | None]:
+def _attack(cell: CellRecord, clean: pd.DataFrame, results: Results) -> tuple[AttackResult, AttackEvidence | None]:
     """(result, evidence), the latter None where the cell is not done or its records cannot be read."""
     if cell.status != "done":
         return without_result(cell, cell.status, cell.reason), None
 
     def read() -> tuple[AttackResult, AttackEvidence | None]:
-        samples = attack_samples(store, cell.done_key, clean)
-        replayed = store.record(cell.done_key).results["replayed"]
-        return attack_result(cell, samples, store), AttackEvidence(cell.attack, cell.attack_facts, samples, replayed)
+        samples = attack_samples(results, cell.done_key, clean)
+        replayed = results.store.record(cell.done_key).results["replayed"]
+        evidence = AttackEvidence(cell.attack, cell.attack_facts, samples, replayed)
+        return attack_result(cell, samples, results.store), evidence
 
     return alone(read, lambda reason: (without_result(cell, "error", reason), None))
 

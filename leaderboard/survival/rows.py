@@ -21,7 +21,7 @@ def survival_curves(results: Results) -> tuple[SurvivalCurve, ...]:
     """
     return tuple(
         alone(
-            lambda c=cell: survival_curve(c, checked(results.store.samples(c.done_key), _COLUMNS)),  # type: ignore[misc]
+            lambda c=cell: survival_curve(c, checked(results.samples(c.done_key), _COLUMNS)),  # type: ignore[misc]
             lambda reason, c=cell: SurvivalCurve(  # type: ignore[misc]
                 c.defense, c.attack, c.perturbation, 0, 0.0, (), (), followed=False, reason=reason
             ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from benchmark.evaluation.intervals import share_of
 from benchmark.records.run_record import CellRecord
-from benchmark.records.store import Store
 from leaderboard.reading import alone, checked
 from leaderboard.results import Results
 from leaderboard.transfer.schema import TransferEntry, TransferMatrix
@@ -25,7 +24,7 @@ def transfer_matrix(results: Results) -> TransferMatrix | None:
         defended=tuple(t for t in targets if t in run.suite.defense),
         entries=tuple(
             alone(
-                lambda c=cell: _entry(c, results.store),  # type: ignore[misc]
+                lambda c=cell: _entry(c, results),  # type: ignore[misc]
                 lambda reason, c=cell: _without_result(c, "error", reason),  # type: ignore[misc]
             )
             for cell in cells
@@ -33,10 +32,10 @@ def transfer_matrix(results: Results) -> TransferMatrix | None:
     )
 
 
-def _entry(cell: CellRecord, store: Store) -> TransferEntry:
+def _entry(cell: CellRecord, results: Results) -> TransferEntry:
     if cell.status != "done":
         return _without_result(cell, cell.status, cell.reason)
-    samples = checked(store.samples(cell.done_key), ("attacked", "robust", "group"))
+    samples = checked(results.samples(cell.done_key), ("attacked", "robust", "group"))
     attacked = samples[samples["attacked"]]
     success = share_of(~attacked["robust"], attacked["group"].tolist()) if len(attacked) else None
     return TransferEntry(cell.attack, cell.defense, "done", "", len(attacked), success, cell.threat)

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from leaderboard.failures import failures
 
 from benchmark.core.exit_status import ExitStatus
 from leaderboard.board import read_board
+from leaderboard.robustness.section import Robustness
 from tests.run.tiny import TINY
 
 
@@ -82,10 +82,10 @@ def test_a_row_that_attacked_no_image_is_a_failure(medrobust, tiny, tmp_path):
     answer = medrobust("run", "--suite", suite, *arguments)
     assert answer.status == ExitStatus.DONE, answer.err
     board = read_board(tmp_path / "run")
-    assert failures(board) == []
+    assert board.failures() == []
     (row,) = board.robustness
     unattacked = replace(row, attacks=tuple(replace(attack, success=None) for attack in row.attacks))
-    (line,) = failures(replace(board, robustness=(unattacked,)))
+    (line,) = Robustness((unattacked,)).failures()
     assert line == "row none: no image was attacked, because the model gets none of the 40 right"
 
 
