@@ -69,7 +69,7 @@ def build_manifest(
             "notes": list(data.notes),
             "phantom": data.phantom,
         },
-        "defenses": {c.defense: _defense(c, plan, suite) for c in plan.cells if c.attack == "clean"},
+        "defenses": {c.defense: _defense(c, plan, suite, data) for c in plan.cells if c.attack == "clean"},
         "cells": [_cell(cell, store, tally) for cell in plan.cells],
         "steps": [_step(step, store) for step in steps],
         "environment": _environment(device),
@@ -143,7 +143,7 @@ def _at_operating_point(cell: Cell, store: Store) -> ThreatModel:
     return cell.threat
 
 
-def _defense(clean: Cell, plan: Plan, suite: Suite) -> dict[str, Any]:
+def _defense(clean: Cell, plan: Plan, suite: Suite, data: ImageData) -> dict[str, Any]:
     step = clean.step
     assert isinstance(step, CleanStep)
     defense = step.fit.defense
@@ -170,13 +170,15 @@ def _defense(clean: Cell, plan: Plan, suite: Suite) -> dict[str, Any]:
             )
         },
         "claimed_accuracy": suite.defense[clean.defense].claimed_accuracy,
-        "missing": [*missing_attacks(defense, attacks), *_left_out(step)],
+        "missing": [*missing_attacks(defense, attacks), *_left_out(step, data)],
     }
 
 
-def _left_out(clean: CleanStep) -> list[str]:
+def _left_out(clean: CleanStep, data: ImageData) -> list[str]:
     """Without the images of a class, an answer that looks at none of them could win."""
-    return [] if clean.left_out is None else [f"images of class {clean.left_out}, at which its attacks aim"]
+    if clean.left_out is None:
+        return []
+    return [f"images of class {data.classes[clean.left_out]!r}, at which its attacks aim"]
 
 
 def _step(step: Step, store: Store) -> dict[str, Any]:

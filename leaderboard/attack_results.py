@@ -74,15 +74,23 @@ def spread(samples: pd.DataFrame, draws: int) -> Spread | None:
 
 
 def row_threat(done: list[dict[str, Any]]) -> str:
-    """The sentence of the row: that of its attacks where they agree, with all budgets and all allowed perturbations."""
+    """The sentence of the row: that of its attacks where they agree, with all budgets, perturbation sets and goals."""
     informed = [c for c in done if c["threat"]["knows_defense"]] or done
     if not informed:
         return "No attack was run."
     first = next((c for c in informed if c["threat"]["access"] == "gradient"), informed[0])["threat"]
-    budgets = "; ".join(f"{c['attack']}: {c['threat']['budget']}" for c in done)
+    goals = {c["attack"]: _goal(c["threat"]) for c in done}
+    mixed = len(set(goals.values())) > 1
+    budgets = "; ".join(f"{c['attack']}: {c['threat']['budget']}" + f", {goals[c['attack']]}" * mixed for c in done)
     allowed = list(dict.fromkeys(c["threat"]["allowed"] for c in done))
     bounds = (
         allowed[0] if len(allowed) == 1 else f"the worst of {len(allowed)} perturbation sets ({'; '.join(allowed)})"
     )
     sentence = str(first["sentence"]).replace(first["allowed"], bounds)
+    if mixed:
+        sentence = sentence.replace(f", {_goal(first)}; the attacker", ", each attack with its own goal; the attacker")
     return sentence.replace(f"budget: {first['budget']}.", f"budget: {budgets}.")
+
+
+def _goal(threat: dict[str, Any]) -> str:
+    return f"{threat['goal']} at {threat['target']}" if threat["target"] else str(threat["goal"])
