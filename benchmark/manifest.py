@@ -67,7 +67,7 @@ def build_manifest(
             notes=tuple(data.notes),
             phantom=data.phantom,
         ),
-        defenses={c.defense: _defense(c, cells, suite) for c in plan.cells if c.attack == "clean"},
+        defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if c.attack == "clean"},
         cells=tuple(cells),
         steps=tuple(_step(step, store) for step in plan.steps),
         environment=_environment(device),
@@ -105,7 +105,7 @@ def _at_operating_point(threat: ThreatModel, attack: AttackStep | None, store: S
     return replace(threat, operating_threshold=threshold)
 
 
-def _defense(clean: Cell, cells: list[CellRecord], suite: Suite) -> DefenseRecord:
+def _defense(clean: Cell, cells: list[CellRecord], suite: Suite, data: ImageData) -> DefenseRecord:
     assert isinstance(clean.step, CleanStep)
     defense = clean.step.fit.defense
     attacks = [c.facts for c in cells if (c.defense, c.table) == (clean.defense, "robustness") and c.facts is not None]
@@ -116,13 +116,15 @@ def _defense(clean: Cell, cells: list[CellRecord], suite: Suite) -> DefenseRecor
         summary=defense.summary(),
         traits=DefenseTraits.of(defense),
         claimed_accuracy=suite.defense[clean.defense].claimed_accuracy,
-        missing=(*missing_attacks(required(defense), attacks), *_left_out(clean.step)),
+        missing=(*missing_attacks(required(defense), attacks), *_left_out(clean.step, data)),
     )
 
 
-def _left_out(clean: CleanStep) -> list[str]:
+def _left_out(clean: CleanStep, data: ImageData) -> list[str]:
     """Without the images of a class, an answer that looks at none of them could win."""
-    return [] if clean.left_out is None else [f"images of class {clean.left_out}, at which its attacks aim"]
+    if clean.left_out is None:
+        return []
+    return [f"images of class {data.classes[clean.left_out]!r}, at which its attacks aim"]
 
 
 def _step(step: Step, store: Store) -> StepSummary:

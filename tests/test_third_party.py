@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 SOURCE = Path(__file__).parent / "third_party_package"
-PLUGINS = {"attack": "stripes", "defense": "dither", "detector": "logit-gap"}
+PLUGINS = {"attack": "stripes", "objective": "soft-margin", "defense": "dither", "detector": "logit-gap"}
 
 SUITE = """
     name = "outside"
@@ -32,6 +32,9 @@ SUITE = """
     epsilon = "16/255"
     [robustness.attack.stripes]
     steps = 5
+    [robustness.attack.pgd]
+    steps = 5
+    objective = { name = "soft-margin", scale = 5.0 }
     [detection]
     epsilon = "16/255"
     [detection.attack.stripes]
@@ -72,7 +75,7 @@ def test_its_own_tests_pass_where_it_is_installed(python, installed, tmp_path):
     shutil.copytree(SOURCE / "tests", tmp_path / "tests")
     answer = python("-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), path=(installed,))
     assert answer.returncode == 0, answer.stdout
-    assert "3 passed" in answer.stdout
+    assert "4 passed" in answer.stdout
 
 
 def test_its_plugins_get_their_rows(python, installed, tmp_path):
@@ -82,5 +85,7 @@ def test_its_plugins_get_their_rows(python, installed, tmp_path):
     assert answer.returncode == 0, answer.stderr
     cells = pd.read_parquet(out / "samples.parquet")[["defense", "attack", "detector"]].drop_duplicates()
     rows = set(cells.itertuples(index=False, name=None))
-    assert {("dither", "stripes", "none"), ("none", "stripes", "logit-gap")} <= rows
+    assert {("dither", "stripes", "none"), ("dither", "pgd", "none"), ("none", "stripes", "logit-gap")} <= rows
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert {c["facts"]["objective"] for c in manifest["cells"] if c["attack"] == "pgd"} == {"soft-margin"}
     assert "dither" in (out / "leaderboard.md").read_text()

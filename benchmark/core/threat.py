@@ -121,15 +121,21 @@ class ThreatModel:
         return self.bound or f"{self.norm.symbol} ε = {self.epsilon} on [0, 1] pixels"
 
     @property
+    def aim(self) -> str:
+        """The goal in words, with the class aimed at."""
+        return f"{self.goal.value} at {self.target}" if self.target else self.goal.value
+
+    @property
     def perturbation(self) -> str:
         """The allowed perturbation in short, e.g. "L∞ 8/255"."""
         return f"{self.norm.symbol} {self.epsilon}"
 
-    def sentence(self, *, threshold: str = "") -> str:
+    def sentence(self, *, threshold: str = "", aim: str = "") -> str:
         """The threat model as one sentence.
 
         Args:
             threshold: Words for the operating threshold, where there is one, in place of its value.
+            aim: Words for the goal, in place of its own.
         """
         height, width = self.resolution
         knows = "knows the defense" if self.knows_defense else "does not know the defense"
@@ -140,11 +146,10 @@ class ThreatModel:
             "oblivious": "a detector is present that the attacker ignores",
             "adaptive": "a detector is present that the attacker knows",
         }[self.detector]
-        goal = f"{self.goal.value} at {self.target}" if self.target else self.goal.value
         decision = f"K = {self.classes}"
         if self.operating_threshold is not None:
             decision += f" at {threshold or f'operating threshold {self.operating_threshold:.3f}'}"
         return (
             f"{self.access.phrase}, {self.allowed} at {height}×{width}, "
-            f"{goal}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."
+            f"{aim or self.aim}; the attacker {knows}; {detector}; {decision}; budget: {self.budget}."
         )

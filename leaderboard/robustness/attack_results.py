@@ -70,13 +70,14 @@ def spread(samples: pd.DataFrame, draws: int) -> Spread | None:
 
 
 def row_threat(done: list[CellRecord]) -> str:
-    """The sentence of the row: that of its attacks where they agree, with all budgets and all allowed perturbations."""
+    """The sentence of the row: that of its attacks where they agree, with all budgets, perturbation sets and goals."""
     models = {cell.attack: cell.threat for cell in done if cell.threat is not None}
     informed = [model for model in models.values() if model.knows_defense] or list(models.values())
     if not informed:
         return "No attack was run."
     first = next((model for model in informed if model.access is Access.GRADIENT), informed[0])
-    budget = "; ".join(f"{attack}: {model.budget}" for attack, model in models.items())
+    mixed = len({model.aim for model in models.values()}) > 1
+    budget = "; ".join(f"{attack}: {model.budget}" + f", {model.aim}" * mixed for attack, model in models.items())
     allowed = list(dict.fromkeys(model.allowed for model in models.values()))
     bound = allowed[0] if len(allowed) == 1 else f"the worst of {len(allowed)} perturbation sets ({'; '.join(allowed)})"
-    return replace(first, bound=bound, budget=budget).sentence()
+    return replace(first, bound=bound, budget=budget).sentence(aim="each attack with its own goal" if mixed else "")

@@ -3,8 +3,9 @@
 from medrobust_example.attack import Stripes
 from medrobust_example.defense import Dither
 from medrobust_example.detector import LogitGap
+from medrobust_example.objective import SoftMargin
 
-from benchmark.testing import check_attack, check_defense, check_detector
+from benchmark.testing import check_attack, check_defense, check_detector, check_objective
 
 
 def test_attack():
@@ -13,6 +14,10 @@ def test_attack():
 
 def test_defense():
     check_defense(Dither)
+
+
+def test_objective():
+    check_objective(SoftMargin(scale=5.0))
 
 
 def test_detector():
