@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from leaderboard.robustness.section import Robustness
 
 from benchmark.core.exit_status import ExitStatus
 from leaderboard.board import read_board
+from leaderboard.robustness.section import Robustness
 from tests.run.conftest import TINY
 
 
