@@ -21,12 +21,13 @@ def publish(store: Store) -> list[str]:
         Names of the files that are there now, within the folder.
     """
     board = read_board(store.root)
-    written = {"leaderboard.md": to_markdown(board), "rows.csv": to_csv(board)}
+    write_atomically(store.root / "leaderboard.md", to_markdown(board))
+    write_atomically(store.root / "rows.csv", to_csv(board))
+    written = ["leaderboard.md", "rows.csv"]
     for section in board.sections:
         if section.file:
-            written[section.file] = flat_table(section.own_rows(), section.columns)
-    for name, text in written.items():
-        write_atomically(store.root / name, text)
+            write_atomically(store.root / section.file, flat_table(section.own_rows(), section.columns))
+            written.append(section.file)
     for kind in SECTIONS:
         if kind.file and kind.file not in written:
             _remove(store.root / kind.file)
