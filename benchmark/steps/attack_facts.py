@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attacks.base import Attack
 from benchmark.core.threat import Access, Norm
 from benchmark.evaluation.required import served
 from benchmark.records.attack_facts import AttackFacts, EffortFacts
@@ -24,10 +25,16 @@ def attack_facts(step: AttackStep, defense: Defense) -> AttackFacts:
         gradient=step.gradient.name,
         eot_samples=step.eot_samples,
         stop=step.stop.value,
-        steps=getattr(attack, "steps", None),
-        queries=getattr(attack, "queries", None),
+        steps=_count(attack, "steps"),
+        queries=_count(attack, "queries"),
         effort=_effort(step, defense),
     )
+
+
+def _count(attack: Attack, setting: str) -> int | None:
+    """A setting that another's plug-in may have for something else than a number."""
+    value = getattr(attack, setting, None)
+    return value if type(value) is int else None
 
 
 def _effort(step: AttackStep, defense: Defense) -> EffortFacts:
@@ -44,11 +51,11 @@ def _effort(step: AttackStep, defense: Defense) -> EffortFacts:
     )
     return EffortFacts(
         stated=str(attack.effort(step.norm, step.epsilon.value)),
-        shortfall=attack.shortfall(step.norm, step.epsilon.value),
-        serves=serves,
+        shortfall=str(attack.shortfall(step.norm, step.epsilon.value)),
+        serves={need: str(lack) for need, lack in serves.items()},
         allowed_set=_allowed_set(step),
-        forwards=least.forwards,
-        backwards=least.backwards,
+        forwards=int(least.forwards),
+        backwards=int(least.backwards),
         moves=attack.access is Access.GRADIENT and not attack.minimal and step.norm in (Norm.LINF, Norm.L2),
     )
 
