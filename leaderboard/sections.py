@@ -7,6 +7,7 @@ from leaderboard.clinical.section import Clinical
 from leaderboard.detection.section import Detection
 from leaderboard.diagnosis.section import Diagnoses
 from leaderboard.flags.section import Flags
+from leaderboard.per_class.section import PerClass
 from leaderboard.randomness.section import Randomness
 from leaderboard.ranking.section import Ranks
 from leaderboard.reference.section import ConstantAnswer
@@ -23,6 +24,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Randomness,
     Diagnoses,
     Clinical,
+    PerClass,
     RowNotes,
     Flags,
     Survival,

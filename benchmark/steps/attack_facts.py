@@ -29,10 +29,15 @@ def attack_facts(step: AttackStep, defense: Defense) -> AttackFacts:
         goal=_goal(step),
         eot_samples=step.eot_samples,
         stop=step.stop.value,
-        steps=attack.duration().steps,
-        queries=attack.duration().queries,
+        steps=_whole(attack.duration().steps),
+        queries=_whole(attack.duration().queries),
         effort=_effort(step, defense),
     )
+
+
+def _whole(count: object) -> int | None:
+    """A count of another's plug-in, which may be something else than a number."""
+    return count if type(count) is int else None
 
 
 def _effort(step: AttackStep, defense: Defense) -> EffortFacts:
@@ -48,11 +53,11 @@ def _effort(step: AttackStep, defense: Defense) -> EffortFacts:
     )
     return EffortFacts(
         stated=str(attack.effort(step.norm, step.epsilon.value)),
-        shortfall=attack.shortfall(step.norm, step.epsilon.value),
-        serves=serves,
+        shortfall=str(attack.shortfall(step.norm, step.epsilon.value)),
+        serves={need: str(lack) for need, lack in serves.items()},
         allowed_set=_allowed_set(step),
-        forwards=least.forwards,
-        backwards=least.backwards,
+        forwards=int(least.forwards),
+        backwards=int(least.backwards),
         moves=attack.access is Access.GRADIENT and not attack.minimal and step.norm in (Norm.LINF, Norm.L2),
     )
 

@@ -12,7 +12,7 @@ import pytest
 from benchmark.core.errors import UserError
 from benchmark.records.sealed_json import sealed
 from leaderboard.board import read_board
-from tests.leaderboard.frames import HandMadeRun
+from tests.leaderboard.frames import HandMadeRun, attack_frame, clean_frame, detection_frame
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,11 @@ def test_records_of_another_version_are_refused_in_words(tmp_path: Path, change:
 
 
 def test_a_board_is_read_and_shown_without_torch(tmp_path: Path) -> None:
-    HandMadeRun(tmp_path).manifest()
+    made, clean = HandMadeRun(tmp_path), clean_frame([0, 1] * 20, [True] * 40)
+    made.row("none", clean, {"pgd": attack_frame(clean, [True, False] * 20)})
+    made.cell("detection", "none", "pgd", detection_frame(), {}, "maha")
+    made.cell("transfer", "none", "source", attack_frame(clean, [False] * 40), {"accuracy": [0.5]})
+    made.manifest()
     code = (
         "import sys; from leaderboard.board import read_board; from leaderboard.pages.markdown import to_markdown; "
         "from benchmark.cli.console import print_board; import leaderboard.publish; "

@@ -1,0 +1,1 @@
+"""The table of what attacks leave of each class."""
