@@ -22,7 +22,8 @@ def instance_of(plugin: P | type[P], kind: type[P]) -> P:
 
 def fresh(plugin: P) -> P:
     """Another instance with the same settings, as the harness builds it."""
-    own, handed = {}, {}
+    own: dict[str, Any] = {}
+    handed: dict[str, Any] = {}
     for name, value in plugin.settings().items():
         (handed if name in plugin.handed else own)[name] = value
     return plugin.from_settings(own, where=_HERE, **handed)
