@@ -96,11 +96,10 @@ def _least_effort(attack: type[Attack]) -> str:
 
 
 def _required(defense: type[Defense]) -> str:
-    from attacks.gradients.automatic import automatic
     from benchmark.evaluation.required import required
 
-    estimator, through = automatic(defense.traits()), ", ".join(defense.surrogates)
-    gradient = estimator.name if estimator.exact else f"{estimator.name}, since the defense has none, through {through}"
+    through = ", ".join(defense.surrogates)
+    gradient = "exact" if defense.differentiable else f"by BPDA, since the defense has none, through {through}"
     # Only the traits are asked, which the class has as well as an instance.
     needs = required(cast("Defense", defense))
     return "\n".join([*needs, f"gradient: {gradient}"])

@@ -33,8 +33,8 @@ def test_an_attack_says_what_its_settings_may_be_and_what_completes_a_row(medrob
 
 def test_a_defense_says_what_a_fair_row_needs(medrobust):
     jpeg = medrobust("describe", "jpeg").out
-    assert "gradient: bpda, since the defense has none, through identity, differentiable JPEG\n" in jpeg
-    assert "gradient: autograd" in medrobust("describe", "none").out
+    assert "gradient: by BPDA, since the defense has none, through identity, differentiable JPEG\n" in jpeg
+    assert "gradient: exact" in medrobust("describe", "none").out
     assert "20 EOT samples" in medrobust("describe", "zo-ae-ds").out
     assert "EOT" not in medrobust("describe", "jpeg").out
 
