@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 from benchmark.core.allowed import range_in_words, type_in_words
 from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.keys import CODE
 from benchmark.core.settings import check_setting, hints
 from benchmark.core.source import code_digest
 
@@ -136,7 +137,7 @@ class Plugin:
         return {
             "plugin": f"{self.kind}:{self.name}",
             "version": self.version,
-            "source": self.source_digest(),
+            CODE: self.source_digest(),
             "settings": {k: v.identity() if isinstance(v, Plugin) else v for k, v in self.settings().items()},
         }
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchmark.core.allowed import Free
 from benchmark.core.errors import UserError, did_you_mean, in_words
 from benchmark.core.images import LabeledImages
+from benchmark.core.keys import CODE
 from benchmark.core.settings import BatchRows, Count, Decay, Rate, Shift
 from benchmark.core.source import module_digest
 from benchmark.models.base import Classifier
@@ -121,7 +122,7 @@ class Module(Classifier):
         found = self.weights is not None and Path(self.weights).is_file()
         contents = {
             "weights": hashlib.sha256(Path(str(self.weights)).read_bytes()).hexdigest()[:16] if found else None,
-            "factory": module_digest(self._function().__module__),
+            CODE: module_digest(self._function().__module__),
         }
         return {**super().identity(), "contents": contents}
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmark import __version__
 from benchmark.core.defended import Passes
-from benchmark.core.keys import key_of
+from benchmark.core.keys import key_of, without_code
 from benchmark.core.source import code_digest
 
 if TYPE_CHECKING:
@@ -84,3 +84,9 @@ class Step(ABC):
     def key(self) -> str:
         """Hash of `spec`; the name of the step's folder."""
         return key_of(self.kind, self.spec)
+
+    @cached_property
+    def draws(self) -> str:
+        """What random numbers are keyed by: settings alone, so that an edited comment draws no other ones."""
+        needs = [need.draws for need in self.needs]
+        return key_of(self.kind, {"settings": without_code(self.settings()), "needs": needs})

@@ -60,7 +60,7 @@ class DetectStep(Step):
         fitting = self.fitting
         attacked = attacked_samples(self.attack, context)
         sets = fitting.views(self.attack, context)
-        noise = Noise.of(self.seed, range(sum(map(len, sets.values())))).stream(f"scoring {self.attack.key}")
+        noise = Noise.of(self.seed, range(sum(map(len, sets.values())))).stream(f"scoring {self.attack.draws}")
         score, checks = score_sets(fitting.fitted(context), sets, noise)
         columns = ["row", "sample_id", "group", "label", "clean_prediction", "adversarial_prediction", "robust"]
         samples = attacked[[*columns, "linf", "l2", "forwards", "backwards", "scores"]].assign(

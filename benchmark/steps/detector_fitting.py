@@ -17,6 +17,7 @@ from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.features import Features
 from benchmark.core.images import LabeledImages
+from benchmark.core.keys import CODE
 from benchmark.core.noise import Noise
 from benchmark.core.source import code_digest
 from benchmark.core.threat import Norm
@@ -58,7 +59,7 @@ class DetectorFitting:
 
     def settings(self) -> dict[str, Any]:
         """Everything besides `needs` that determines the fitted detector; JSON."""
-        return {"detector": self.detector.identity(), "fitting": code_digest(type(self)), "seed": self.seed}
+        return {"detector": self.detector.identity(), CODE: code_digest(type(self)), "seed": self.seed}
 
     @property
     def differentiable(self) -> bool:

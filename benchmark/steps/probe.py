@@ -107,7 +107,7 @@ class ProbeStep(Step):
             traits=DefenseTraits.of(defense),
             images=images.floats(device=context.device),
             labels=images.labels.to(context.device),
-            noise=Noise.of(self.seed, images.index, device=context.device).stream(f"probe {self.clean.fit.key}"),
+            noise=Noise.of(self.seed, images.index, device=context.device).stream(f"probe {self.clean.fit.draws}"),
             norm=self.norm,
             epsilon=self.epsilon.value,
             estimator=self.gradient,

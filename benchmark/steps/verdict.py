@@ -92,14 +92,14 @@ def verdict_noise(fit: FitStep, images: LabeledImages, shown: Tensor, seed: int,
     """Random numbers that nobody could know before it was settled what is shown: one row per image.
 
     Args:
-        fit: The defended model; its key covers the code and settings of the defense.
+        fit: The defended model; its settings are part of the key.
         images: For their numbers.
         shown: What is shown in their place: [N, C, H, W].
         seed: Of the run.
         purpose: What they are drawn for.
     """
     digest = hashlib.blake2b(shown.contiguous().numpy().tobytes(), digest_size=8).hexdigest()
-    return Noise.of(seed, images.index).stream(f"{purpose} {fit.key} {digest}")
+    return Noise.of(seed, images.index).stream(f"{purpose} {fit.draws} {digest}")
 
 
 def judge(fit: FitStep, submission: Submission, context: StepContext) -> Verdict:

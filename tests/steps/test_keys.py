@@ -62,16 +62,19 @@ def keys():
     for cached in vars(source).values():
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()
-    return {f"{step.kind}: {step.label}": step.key for step in make_plan(suite, file, data).steps}
+    steps = make_plan(suite, file, data).steps
+    return {f"{s.kind}: {s.label}": s.key for s in steps}, {f"{s.kind}: {s.label}": s.draws for s in steps}
 
-before = keys()
+before, draws = keys()
 changed = {"all": list(before)}
 for name in edited:
     content = (root / name).read_bytes()
     (root / name).write_bytes(content + b"\\n# edited\\n")
-    changed[name] = [label for label, key in keys().items() if key != before[label]]
+    now, drawn = keys()
+    changed[name] = [label for label, key in now.items() if key != before[label]]
+    assert drawn == draws, f"{name}: an edit of code alone draws other random numbers"
     (root / name).write_bytes(content)
-assert keys() == before
+assert keys() == (before, draws)
 print(json.dumps(changed))
 """
 
