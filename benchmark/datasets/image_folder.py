@@ -90,7 +90,7 @@ class ImageFolder(Dataset):
         """The folder; raises DataMissingError when it is not there."""
         path = root / os.path.expanduser(str(self.path))
         if not is_folder(path):
-            raise DataMissingError("no such folder", where=str(path), remedy=self.where(root=root))
+            raise DataMissingError("no such folder", where=str(path), remedy=_meant(path) + self.where(root=root))
         return path
 
     def where(self, *, root: Path) -> str:
@@ -128,3 +128,12 @@ class ImageFolder(Dataset):
                 f"class folder {extra[0]!r} has no like in train", where=str(path / split), remedy="add or remove it"
             )
         return list_images(path / split, classes, prefix=split or "all")
+
+
+def _meant(path: Path) -> str:
+    """A guess at a folder beside the one that is not there, whose name is close."""
+    from difflib import get_close_matches
+
+    beside = subfolders(path.parent) if is_folder(path.parent) else []
+    close = get_close_matches(path.name, beside, n=1, cutoff=0.6)
+    return f"did you mean {str(path.parent / close[0])!r}? else " if close else ""

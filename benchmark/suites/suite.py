@@ -193,6 +193,11 @@ def suite_names() -> list[str]:
     return sorted(p.stem for p in _SUITES.glob("*.toml"))
 
 
+def ships(path: Path) -> bool:
+    """Whether the suite file `path` ships with medrobust, and is nobody's own."""
+    return path.parent == _SUITES
+
+
 def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
     """A suite by name or file with `profile` laid over it, and the file it came from.
 
