@@ -91,6 +91,15 @@ def _announce(prepared: PreparedRun) -> None:
     say(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}", error=True)
     for note in data.notes:
         say(f"note: {note}", error=True)
+    rehearsal = prepared.plan.rehearsal
+    if rehearsal is not None and rehearsal.quality is not None:
+        say(
+            f"classifier: {rehearsal.parameters:,} parameters, weights {rehearsal.weights[:16]}, used as it is; on "
+            f"clean validation images: {rehearsal.quality}",
+            error=True,
+        )
+        if rehearsal.quality.doubt:
+            say(f"warning: {rehearsal.quality.doubt}", bold=True, error=True)
 
 
 def _estimate(prepared: PreparedRun) -> None:
