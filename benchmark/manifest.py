@@ -69,6 +69,7 @@ def build_manifest(
             grouped=data.evaluation.groups is not None,
             notes=tuple(data.notes),
             phantom=data.phantom,
+            leaks=tuple(data.leaks),
         ),
         classifier=_classifier(plan.train, store),
         defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if c.attack == "clean"},

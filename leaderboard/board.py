@@ -103,7 +103,7 @@ def read_board(run: Path) -> Board:
 
 def _protocol(results: Results) -> tuple[str, ...]:
     run, suite, data = results.run, results.run.suite, results.run.data
-    grouped = "intervals count patients as clusters" if data.grouped else "no patient ids, images are independent"
+    grouped = "intervals count patients as clusters" if data.grouped else "patients unknown: intervals count images"
     lines = [
         f"Suite {suite.name}, profile {suite.profile}, protocol {suite.protocol}, seed {run.seed}, "
         f"medrobust {run.medrobust}; rows of other profiles, suites or data are not comparable.",

@@ -35,6 +35,7 @@ class DataRecord(Part):
         grouped: Whether patients are known.
         notes: What must stand beside every result.
         phantom: Whether they are drawn and show no patient.
+        leaks: Those of the notes that say why evaluation images are not apart from the others.
     """
 
     name: str
@@ -45,6 +46,7 @@ class DataRecord(Part):
     grouped: bool
     notes: tuple[Text, ...]
     phantom: bool
+    leaks: tuple[Text, ...]
 
 
 class Environment(Part):

@@ -167,6 +167,7 @@ class HandMadeRun:
                 grouped=False,
                 notes=(),
                 phantom=True,
+                leaks=(),
             ),
             classifier=ClassifierRecord(
                 name="none",
