@@ -15,7 +15,7 @@ def about_classifier(record: ClassifierRecord) -> str:
     if record.factory:
         parts.append(f"made by {record.factory}")
     if record.parameters is not None:
-        parts.append(f"{record.parameters:,} parameters")
+        parts.append(f"{record.parameters:,} parameter{'s' * (record.parameters != 1)}")
     if record.weights_file:
         parts.append(f"weights of {record.weights_file} (SHA-256 {(record.weights_file_sha256 or '')[:_SHOWN]})")
     elif not record.trained:

@@ -6,8 +6,10 @@ import hashlib
 import importlib
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -34,7 +36,7 @@ class Module(Classifier):
     the beginning gets them normalised by the training pixels unless they are set.
 
     Args:
-        factory: "package.module:function".
+        factory: "package.module:function", of a package that is installed or lies beside the suite's file.
         arguments: Keyword arguments for the function.
         weights: A safetensors file, or a state dict that torch.save wrote (.pt, .pth), beside the suite's file.
         train: Whether to train it here, from `weights` where there are any.
@@ -42,7 +44,7 @@ class Module(Classifier):
         rgb: The network takes three channels; grayscale images are repeated to three.
         mean, std: One number per image channel.
         epochs, batch_size, optimizer, learning_rate, weight_decay, shift: As in `Recipe`.
-        folder: Where `weights` is looked for.
+        folder: Where the suite's file lies.
     """
 
     name = "module"
@@ -165,17 +167,25 @@ class Module(Classifier):
         if not separator or not module_name or not attribute:
             raise self._error("it is not of the form package.module:function", "write it as my_package.networks:make")
         try:
-            module = importlib.import_module(module_name)
+            module = self._imported(module_name)
         except (Exception, SystemExit) as error:
             raise self._error(
                 f"module {module_name!r} does not import ({in_words(error)})",
-                "install it, or add its folder to PYTHONPATH",
+                "install it, put it beside the suite, or add its folder to PYTHONPATH",
             ) from error
         function = getattr(module, attribute, None)
         if not callable(function):
             known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
             raise self._error(f"module {module_name!r} has no function {attribute!r}", did_you_mean(attribute, known))
         return function
+
+    def _imported(self, name: str) -> ModuleType:
+        beside = Path(self.folder) / name.partition(".")[0]
+        here = beside.is_dir() or beside.with_suffix(".py").is_file()
+        if self.folder and here and self.folder not in sys.path:
+            # Last, so that it hides no other module.
+            sys.path.append(self.folder)
+        return importlib.import_module(name)
 
     def _error(self, problem: str, remedy: str) -> UserError:
         return UserError(problem, where=f"classifier 'module', factory {self.factory!r}", remedy=remedy)

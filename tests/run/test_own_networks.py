@@ -125,6 +125,8 @@ def test_what_cannot_be_meant_is_refused_before_any_work(
 def test_a_network_whose_classes_are_in_another_order_is_doubted_before_the_run_and_on_the_board(
     suite: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    copied = tmp_path / "images" / "train" / "sick" / "000.png"
+    (tmp_path / "images" / "test" / "sick" / "copy.png").write_bytes(copied.read_bytes())
     path = suite("train = false", "train = false\n[classifier.arguments]\nslope = -20.0")
     assert main(["run", "--suite", str(path), "--dry-run"]) == ExitStatus.DONE
     assert "warning: the network is no better than chance" in capsys.readouterr().err
@@ -132,3 +134,5 @@ def test_a_network_whose_classes_are_in_another_order_is_doubted_before_the_run_
     board = (tmp_path / "run" / "leaderboard.md").read_text()
     assert board.count("is the order of the classes the one that it was trained with? the normalisation?") == 2
     assert "AUROC 0.000" in board
+    _, _, against = board.partition("What stands against rows")
+    assert "1 image stands in both train and evaluation" in against
