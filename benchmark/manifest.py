@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -18,7 +18,9 @@ from benchmark.core.devices import device_name
 from benchmark.core.images import ImageData
 from benchmark.core.threat import ThreatModel
 from benchmark.evaluation.required import missing_attacks, required
+from benchmark.models.module import Module
 from benchmark.planning.plan import Cell, Plan
+from benchmark.records.classifier_record import ClassifierRecord, OnValidation
 from benchmark.records.defense_record import DefenseRecord, DefenseTraits
 from benchmark.records.run_record import CellRecord, DataRecord, Environment, ImageCounts, RunRecord, StepSummary
 from benchmark.records.store import Store
@@ -27,6 +29,7 @@ from benchmark.steps.attack_facts import attack_facts
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
+from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import Suite
 
 _PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "medmnist", "scikit-learn", "numpy", "scipy")
@@ -66,11 +69,34 @@ def build_manifest(
             grouped=data.evaluation.groups is not None,
             notes=tuple(map(str, data.notes)),
             phantom=bool(data.phantom),
+            leaks=tuple(map(str, data.leaks)),
         ),
+        classifier=_classifier(plan.train, store),
         defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if c.attack == "clean"},
         cells=tuple(cells),
         steps=tuple(_step(step, store) for step in plan.steps),
         environment=_environment(device),
+    )
+
+
+def _classifier(train: TrainStep | None, store: Store) -> ClassifierRecord:
+    assert train is not None
+    classifier = train.classifier
+    theirs = classifier if isinstance(classifier, Module) else None
+    known: dict[str, Any] = {}
+    if store.has(train.key):
+        results = store.record(train.key).results
+        known = {key: results[key] for key in ("weights", "parameters", "doubt")}
+        known["validation"] = OnValidation(**results["validation"])
+    return ClassifierRecord(
+        name=classifier.name,
+        factory=theirs.factory if theirs else None,
+        weights_file=Path(theirs.weights).name if theirs and theirs.weights else None,
+        weights_file_sha256=theirs.weights_digest() if theirs else None,
+        trained=classifier.trains,
+        epochs=classifier.recipe().epochs if classifier.trains else None,
+        threshold_given=classifier.decision_threshold() is not None,
+        **known,
     )
 
 

@@ -18,7 +18,7 @@ from benchmark.core.images import ImageData
 from benchmark.core.progress import progress_for
 from benchmark.core.settings import shortened
 from benchmark.core.termination import terminations_raised
-from benchmark.datasets.loading.resolve import resolve_data
+from benchmark.datasets.loading.resolve import AUTO, resolve_data
 from benchmark.engines.base import Engine, Tally
 from benchmark.engines.local import LocalEngine
 from benchmark.manifest import build_manifest
@@ -30,7 +30,7 @@ from benchmark.records.run_record import RunRecord
 from benchmark.records.samples import SAMPLES, write_samples
 from benchmark.records.store import Store
 from benchmark.steps.context import StepContext
-from benchmark.suites.suite import Suite, read_suite
+from benchmark.suites.suite import Suite, read_suite, ships
 
 _BATCH_SIZE = re.compile(r"[1-9][0-9]{0,6}")
 
@@ -68,6 +68,11 @@ class PreparedRun:
         """The seed in force."""
         return self.suite.seed if self.request.selection.seed is None else self.request.selection.seed
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether the images are drawn ones that nobody asked for."""
+        return self.data.phantom and self.request.data == AUTO and self.data.name != self.suite.data.name
+
 
 def prepare(request: RunRequest) -> PreparedRun:
     """Read the suite, load the data and make the plan.
@@ -82,7 +87,7 @@ def prepare(request: RunRequest) -> PreparedRun:
         dataset=suite.data.name,
         settings=suite.data.settings,
         root=request.data_root,
-        fallback_phantom=request.profile == "quick",
+        fallback_phantom=request.profile == "quick" and ships(path),
         where=f"{path.name}: data",
     )
     plan = make_plan(suite, path, data, request.selection)

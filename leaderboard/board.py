@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmark.records.store import Store
+from leaderboard.about_classifier import about_classifier
 from leaderboard.detection.schema import DetectionRow
 from leaderboard.detection.section import Detection
 from leaderboard.reading import alone
@@ -31,7 +32,7 @@ class Board:
     Attributes:
         title: What was run on what.
         protocol: How every number was made.
-        notes: What must be known of the images.
+        notes: What must be known of the images and the classifier.
         phantom: Whether they are drawn and show no patient.
         sections: What the run has to show, in the order of the documents.
     """
@@ -94,7 +95,7 @@ def read_board(run: Path) -> Board:
     return Board(
         title=f"{suite.title} · {suite.profile} profile · {data.title}",
         protocol=_protocol(results),
-        notes=data.notes,
+        notes=(*data.notes, *([results.run.classifier.doubt] if results.run.classifier.doubt else [])),
         phantom=data.phantom,
         sections=tuple(section for section in found if section is not None),
     )
@@ -102,14 +103,14 @@ def read_board(run: Path) -> Board:
 
 def _protocol(results: Results) -> tuple[str, ...]:
     run, suite, data = results.run, results.run.suite, results.run.data
-    grouped = "intervals count patients as clusters" if data.grouped else "no patient ids, images are independent"
+    grouped = "intervals count patients as clusters" if data.grouped else "patients unknown: intervals count images"
     lines = [
         f"Suite {suite.name}, profile {suite.profile}, protocol {suite.protocol}, seed {run.seed}, "
         f"medrobust {run.medrobust}; rows of other profiles, suites or data are not comparable.",
         f"Data: {data.title}, fingerprint {data.fingerprint[:16]}; {data.counts.train} training, "
         f"{data.counts.validation} validation and {_samples(results)} of {data.counts.evaluation} evaluation images; "
         f"{grouped}.",
-        f"Classifier: {suite.classifier.name}; weights and operating threshold chosen on validation data.",
+        about_classifier(run.classifier),
         "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per "
         "image over all attacks of the row. Rows rank by its mean over the classes, balanced accuracy, which is 1/K "
         "for whoever answers the same to every image. Only images that are right on clean input are attacked. "

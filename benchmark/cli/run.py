@@ -39,7 +39,8 @@ def run(
     A run that was interrupted goes on where it stopped; a finished one only prints its tables.
 
     Exit status 0 where all went well, 1 where something on the board is an error, 2 where nothing was begun because of
-    wrong input or the run could not go on, 130 interrupted (143 terminated, 129 hung up).
+    wrong input or the run could not go on, 3 where all went well on drawn images that stood in for a shipped suite's
+    data, 130 interrupted (143 terminated, 129 hung up).
     """
     from benchmark.cli.console import print_board, say
     from benchmark.core.discovery import load_plugins
@@ -65,6 +66,8 @@ def run(
     _announce(prepared)
     if dry_run:
         _estimate(prepared)
+        if prepared.stands_in:
+            raise typer.Exit(ExitStatus.STAND_IN)
         return
     check_writable(prepared.out)
     tally = execute(prepared, publish, lambda text: say(f"note: {text}", error=True))
@@ -75,6 +78,8 @@ def run(
         say(f"error: {problem}", error=True)
     if tally.failed or failed:
         raise typer.Exit(ExitStatus.SOME_FAILED)
+    if prepared.stands_in:
+        raise typer.Exit(ExitStatus.STAND_IN)
 
 
 def _announce(prepared: PreparedRun) -> None:
@@ -86,6 +91,15 @@ def _announce(prepared: PreparedRun) -> None:
     say(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}", error=True)
     for note in data.notes:
         say(f"note: {note}", error=True)
+    rehearsal = prepared.plan.rehearsal
+    if rehearsal is not None and rehearsal.quality is not None:
+        say(
+            f"classifier: {rehearsal.parameters:,} parameters, weights {rehearsal.weights[:16]}, used as it is; on "
+            f"clean validation images: {rehearsal.quality}",
+            error=True,
+        )
+        if rehearsal.quality.doubt:
+            say(f"warning: {rehearsal.quality.doubt}", bold=True, error=True)
 
 
 def _estimate(prepared: PreparedRun) -> None:

@@ -13,6 +13,8 @@ class ExitStatus(IntEnum):
     """The command went to its end and wrote what it could; some of what was asked for is an error."""
     REFUSED = 2
     """Input, data or the environment do not allow it."""
+    STAND_IN = 3
+    """All went well, on drawn images that stood in for data which are not there."""
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -89,6 +89,7 @@ class ImageData:
         train, validation, evaluation: Nothing is ever chosen on `evaluation`.
         notes: What a reader must know: unofficial file, duplicates across splits, how the split was made.
         phantom: True for drawn images, which say nothing about patients.
+        leaks: Those of the notes that say why images of `evaluation` are not apart from the others.
     """
 
     name: str
@@ -99,6 +100,7 @@ class ImageData:
     evaluation: LabeledImages
     notes: tuple[str, ...] = ()
     phantom: bool = False
+    leaks: tuple[str, ...] = ()
 
     def fingerprint(self) -> str:
         """Hash of the decoded pixels and labels of all three splits."""

@@ -116,8 +116,17 @@ def check_setting(constructor: Callable[..., Any], name: str, value: Any, *, of:
     else:
         return
     raise UserError(
-        f"{name} = {shortened(value)} of {of} {problem}", where=where, remedy=f"give {allowed_in_words(hint)}"
+        f"{name} = {shortened(value)} of {of} {problem}",
+        where=where,
+        remedy=_counted_in_bytes(value, hint) + f"give {allowed_in_words(hint)}",
     )
+
+
+def _counted_in_bytes(value: Any, hint: Any) -> str:
+    """A guess at who counts in pixel values from 0 to 255 where pixels lie in [0, 1]."""
+    if hint not in (PixelLength, PixelLength | None) or str(value) not in map(str, range(2, 256)):
+        return ""
+    return f'did you mean "{value}/255"? else '
 
 
 def shortened(value: Any) -> str:

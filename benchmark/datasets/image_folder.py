@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
+from annotated_types import MinLen
+
 from benchmark.core.allowed import Free
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.images import ImageData
@@ -14,25 +16,32 @@ from benchmark.core.settings import ImageSide
 from benchmark.datasets.base import DataMissingError, Dataset, whole_number
 from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.reading.folders import ImageFile, list_images, read_images, subfolders
+from benchmark.datasets.reading.given_splits import three_splits
+from benchmark.datasets.reading.patients import FOLDER, patient_rule
 from benchmark.datasets.reading.root import data_root
-from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 
-_EVALUATION_SHARE = 0.2
+_ClassName = Annotated[str, Free("a class folder")]
 
 
 class ImageFolder(Dataset):
     """Your own images: PATH/train/CLASS, PATH/test/CLASS and optionally PATH/val/CLASS, or PATH/CLASS.
 
     Without split folders, 20 % of each class are for evaluation and 10 % for validation; with train and test only,
-    10 % of each class of train become validation. Copies of an image stay together in a split that is made here, and
-    the choice goes by file names, so it is the same on every run. Patients are not known: where one patient has
-    several images, make the split folders yourself.
+    10 % of each class of train become validation. Without train, half of val, or 20 % of test, is what defenses and
+    detectors are fitted to; of test alone another 10 % are validation. In a split that is made here the images of one
+    patient stay together, and so do copies of an image where patients are not known; the choice goes by names, so it
+    is the same on every run.
 
     Args:
         path: The folder, absolute or within the data root.
         size: Height and width; the aspect ratio is not kept (see `benchmark.datasets.reading.decode`).
         channels: 1 for grayscale, 3 for colour.
-        disease: For two classes, the folder that gets label 1; by default the last in alphabetical order.
+        classes: The class folders in label order, as your network knows them; others are left out. By default all, in
+            alphabetical order.
+        positive: For two classes, the folder that gets label 1; by default the last of `classes`.
+        disease: Another word for `positive`.
+        patient: "folder" where CLASS/PATIENT/ holds the images, or a regular expression for file names, whose first
+            group is the patient; none where patients are not known.
     """
 
     name = "image-folder"
@@ -44,12 +53,18 @@ class ImageFolder(Dataset):
         path: Annotated[str, Free("a folder")],
         size: ImageSide = 64,
         channels: Literal[1, 3] = 1,
-        disease: Annotated[str, Free("a class folder")] = "",
+        classes: Annotated[list[_ClassName], MinLen(2)] | None = None,
+        positive: _ClassName = "",
+        disease: _ClassName = "",
+        patient: Annotated[str, Free('"folder", or a regular expression')] = "",
     ) -> None:
         self.path = path
         self.size = size
         self.channels = channels
+        self.classes = classes
+        self.positive = positive
         self.disease = disease
+        self.patient = patient
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:
         """uint8 [N, channels, size, size]; see `Dataset.load`. Never downloads."""
@@ -59,22 +74,11 @@ class ImageFolder(Dataset):
         if self.channels not in (1, 3):
             raise UserError(f"channels = {self.channels!r} is neither 1 nor 3", where=where, remedy="set channels")
         path = self.locate(root=data_root(root))
-        split_folders = is_folder(path / "train")
-        splits = self._splits(path) if split_folders else [""]
-        classes, notes = self._classes(path / "train" if split_folders else path)
+        splits = _splits(path)
+        classes, notes = self._classes(path / splits[0])
         listed = [self._list(path, classes, split) for split in splits]
-        read = dict(zip(splits, read_images(*listed, size=self.size, channels=self.channels), strict=True))
-        if split_folders:
-            train, evaluation = read["train"], read["test"]
-        else:
-            train, evaluation = split_off(read[""], _EVALUATION_SHARE, purpose="evaluation", where=str(path))
-            notes.append(f"no split folders: {_EVALUATION_SHARE:.0%} of each class is for evaluation")
-        if "val" in read:
-            validation = read["val"]
-        else:
-            share = VALIDATION_SHARE if split_folders else VALIDATION_SHARE / (1 - _EVALUATION_SHARE)
-            train, validation = split_off(train, share, purpose="validation", where=str(path))
-            notes.append(f"validation is {VALIDATION_SHARE:.0%} of each class, split off here")
+        read = read_images(*listed, size=self.size, channels=self.channels)
+        train, validation, evaluation, made = three_splits(dict(zip(splits, read, strict=True)), where=str(path))
         return assemble(
             self,
             title=f"{path.resolve().name} {self.size}×{self.size}",
@@ -82,7 +86,7 @@ class ImageFolder(Dataset):
             train=train,
             validation=validation,
             evaluation=evaluation,
-            notes=[*notes, "no patient ids: images of one patient may stand in several splits"],
+            notes=[*notes, *made, self._of_patients([file for files in listed for file in files])],
             where=str(path),
         )
 
@@ -90,7 +94,7 @@ class ImageFolder(Dataset):
         """The folder; raises DataMissingError when it is not there."""
         path = root / os.path.expanduser(str(self.path))
         if not is_folder(path):
-            raise DataMissingError("no such folder", where=str(path), remedy=self.where(root=root))
+            raise DataMissingError("no such folder", where=str(path), remedy=_meant(path) + self.where(root=root))
         return path
 
     def where(self, *, root: Path) -> str:
@@ -98,33 +102,77 @@ class ImageFolder(Dataset):
         path = root / str(self.path)
         return f"put images into {path}/train/CLASS and {path}/test/CLASS (and val/CLASS), or into {path}/CLASS"
 
-    def _classes(self, folder: Path) -> tuple[list[str], list[str]]:
-        classes = subfolders(folder)
-        if len(classes) < 2:
+    def check_settings(self) -> None:
+        patient_rule(self.patient, where=f"dataset {self.name}")
+        if self.positive and self.disease:
+            raise UserError("positive and disease are both set", remedy="set one of them")
+        if self.classes and len(set(self.classes)) < len(self.classes):
+            raise UserError("classes names a folder twice", remedy="name each once")
+        chosen = self.positive or self.disease
+        if self.classes and chosen and self.classes[-1] != chosen:
             raise UserError(
-                f"has {len(classes)} class folders, and at least 2 are needed",
+                f"classes puts {self.classes[-1]!r} last, and {chosen!r} is to be the positive class",
+                remedy="leave one of the two settings out, or let the last of classes be the positive one",
+            )
+
+    def _classes(self, folder: Path) -> tuple[list[str], list[str]]:
+        found = subfolders(folder)
+        if len(found) < 2:
+            raise UserError(
+                f"has {len(found)} class folders, and at least 2 are needed",
                 where=str(folder),
                 remedy="sort the images into one folder a class",
             )
-        if self.disease and self.disease not in classes:
-            raise UserError(
-                f"disease {self.disease!r} is not among the class folders",
-                where=str(folder),
-                remedy=did_you_mean(str(self.disease), classes),
-            )
-        if len(classes) > 2:
-            return classes, []
-        disease = self.disease or classes[1]
-        note = "" if self.disease else ", as the last in alphabetical order; set disease to change that"
-        return [c for c in classes if c != disease] + [disease], [f"label 1 (disease) is {disease!r}{note}"]
-
-    def _splits(self, path: Path) -> list[str]:
-        return ["train", "test", "val"] if is_folder(path / "val") else ["train", "test"]
+        positive, key = self.positive or self.disease, "positive" if self.positive else "disease"
+        for name, of in [*((name, "classes") for name in self.classes or ()), *([(positive, key)] if positive else [])]:
+            if name not in found:
+                raise UserError(
+                    f"{of} names {name!r}, which is not among the class folders",
+                    where=str(folder),
+                    remedy=did_you_mean(str(name), found),
+                )
+        if self.classes:
+            left = [name for name in found if name not in self.classes]
+            return list(self.classes), [f"class folders that are left out: {', '.join(left)}"] if left else []
+        if len(found) > 2:
+            return found, []
+        last = positive or found[1]
+        note = "" if positive else ", as the last in alphabetical order; set positive to change that"
+        return [c for c in found if c != last] + [last], [f"label 1 (disease) is {last!r}{note}"]
 
     def _list(self, path: Path, classes: list[str], split: str) -> list[ImageFile]:
         extra = [name for name in subfolders(path / split) if name not in classes] if is_folder(path / split) else []
-        if extra:
+        if extra and not self.classes:
             raise UserError(
-                f"class folder {extra[0]!r} has no like in train", where=str(path / split), remedy="add or remove it"
+                f"class folder {extra[0]!r} has no like in {_splits(path)[0]}",
+                where=str(path / split),
+                remedy="add or remove it",
             )
-        return list_images(path / split, classes, prefix=split or "all")
+        rule = patient_rule(self.patient, where=f"dataset {self.name}")
+        nested = self.patient == FOLDER
+        return list_images(path / split, classes, prefix=split or "all", patient=rule, nested=nested)
+
+    def _of_patients(self, files: list[ImageFile]) -> str:
+        if self.patient:
+            return f"{len({f.patient for f in files}):,} patients (patient = {self.patient!r}); none is in two splits"
+        return (
+            "patients unknown: images of one patient may stand in several splits, and intervals are then too narrow; "
+            "set patient where file names or folders tell it"
+        )
+
+
+def _splits(path: Path) -> list[str]:
+    """The split folders that there are, and test; "" alone where there is none."""
+    found = [name for name in ("train", "test", "val") if is_folder(path / name)]
+    if not found:
+        return [""]
+    return found if "test" in found else [found[0], "test", *found[1:]]
+
+
+def _meant(path: Path) -> str:
+    """A guess at a folder beside the one that is not there, whose name is close."""
+    from difflib import get_close_matches
+
+    beside = subfolders(path.parent) if is_folder(path.parent) else []
+    close = get_close_matches(path.name, beside, n=1, cutoff=0.6)
+    return f"did you mean {str(path.parent / close[0])!r}? else " if close else ""

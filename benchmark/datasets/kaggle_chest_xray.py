@@ -48,10 +48,10 @@ class KaggleChestXray(Dataset):
         del download
         size = whole_number(self.size, name="size", low=8, high=1024, where=f"dataset {self.name}")
         path = self.locate(root=data_root(root))
-        training = list_images(path / "train", _CLASSES, prefix="train", patient=patient_of)
+        training = list_images(path / "train", _CLASSES, prefix="train", patient=_patient)
         if is_folder(path / "val"):
-            training += list_images(path / "val", _CLASSES, prefix="val", patient=patient_of)
-        testing = list_images(path / "test", _CLASSES, prefix="test", patient=patient_of)
+            training += list_images(path / "val", _CLASSES, prefix="val", patient=_patient)
+        testing = list_images(path / "test", _CLASSES, prefix="test", patient=_patient)
         kept, notes = _without_patients_of(testing, training)
         unknown = sum(patient_of(f.path.name) == f.path.stem for f in kept + testing)
         if unknown:
@@ -82,6 +82,10 @@ def patient_of(file_name: str) -> str:
     """The patient number in a file name; the name without its suffix where there is none."""
     match = _PATIENT.match(file_name)
     return next(g for g in match.groups() if g) if match else Path(file_name).stem
+
+
+def _patient(path: Path) -> str:
+    return patient_of(path.name)
 
 
 def _without_patients_of(testing: list[ImageFile], training: list[ImageFile]) -> tuple[list[ImageFile], list[str]]:

@@ -51,6 +51,10 @@ class Classifier(Plugin):
         """Whether the network is to be trained; False for weights that are used as they are."""
         return True
 
+    def decision_threshold(self) -> float | None:
+        """Probability from which a two-class network says class 1; None to choose it on validation images."""
+        return None
+
     def normalization(self, train: LabeledImages) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation, each [C], that are taken off the pixels in [0, 1] before the network."""
         return pixel_statistics(train)

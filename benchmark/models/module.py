@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import ModuleType
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Interval, MinLen
@@ -24,29 +27,39 @@ from benchmark.models.training.weights import load_into
 
 
 class Module(Classifier):
-    """Any network that a function returns; trained here, or used as it is with weights of its own.
+    """Any network that a function returns: with weights of its own or of a file, or trained here.
 
-    The function is called with those of the keyword arguments channels, classes and size that it names, and returns
-    a network that gives logits. With `weights` (safetensors) nothing is trained: only the operating threshold is
-    chosen, on validation data, and the network gets pixels in [0, 1] unless `mean` and `std` are set. Without, it is
-    trained, and the normalisation is that of the training pixels unless they are set.
+    The function is called with `arguments`, and with those of the keyword arguments channels, classes and size that it
+    names and `arguments` leave open (one that takes any keyword gets them where `arguments` is empty); it returns a
+    network that gives logits. Where `train` is not set, a network with
+    `weights` is used as it is. Of a network that is not trained only the operating threshold is chosen, on validation
+    data, unless `threshold` is set, and it gets pixels in [0, 1] unless `mean` and `std` are. One that is trained from
+    the beginning gets them normalised by the training pixels unless they are set.
 
     Args:
-        factory: "package.module:function".
-        weights: A safetensors file, or none to train.
+        factory: "package.module:function", of a package that is installed or lies beside the suite's file.
+        arguments: Keyword arguments for the function.
+        weights: A safetensors file, or a state dict that torch.save wrote (.pt, .pth), beside the suite's file.
+        train: Whether to train it here, from `weights` where there are any.
+        threshold: Probability of class 1 from which it is said; two classes only.
         rgb: The network takes three channels; grayscale images are repeated to three.
         mean, std: One number per image channel.
         epochs, batch_size, optimizer, learning_rate, weight_decay, shift: As in `Recipe`.
+        folder: Where the suite's file lies.
     """
 
     name = "module"
     source = "the user's own"
+    handed: ClassVar[frozenset[str]] = frozenset({"folder"})
 
     def __init__(
         self,
         *,
         factory: Annotated[str, Free("a function of an importable module")],
-        weights: Annotated[str, Free("a safetensors file")] | None = None,
+        arguments: dict[str, Any] | None = None,
+        weights: Annotated[str, Free("a .safetensors or .pth file")] | None = None,
+        train: bool | None = None,
+        threshold: Annotated[float, Interval(ge=1e-6, le=1 - 1e-6)] | None = None,
         rgb: bool = False,
         mean: Annotated[list[Annotated[float, Interval(ge=-1000, le=1000)]], MinLen(1)] | None = None,
         std: Annotated[list[Annotated[float, Interval(ge=1e-6, le=1000)]], MinLen(1)] | None = None,
@@ -56,9 +69,13 @@ class Module(Classifier):
         learning_rate: Rate = 1e-3,
         weight_decay: Decay = 1e-4,
         shift: Shift = 1,
+        folder: str = "",
     ) -> None:
         self.factory = factory
+        self.arguments = arguments
         self.weights = weights
+        self.train = train
+        self.threshold = threshold
         self.rgb = rgb
         self.mean = mean
         self.std = std
@@ -68,16 +85,18 @@ class Module(Classifier):
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.shift = shift
+        self.folder = folder
 
     def build(self, *, channels: int, classes: int, size: tuple[int, int]) -> nn.Module:
         """Call the factory; raises UserError when there is none, it fails, or it does not return a network."""
-        function = self._function()
+        function, given = self._function(), self.arguments or {}
         offered: dict[str, Any] = {"channels": channels, "classes": classes, "size": size}
         try:
             parameters = inspect.signature(function).parameters.values()
-            takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+            # What takes any keyword hands it on to something that may not: only what it names is offered to it.
+            takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters) and not given
             named = {p.name for p in parameters}
-            network = function(**{key: value for key, value in offered.items() if takes_all or key in named})
+            network = function(**{k: v for k, v in offered.items() if takes_all or k in named} | given)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise
@@ -89,19 +108,29 @@ class Module(Classifier):
     def initialize(self, network: nn.Module) -> None:
         """Load `weights`; raises UserError when the file is missing, damaged or of another network."""
         if self.weights is not None:
-            load_into(network, Path(self.weights))
+            load_into(network, self._file(self.weights))
 
     @property
     def trains(self) -> bool:
-        """Only without weights."""
-        return self.weights is None
+        """As `train` says; where it says nothing, only without weights."""
+        return self.weights is None if self.train is None else self.train
 
     def check_settings(self) -> None:
         super().check_settings()
         if (self.mean is None) != (self.std is None):
             raise self._error("one of mean and std is set without the other", "set both or neither")
-        if self.weights is not None and not Path(self.weights).is_file():
-            raise UserError("no such weights file", where=self.weights, remedy="check the path")
+        if self.weights is not None and not self._file(self.weights).is_file():
+            raise UserError("no such weights file", where=str(self._file(self.weights)), remedy="check the path")
+        if self.weights is None and self.train is None:
+            raise self._error(
+                "it says neither whose weights the network has nor whether to train it",
+                'set train = false to use the network as the function returns it, weights = "…" to fill it from a '
+                "file, or train = true to train it here",
+            )
+
+    def decision_threshold(self) -> float | None:
+        """`threshold`."""
+        return self.threshold
 
     def normalization(self, train: LabeledImages) -> tuple[Tensor, Tensor]:
         """`mean` and `std` where set; raises UserError when they do not fit the channels."""
@@ -109,7 +138,8 @@ class Module(Classifier):
         if (self.mean is None) != (self.std is None):
             raise self._error("one of mean and std is set without the other", "set both or neither")
         if self.mean is None or self.std is None:
-            return (torch.zeros(channels), torch.ones(channels)) if self.weights else super().normalization(train)
+            made_elsewhere = self.weights is not None or not self.trains
+            return (torch.zeros(channels), torch.ones(channels)) if made_elsewhere else super().normalization(train)
         if len(self.mean) != channels or len(self.std) != channels or min(self.std) <= 0:
             raise self._error(
                 f"mean {self.mean} and std {self.std} do not fit images of {channels} channels",
@@ -117,31 +147,46 @@ class Module(Classifier):
             )
         return torch.tensor(self.mean, dtype=torch.float32), torch.tensor(self.std, dtype=torch.float32)
 
+    def weights_digest(self) -> str | None:
+        """SHA-256 of the weights file, in hexadecimal; None where there is none."""
+        file = None if self.weights is None else self._file(self.weights)
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file is not None and file.is_file() else None
+
     def identity(self) -> dict[str, Any]:
-        """Also what is in the weights file, and in the source that the function rests on."""
-        found = self.weights is not None and Path(self.weights).is_file()
-        contents = {
-            "weights": hashlib.sha256(Path(str(self.weights)).read_bytes()).hexdigest()[:16] if found else None,
-            CODE: module_digest(self._function().__module__),
-        }
-        return {**super().identity(), "contents": contents}
+        """With what is in the weights file rather than where it lies, and the source that the function rests on."""
+        identity, digest = super().identity(), self.weights_digest()
+        for place in ("folder", "weights"):
+            del identity["settings"][place]
+        contents = {"weights": digest, CODE: module_digest(self._function().__module__)}
+        return {**identity, "contents": contents}
+
+    def _file(self, weights: str) -> Path:
+        return Path(self.folder) / os.path.expanduser(weights)
 
     def _function(self) -> Callable[..., Any]:
         module_name, separator, attribute = self.factory.partition(":")
         if not separator or not module_name or not attribute:
             raise self._error("it is not of the form package.module:function", "write it as my_package.networks:make")
         try:
-            module = importlib.import_module(module_name)
+            module = self._imported(module_name)
         except (Exception, SystemExit) as error:
             raise self._error(
                 f"module {module_name!r} does not import ({in_words(error)})",
-                "install it, or add its folder to PYTHONPATH",
+                "install it, put it beside the suite, or add its folder to PYTHONPATH",
             ) from error
         function = getattr(module, attribute, None)
         if not callable(function):
             known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
             raise self._error(f"module {module_name!r} has no function {attribute!r}", did_you_mean(attribute, known))
         return function
+
+    def _imported(self, name: str) -> ModuleType:
+        beside = Path(self.folder) / name.partition(".")[0]
+        here = beside.is_dir() or beside.with_suffix(".py").is_file()
+        if self.folder and here and self.folder not in sys.path:
+            # Last, so that it hides no other module.
+            sys.path.append(self.folder)
+        return importlib.import_module(name)
 
     def _error(self, problem: str, remedy: str) -> UserError:
         return UserError(problem, where=f"classifier 'module', factory {self.factory!r}", remedy=remedy)

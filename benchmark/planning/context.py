@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, cast
 
 from attacks.base import Attack
@@ -16,11 +17,12 @@ from benchmark.datasets.base import Dataset
 from benchmark.models.base import Classifier
 from benchmark.planning.network_size import refuse_too_large
 from benchmark.planning.plan import Selection
-from benchmark.planning.rehearsal import rehearse
+from benchmark.planning.rehearsal import Rehearsal, rehearse
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.subset import evaluation_rows
+from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import AttackTable, ClassifierTable, DataTable, DefenseTable, DetectorTable, Suite
 from defenses.base import Defense
 from detectors.base import Detector
@@ -33,12 +35,14 @@ class Context:
     Attributes:
         suite: The suite.
         where: Name of its file, for messages.
+        folder: Where that file lies.
         data: The images.
         selection: What the command line narrows it to.
     """
 
     suite: Suite
     where: str
+    folder: Path
     data: ImageData
     selection: Selection
 
@@ -51,14 +55,19 @@ class Context:
         """The seed that follows the one in force at a distance of `number`; after the last comes the first."""
         return (self.seed + number) % SEEDS
 
-    def classifier(self, table: ClassifierTable, key: str) -> Classifier:
-        """The classifier of a table; raises UserError where it cannot take images of this size."""
+    def train(self, table: ClassifierTable, key: str, seed: int) -> tuple[TrainStep, Rehearsal | None]:
+        """The step that makes the classifier of a table, and what somebody else's network showed beforehand.
+
+        Raises:
+            UserError: It cannot take images of this size, or cannot be used at all.
+        """
         classifier = cast(Classifier, self._build("classifier", table.name, table.settings, key))
         classifier.check_size(self.data.train.shape[1:])
         where = f"{self.where}: {key}"
         refuse_too_large(classifier, shape=self.data.train.shape, classes=len(self.data.classes), where=where)
-        rehearse(classifier, shape=self.data.train.shape, classes=len(self.data.classes), where=where)
-        return classifier
+        rehearsal = rehearse(classifier, self.data, seed=seed, where=where)
+        content = "" if rehearsal is None else rehearsal.weights
+        return TrainStep(classifier, self.data.fingerprint(), seed, content), rehearsal
 
     def dataset(self, table: DataTable) -> Dataset:
         """The data set of a table, which need not be the one that the images are of."""
@@ -113,7 +122,7 @@ class Context:
 
     def _build(self, kind: str, name: str, settings: dict[str, Any], key: str) -> Plugin:
         where = f"{self.where}: {key}"
-        return look_up(kind, name, where=where).from_settings(settings, where=where)
+        return look_up(kind, name, where=where).from_settings(settings, where=where, folder=str(self.folder))
 
 
 def chosen(label: str, globs: tuple[str, ...]) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from benchmark.core.threat import ThreatModel
+from benchmark.planning.rehearsal import Rehearsal
 from benchmark.steps.base import Step
+from benchmark.steps.train import TrainStep
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,17 @@ class Cell:
 
 @dataclass
 class Plan:
-    """The cells of a run, and the steps that compute them in an order that respects their needs."""
+    """The cells of a run, and the steps that compute them in an order that respects their needs.
+
+    Attributes:
+        cells: In the order of the documents.
+        train: Makes the classifier of the suite; None where no suite was read.
+        rehearsal: What it showed beforehand; None where it is the project's own.
+    """
 
     cells: list[Cell] = field(default_factory=list)
+    train: TrainStep | None = None
+    rehearsal: Rehearsal | None = None
 
     @property
     def steps(self) -> list[Step]:

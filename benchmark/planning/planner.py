@@ -19,7 +19,6 @@ from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.planning.tables import check_tables
 from benchmark.planning.transfer import TransferPlanner
 from benchmark.steps.fit import FitStep
-from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import Suite
 
 PLANNERS: tuple[type[TablePlanner], ...] = (
@@ -42,12 +41,11 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
             filter that matches nothing; a detection table without detectors; a transfer matrix of one classifier, or
             with a label or a classifier twice; a run that would attack nothing.
     """
-    context = Context(suite, path.name, data, selection or Selection())
+    context = Context(suite, path.name, path.absolute().parent, data, selection or Selection())
     check_labels(suite, path.name)
     check_references(suite, path.name)
     check_tables(context)
-    classifier = context.classifier(suite.classifier, "classifier")
-    train = TrainStep(classifier, data.fingerprint(), context.seed)
+    train, rehearsal = context.train(suite.classifier, "classifier", context.seed)
     defenses = {
         label: context.defense(label, table)
         for label, table in suite.defense.items()
@@ -59,7 +57,7 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
     context.refuse_unmatched("--defense", context.selection.defenses, [*suite.defense, *targets])
     context.refuse_unmatched("--attack", context.selection.attacks, attacks)
     context.refuse_unmatched("--detector", context.selection.detectors, list(suite.detector))
-    plan = Plan()
+    plan = Plan(train=train, rehearsal=rehearsal)
     for label, defense in defenses.items():
         planned = PlannedDefense(suite.defense[label], defense, FitStep(train, label, defense, context.seed))
         plan.cells += [cell for planner in planners for cell in planner.of_defense(planned)]

@@ -71,7 +71,7 @@ class TransferPlanner(TablePlanner):
                     where=f"{context.where}: {key}",
                     remedy="let no classifier be called like a defense, the suite's classifier or 'ensemble'",
                 )
-            step = own if not classifiers else _train(context, table.classifier[label], own.data, key)
+            step = own if not classifiers else _train(context, table.classifier[label], key)
             twin = next((other for other, known in classifiers.items() if known.key == step.key), None)
             if twin is not None:
                 raise UserError(
@@ -163,6 +163,6 @@ class TransferPlanner(TablePlanner):
         return single if proxies == 1 else TransferEnsemble(proxies=proxies, **settings)
 
 
-def _train(context: Context, table: TransferClassifierTable, data: str, key: str) -> TrainStep:
+def _train(context: Context, table: TransferClassifierTable, key: str) -> TrainStep:
     named = ClassifierTable.model_validate({"name": table.name, **table.settings})
-    return TrainStep(context.classifier(named, key), data, context.seed_after(table.seed))
+    return context.train(named, key, context.seed_after(table.seed))[0]

@@ -8,6 +8,7 @@ from pydantic import model_validator
 
 from benchmark.core.threat import ThreatModel
 from benchmark.records.attack_facts import AttackFacts
+from benchmark.records.classifier_record import ClassifierRecord
 from benchmark.records.defense_record import DefenseRecord
 from benchmark.records.part import Part, Text
 from benchmark.records.step_folder import FileMark
@@ -34,6 +35,7 @@ class DataRecord(Part):
         grouped: Whether patients are known.
         notes: What must stand beside every result.
         phantom: Whether they are drawn and show no patient.
+        leaks: Those of the notes that say why evaluation images are not apart from the others.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DataRecord(Part):
     grouped: bool
     notes: tuple[Text, ...]
     phantom: bool
+    leaks: tuple[Text, ...]
 
 
 class Environment(Part):
@@ -136,6 +139,7 @@ class RunRecord(Part):
         suite: What it was to contain, with its profile applied.
         seed: The seed in force.
         data: The images.
+        classifier: The network that every row shares.
         defenses: By label, those with a row, in the suite's order.
         cells: Every cell of the plan, in its order.
         steps: Every step of the plan, needs first.
@@ -143,12 +147,13 @@ class RunRecord(Part):
         published: Files that the run published; None before its end.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     medrobust: str
     status: Literal["running", "done", "failed", "interrupted"]
     suite: Suite
     seed: int
     data: DataRecord
+    classifier: ClassifierRecord
     defenses: dict[str, DefenseRecord]
     cells: tuple[CellRecord, ...]
     steps: tuple[StepSummary, ...]

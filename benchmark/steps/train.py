@@ -9,17 +9,18 @@ from benchmark.core.threads import training_threads
 from benchmark.models.base import Classifier
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.steps.base import Result, Step
-from benchmark.steps.context import StepContext
+from benchmark.steps.context import StepContext, fingerprint
 
 
 @dataclass(frozen=True)
 class TrainStep(Step):
-    """Weights and operating threshold of the classifier, chosen on validation data.
+    """Weights and operating threshold of the classifier, chosen on validation data where it has none of its own.
 
     Args:
         classifier: The architecture and its recipe.
         data: Fingerprint of the images.
         seed: Seed of initialisation and batch order.
+        content: Hash of the weights that a network which is not trained came with; empty where nothing is known.
     """
 
     kind = "train"
@@ -27,16 +28,19 @@ class TrainStep(Step):
     classifier: Classifier
     data: str
     seed: int
+    content: str = ""
 
     @property
     def label(self) -> str:
-        return f"train {self.classifier.name}"
+        return f"train {self.classifier.name}" if self.classifier.trains else f"load {self.classifier.name}"
 
     def settings(self) -> dict[str, Any]:
-        return {"classifier": self.classifier.identity(), "data": self.data, "seed": self.seed}
+        content = {"content": self.content} if self.content else {}
+        return {"classifier": self.classifier.identity(), "data": self.data, "seed": self.seed, **content}
 
     def run(self, context: StepContext) -> Result:
         from benchmark.models.training.classifier import train_classifier
+        from benchmark.models.training.quality import quality_of
 
         with training_threads(context.data.train.shape, context.device):
             model = train_classifier(
@@ -48,7 +52,15 @@ class TrainStep(Step):
                 device=context.device,
                 report=context.progress.fraction,
             )
-        return Result({"operating_threshold": model.operating_threshold}, tensors=dict(model.state_dict()))
+            quality = quality_of(model, context.data.validation, device=context.device)
+        results = {
+            "operating_threshold": model.operating_threshold,
+            "parameters": sum(p.numel() for p in model.network.parameters()),
+            "weights": fingerprint(model.network),
+            "validation": {"images": quality.images, "accuracy": quality.accuracy, "auroc": quality.auroc},
+            "doubt": quality.doubt,
+        }
+        return Result(results, tensors=dict(model.state_dict()))
 
     def model(self, context: StepContext) -> DeployedClassifier:
         """A copy of the trained classifier, on the context's device, in eval mode: no two callers share its weights."""

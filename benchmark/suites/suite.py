@@ -129,7 +129,7 @@ class RobustnessTable(_Table):
     """
 
     norm: Norm = Norm.LINF
-    epsilon: _Epsilon
+    epsilon: _Epsilon = "8/255"
     goal: Goal = Goal.UNTARGETED
     target: _Target | None = None
     eot_samples: _AtOnce = 20
@@ -171,7 +171,10 @@ class TransferTable(_Table):
 
 
 class Suite(_Table):
-    """A suite with one profile applied."""
+    """A suite with one profile applied.
+
+    A file needs `[data]`, `[classifier]` and an attack; its name is then the file's, and its title the name.
+    """
 
     name: Annotated[str, Free("a label, which names the run's folder")]
     title: Annotated[str, Free("one line")]
@@ -181,7 +184,7 @@ class Suite(_Table):
     data: DataTable
     classifier: ClassifierTable
     evaluation: EvaluationTable = EvaluationTable()
-    defense: dict[str, DefenseTable]
+    defense: dict[str, DefenseTable] = {"none": DefenseTable()}
     robustness: RobustnessTable | None = None
     detection: DetectionTable | None = None
     detector: dict[str, DetectorTable] = {}
@@ -191,6 +194,11 @@ class Suite(_Table):
 def suite_names() -> list[str]:
     """The suites that ship with medrobust."""
     return sorted(p.stem for p in _SUITES.glob("*.toml"))
+
+
+def ships(path: Path) -> bool:
+    """Whether the suite file `path` ships with medrobust, and is nobody's own."""
+    return path.parent == _SUITES
 
 
 def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
@@ -222,6 +230,8 @@ def read_suite(reference: str, profile: str = "quick") -> tuple[Suite, Path]:
     if profile not in known:
         raise UserError(f"the suite has no profile {profile!r}", where=path.name, remedy=f"it has: {', '.join(known)}")
     merged = _overlay(document, overlays.get(profile, {}))
+    merged.setdefault("name", path.stem)
+    merged.setdefault("title", merged["name"])
     try:
         return Suite.model_validate({**merged, "profile": profile}), path
     except ValidationError as error:

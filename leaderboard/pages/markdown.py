@@ -15,6 +15,7 @@ def to_markdown(board: Board) -> str:
         )
     parts.append("\n".join(f"- {escape(line)}" for line in board.protocol))
     if board.notes:
-        parts.append("Notes on the data:\n\n" + "\n".join(f"- {escape(note)}" for note in board.notes))
+        notes = "\n".join(f"- {escape(note)}" for note in board.notes)
+        parts.append(f"Notes on the data and the classifier:\n\n{notes}")
     parts += [part for section in board.sections for part in section.markdown()]
     return "\n\n".join(parts) + "\n"

@@ -108,6 +108,7 @@ def _row(
         balanced = balanced_accuracy(worst["robust"], worst["label"], groups, classes=classes)
     if status == "ranked" and balanced is None:
         status, remarks = "undecided", (*remarks, "more images needed: a class has none")
+    remarks = (*remarks, *run.data.leaks, *([run.classifier.doubt] if run.classifier.doubt else []))
     attacked = [r for r in attacks if r.forwards is not None]
     record = store.record(clean_cell.done_key).results
     row = RobustnessRow(

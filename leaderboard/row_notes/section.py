@@ -16,6 +16,6 @@ class RowNotes(OfRows):
             f"- **{escape(r.defense)}** ({escape(r.status)}): {escape('; '.join(r.remarks))}" for r in rows if r.remarks
         ]
         if remarks:
-            parts += ["### Why rows are not ranked", "\n".join(remarks)]
+            parts += ["### What stands against rows", "\n".join(remarks)]
         described = (f"- **{escape(r.defense)}**: {escape(r.description)}. {escape(r.source)}" for r in rows)
         return [*parts, "### Defenses", "\n".join(described)]

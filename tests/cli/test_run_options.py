@@ -93,3 +93,24 @@ def test_every_status_is_in_the_table():
     table = Path(__file__).parents[2].joinpath("docs", "exit-statuses.md").read_text(encoding="utf-8")
     for status in ExitStatus:
         assert f"\n| {status.value} |" in table
+
+
+def test_no_phantom_stands_in_for_the_data_of_a_users_own_suite(medrobust, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for data in ('name = "image-folder"\npath = "nowhere"', 'name = "kaggle-chest-xray"'):
+        suite = tiny(**{'name = "chest-phantom"\nsize = 28\ncount = 400': data})
+        answer = medrobust("run", "--suite", suite, "--data-root", tmp_path, "--dry-run")
+        assert answer.status == ExitStatus.REFUSED
+        assert "PHANTOM" not in answer.err
+        assert "no such" in answer.err
+
+
+@pytest.mark.parametrize(("asked", "status"), [("auto", ExitStatus.STAND_IN), ("chest-phantom", ExitStatus.DONE)])
+def test_a_phantom_that_nobody_asked_for_has_a_status_of_its_own(asked, status, medrobust, tmp_path, monkeypatch):
+    monkeypatch.delenv("no_proxy", raising=False)
+    # Nobody listens there, so that nothing is downloaded.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    options = ("--defense", "none", "--attack", "fgsm", "--data-root", tmp_path, "--data", asked, "--dry-run")
+    answer = medrobust("run", "--suite", "chest-xray", *options)
+    assert answer.status == status
+    assert "PHANTOM DATA" in answer.err

@@ -8,6 +8,8 @@ from benchmark.core.errors import UserError
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.image_folder import ImageFolder
 
+SPLITS = ("train", "validation", "evaluation")
+
 
 def fill(draw_image, folder, classes=("benign", "malignant"), count=20, start=0):
     for label, name in enumerate(classes):
@@ -67,8 +69,82 @@ def test_what_cannot_be_read_is_named(tmp_path, draw_image):
     with pytest.raises(UserError, match="'other' has no like in train"):
         ImageFolder(path="uneven").load(root=tmp_path)
     fill(draw_image, tmp_path / "single", count=1)
-    with pytest.raises(UserError, match="one patient only"):
+    with pytest.raises(UserError, match="one image, or copies of one, only"):
         ImageFolder(path="single").load(root=tmp_path)
     fill(draw_image, tmp_path / "mine")
     with pytest.raises(UserError, match="neither 1 nor 3"):
         ImageFolder(path="mine", channels=2).load(root=tmp_path)
+
+
+def test_classes_are_in_the_order_that_is_written_and_others_are_left_out(tmp_path, draw_image):
+    fill(draw_image, tmp_path / "mine", ("a", "b", "c"))
+    data = ImageFolder(path="mine", size=16, classes=["c", "a"]).load(root=tmp_path)
+    assert data.classes == ("c", "a")
+    assert all(i.split("/")[1] == data.classes[k] for i, k in zip(data.train.ids, data.train.labels, strict=True))
+    assert any("left out: b" in note for note in data.notes)
+    with pytest.raises(UserError, match="classes names 'd'"):
+        ImageFolder(path="mine", classes=["a", "d"]).load(root=tmp_path)
+    with pytest.raises(UserError, match="puts 'b' last"):
+        ImageFolder.from_settings({"path": "mine", "classes": ["a", "b"], "positive": "a"}, where="data")
+
+
+def draw_patients(draw_image, folder, name, *, first=0):
+    """Ten patients of four images in each of two classes, as `name` calls the files."""
+    for label, of_class in enumerate(("benign", "malignant")):
+        for number in range(40):
+            file = folder / of_class / name.format(patient=f"p{first + label * 10 + number // 4}", number=number)
+            draw_image(file, 1000 * (1 + first) + 100 * label + number)
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"), [("{patient}/{number}.png", "folder"), ("{patient}_{number}.png", r"^(p\d+)_")]
+)
+@pytest.mark.parametrize("split", ["", "test"])
+def test_no_patient_is_in_two_splits(tmp_path, draw_image, name, patient, split):
+    draw_patients(draw_image, tmp_path / "mine" / split, name)
+    data = ImageFolder(path="mine", size=16, patient=patient).load(root=tmp_path)
+    groups = [set(getattr(data, split).groups) for split in SPLITS]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 20
+    assert all(groups)
+    assert any("20 patients" in note for note in data.notes)
+    unknown = ImageFolder(path="mine", size=16).load(root=tmp_path) if "_" in name else None
+    assert unknown is None or any(note.startswith("patients unknown") for note in unknown.notes)
+
+
+def test_a_patient_in_two_split_folders_is_refused(tmp_path, draw_image):
+    draw_patients(draw_image, tmp_path / "train", "{patient}_{number}.png")
+    draw_patients(draw_image, tmp_path / "test", "{patient}_{number}.png", first=15)
+    with pytest.raises(UserError, match=r"patients, the first 'p15', stand in both train and evaluation"):
+        ImageFolder(path=".", size=16, patient="^(.*?)_").load(root=tmp_path)
+
+
+def test_patients_that_cannot_be_told_are_an_error(tmp_path, draw_image):
+    draw_patients(draw_image, tmp_path / "mine", "{patient}/{number}.png")
+    with pytest.raises(UserError, match="has no images, but 10 folders") as caught:
+        ImageFolder(path="mine").load(root=tmp_path)
+    assert 'patient = "folder"' in caught.value.remedy
+    draw_patients(draw_image, tmp_path / "flat", "{number}.png")
+    with pytest.raises(UserError, match="finds no patient in the file name"):
+        ImageFolder(path="flat", patient="(p[0-9]+)_").load(root=tmp_path)
+    with pytest.raises(UserError, match="no regular expression"):
+        ImageFolder.from_settings({"path": "flat", "patient": "(p"}, where="data")
+
+
+@pytest.mark.parametrize("splits", [("test",), ("test", "val")])
+def test_without_train_evaluation_images_are_of_test_alone_and_no_image_is_in_two_splits(tmp_path, draw_image, splits):
+    for start, split in enumerate(splits):
+        fill(draw_image, tmp_path / split, start=5000 * start)
+    data = ImageFolder(path=".", size=16).load(root=tmp_path)
+    expected = [8, 4, 28] if splits == ("test",) else [20, 20, 40]
+    assert [len(getattr(data, split)) for split in SPLITS] == expected
+    assert {i.split("/")[0] for i in data.evaluation.ids} == {"test"}
+    ids = [i for split in SPLITS for i in getattr(data, split).ids]
+    assert len(set(ids)) == len(ids)
+
+
+def test_what_a_class_folder_holds_instead_of_images_is_said(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        (tmp_path / "mine" / name / "scan.dcm").write_bytes(b"")
+    with pytest.raises(UserError, match=r"no images, but 1 files \(\.dcm\)"):
+        ImageFolder(path="mine").load(root=tmp_path)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.keys import key_of
+from benchmark.records.classifier_record import ClassifierRecord
 from benchmark.records.defense_record import DefenseRecord, DefenseTraits
 from benchmark.records.run_record import CellRecord, DataRecord, Environment, ImageCounts, RunRecord
 from benchmark.records.step_folder import StepRecord
@@ -166,6 +167,16 @@ class HandMadeRun:
                 grouped=False,
                 notes=(),
                 phantom=True,
+                leaks=(),
+            ),
+            classifier=ClassifierRecord(
+                name="none",
+                factory=None,
+                weights_file=None,
+                weights_file_sha256=None,
+                trained=False,
+                epochs=None,
+                threshold_given=True,
             ),
             defenses=self.defenses,
             cells=tuple(CellRecord(**cell) for cell in self.cells),

@@ -16,7 +16,7 @@ from tests.leaderboard.frames import HandMadeRun, attack_frame, clean_frame, det
 
 
 @pytest.mark.parametrize(
-    ("change", "changed"), [("version", 2), ("cells", [{"table": "robustness"}]), ("seed", "0"), ("anything", 1)]
+    ("change", "changed"), [("version", 1), ("cells", [{"table": "robustness"}]), ("seed", "0"), ("anything", 1)]
 )
 def test_records_of_another_version_are_refused_in_words(tmp_path: Path, change: str, changed: Any) -> None:
     document = HandMadeRun(tmp_path).manifest().model_dump(mode="json")

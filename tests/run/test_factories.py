@@ -83,7 +83,7 @@ def their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def _prepare(suite_file: Callable[..., Path], factory: str) -> None:
-    path = suite_file(**{'name = "small-cnn"': f'name = "module"\nfactory = "{factory}"'})
+    path = suite_file(**{'name = "small-cnn"': f'name = "module"\nfactory = "{factory}"\ntrain = true'})
     prepare(RunRequest(str(path)))
 
 

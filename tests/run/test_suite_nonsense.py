@@ -59,6 +59,7 @@ def test_labels_that_stand_for_something_else(added: str, suite_file: Callable[.
         ("[robustness.attack.m]\nmethod = 'apgd'\nloss = 'mragin'\n", "robustness.attack.m", '"margin"'),
         ("[defense.e]\nmethod = 'ebm'\ndata_noise = 0.01\n", "defense.e", "correct"),
         ("[defense.a]\nmethod = 'adversarial-training'\nstep_size = '17/255'\n", "defense.a", "twice the radius"),
+        ("[defense.a]\nmethod = 'adversarial-training'\nepsilon = 8\n", "defense.a", 'did you mean "8/255"'),
         (
             TRANSFER,
             "transfer.defenses",

@@ -44,9 +44,10 @@ def _check(data: Any, where: str) -> None:
     if not isinstance(data, ImageData):
         raise UserError(f"load returned {type(data).__name__}, not ImageData", where=where, remedy=_CONTRACT)
     texts = isinstance(data.name, str) and isinstance(data.title, str)
-    if not texts or not _are_texts(data.notes) or not _are_texts(data.classes) or len(data.classes) < 2:
+    listed = (data.notes, data.leaks, data.classes)
+    if not texts or not all(map(_are_texts, listed)) or len(data.classes) < 2:
         raise UserError(
-            "name and title must be texts, notes and classes texts in UTF-8 in a tuple, two classes or more",
+            "name and title must be texts, notes, leaks and classes texts in UTF-8 in a tuple, two classes or more",
             where=where,
             remedy=_CONTRACT,
         )
@@ -124,4 +125,5 @@ def _of_our_own(data: ImageData) -> ImageData:
         evaluation=data.evaluation.copy(),
         notes=data.notes,
         phantom=bool(data.phantom),
+        leaks=data.leaks,
     )

@@ -33,7 +33,7 @@ def resolve_data(
         settings: The suite's settings for it. A data set that was chosen instead gets their `size`, if it has one.
         root: The data root; None for the one in force.
         fallback_phantom: Whether "auto" may fall back to the drawn chest phantom when there are no data. Data that are
-            there but broken never fall back, nor does a data set chosen by name.
+            there but broken never fall back, nor does a data set chosen by name, nor one that the user gave a path.
         where: The suite file, for errors.
         download: Whether a missing file may be fetched.
 
@@ -48,7 +48,7 @@ def resolve_data(
     try:
         return load_checked(plugin.from_settings(settings, where=where), root=root, download=download)
     except DataMissingError as missing:
-        if choice != AUTO or not fallback_phantom:
+        if choice != AUTO or not fallback_phantom or "path" in settings:
             raise
         return _phantom(name, settings.get("size", 28), missing)
 

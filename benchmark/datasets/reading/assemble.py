@@ -38,7 +38,14 @@ def assemble(
     for first, second in combinations(splits, 2):
         shared = set(splits[first].groups or ()) & set(splits[second].groups or ())
         if shared:
-            raise UserError(f"patient {min(shared)!r} stands in both {first} and {second}", where=where)
+            many = f"{len(shared):,} patients, the first {min(shared)!r}, stand"
+            who = many if len(shared) > 1 else f"patient {min(shared)!r} stands"
+            raise UserError(
+                f"{who} in both {first} and {second}",
+                where=where,
+                remedy="let all images of a patient stand in one split",
+            )
+    notes_on_copies, leaks = duplicate_notes(splits)
     return ImageData(
         name=dataset.name,
         title=title,
@@ -46,8 +53,9 @@ def assemble(
         train=train,
         validation=validation,
         evaluation=evaluation,
-        notes=(*notes, *duplicate_notes(splits)),
+        notes=(*notes, *notes_on_copies),
         phantom=dataset.phantom,
+        leaks=tuple(leaks),
     )
 
 

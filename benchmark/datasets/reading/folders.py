@@ -34,7 +34,12 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def list_images(
-    folder: Path, classes: Sequence[str], *, prefix: str, patient: Callable[[str], str] | None = None
+    folder: Path,
+    classes: Sequence[str],
+    *,
+    prefix: str,
+    patient: Callable[[Path], str] | None = None,
+    nested: bool = False,
 ) -> list[ImageFile]:
     """The images of folder/CLASS for each class, sorted by name; ids are prefix/CLASS/file name.
 
@@ -42,7 +47,8 @@ def list_images(
         folder: Holds one folder a class.
         classes: Names of the class folders, in label order.
         prefix: First part of the ids: the split.
-        patient: File name → patient id.
+        patient: File → patient id.
+        nested: The images are in folders of folder/CLASS, whose names stand in the ids.
 
     Raises:
         DataMissingError: A class folder is not there.
@@ -54,17 +60,34 @@ def list_images(
             raise DataMissingError(
                 "no such folder", where=str(folder / name), remedy=f"put the images of class {name!r} there"
             )
-        children = _children(folder / name)
-        images = [p for p in children if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
-        found = sorted(_named(folder / name, images))
+        within = [folder / name / inner for inner in subfolders(folder / name)] if nested else [folder / name]
+        found = [path for inner in within for path in _images(inner)]
         if not found:
-            raise UserError(
-                "the class folder has no images",
-                where=str(folder / name),
-                remedy="put images there; their names end in " + ", ".join(sorted(SUFFIXES)),
-            )
-        files += [ImageFile(p, label, f"{prefix}/{name}/{p.name}", patient(p.name) if patient else "") for p in found]
+            raise _without_images(folder / name, nested=nested)
+        for path in found:
+            of = path.relative_to(folder / name).as_posix()
+            files.append(ImageFile(path, label, f"{prefix}/{name}/{of}", patient(path) if patient else ""))
     return files
+
+
+def _images(folder: Path) -> list[Path]:
+    images = [p for p in _children(folder) if p.suffix.lower() in SUFFIXES and not p.name.startswith(".")]
+    return sorted(_named(folder, images))
+
+
+def _without_images(folder: Path, *, nested: bool) -> UserError:
+    """What is there instead, as far as it tells what was meant."""
+    held = [p for p in _children(folder) if not p.name.startswith(".")]
+    others = sorted({p.suffix.lower() for p in held if p.suffix})
+    wanted = "put images there; their names end in " + ", ".join(sorted(SUFFIXES))
+    if subfolders(folder) and not nested:
+        return UserError(
+            f"the class folder has no images, but {len(subfolders(folder)):,} folders",
+            where=str(folder),
+            remedy='set patient = "folder" where each is a patient\'s; otherwise put the images beside them',
+        )
+    kinds = f", but {len(held):,} files ({', '.join(others[:5])})" if others else ""
+    return UserError(f"the class folder has no images{kinds}", where=str(folder), remedy=wanted)
 
 
 def read_images(*splits: Sequence[ImageFile], size: int, channels: int) -> list[LabeledImages]:

@@ -54,8 +54,9 @@ def split_off(
     held = torch.zeros(len(images), dtype=torch.bool)
     for stratum, candidates in sorted(by_stratum.items()):
         if len(candidates) == 1:
+            known = "images of one patient" if images.groups is not None else "one image, or copies of one,"
             raise UserError(
-                f"label {stratum} has images of one patient only, so no {purpose} split can be made",
+                f"label {stratum} has {known} only, so no {purpose} split can be made",
                 where=where,
                 remedy="add images, or give the split in folders of its own",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -39,27 +40,46 @@ def train_classifier(
 ) -> DeployedClassifier:
     """Build and train `classifier`; the result is in eval mode on `device`.
 
-    The epoch with the best validation AUROC is kept, and for two classes the operating threshold is the one with the
-    largest Youden index on the validation images. The same arguments on the same machine give the same weights bit
-    for bit.
+    The epoch with the best validation AUROC is kept, and for two classes the operating threshold is the classifier's
+    own, or else the one with the largest Youden index on the validation images. The same arguments on the same machine
+    give the same weights bit for bit.
 
     Raises:
         UserError: A class without training images, images too small, training that diverges, or a network that
             gives probabilities.
     """
     deployed = assemble(classifier, shape=train.shape, classes=classes, seed=seed)
-    mean, std = classifier.normalization(train)
-    deployed.mean.copy_(mean.view_as(deployed.mean))
-    deployed.std.copy_(std.view_as(deployed.std))
+    deployed.normalize(*classifier.normalization(train))
     classifier.initialize(deployed.network)
     deployed.to(device)
     if classifier.trains:
         recipe = classifier.recipe()
         optimize(deployed, train, validation, recipe=recipe, classes=classes, seed=seed, device=device, report=report)
+    complete(classifier, deployed, validation, device=device)
+    return deployed
+
+
+def complete(
+    classifier: Classifier, deployed: DeployedClassifier, validation: LabeledImages, *, device: torch.device
+) -> None:
+    """Give a network with its weights its operating point, and leave it in eval mode.
+
+    Raises:
+        UserError: It gives probabilities, or has a threshold and more than two classes.
+    """
     deployed.eval()
     _refuse_probabilities(classifier, deployed, validation, device)
-    choose_operating_point(deployed, validation, device=device)
-    return deployed
+    threshold = classifier.decision_threshold()
+    if threshold is not None and deployed.classes != 2:
+        raise UserError(
+            f"a threshold makes no sense for {deployed.classes} classes",
+            where=f"classifier {classifier.name!r}",
+            remedy="leave it out: the class with the largest logit is said",
+        )
+    if threshold is None:
+        choose_operating_point(deployed, validation, device=device)
+    else:
+        deployed.set_operating_logit(math.log(threshold / (1 - threshold)))
 
 
 def choose_operating_point(deployed: DeployedClassifier, validation: LabeledImages, *, device: torch.device) -> None:

@@ -96,6 +96,11 @@ class DeployedClassifier(nn.Module):
             )
         return output
 
+    def normalize(self, mean: Tensor, std: Tensor) -> None:
+        """Take `mean` off the pixels and divide them by `std` from now on, each [C]."""
+        self.mean.copy_(mean.view_as(self.mean))
+        self.std.copy_(std.view_as(self.std))
+
     @property
     def operating_threshold(self) -> float | None:
         """Probability at which the model says class 1; None for more than two classes (argmax)."""

@@ -1,4 +1,4 @@
-"""Network weights on disk, as safetensors: a format that can hold numbers and nothing that runs."""
+"""Network weights on disk: safetensors, which can hold numbers and nothing that runs, and what torch.save wrote."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
+from benchmark.models.training.checkpoint import SUFFIXES, read_checkpoint
 
 _NAMED = 3
 
@@ -22,23 +23,25 @@ def save_weights(weights: Mapping[str, Tensor], path: Path, *, metadata: dict[st
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict onto the CPU.
+    """Read a state dict onto the CPU; the suffix says whether the file is safetensors or a checkpoint of torch's.
 
     Raises:
-        UserError: The file is missing, cannot be read, is cut short, or is not safetensors.
+        UserError: The file is missing, cannot be read, is cut short, or is not of its kind.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
         raise UserError("no such weights file", where=str(path), remedy="check the path")
+    if path.suffix.lower() in SUFFIXES:
+        return read_checkpoint(path)
     try:
         weights: dict[str, Tensor] = load_file(str(path), device="cpu")
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(
             f"the weights cannot be read: damaged, cut short, or not safetensors ({error})",
             where=str(path),
-            remedy="delete the file and make it again; convert other formats with safetensors.torch.save_file",
+            remedy="give a .safetensors file, or name it .pth where torch.save wrote it; it is left as it is",
         ) from error
     return weights
 

@@ -99,3 +99,10 @@ def test_placements_name_every_data_set_and_the_root(tmp_path):
     texts = dict(placements(tmp_path))
     assert {"pneumoniamnist", "kaggle-chest-xray", "brain-tumor-mri", "aptos2019", "image-folder"} <= set(texts)
     assert all(str(tmp_path) in text for name, text in texts.items() if name != "chest-phantom")
+
+
+def test_no_phantom_stands_in_for_a_folder_that_the_user_named(tmp_path):
+    (tmp_path / "polyps").mkdir()
+    with pytest.raises(DataMissingError, match="no such folder") as caught:
+        resolve("auto", tmp_path, dataset="image-folder", settings={"path": "polips"})
+    assert caught.value.remedy.startswith(f"did you mean {str(tmp_path / 'polyps')!r}?")

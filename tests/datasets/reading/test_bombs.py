@@ -212,7 +212,7 @@ def test_the_largest_image_is_unpacked_one_at_a_time(
         for number in range(5):
             (tmp_path / "mine" / label / f"{number}.png").write_bytes(content)
     words, grown = loaded(python, tmp_path, "folder")
-    assert "one patient only" in words, "they are read, and copies of each other"
+    assert "copies of one, only" in words, "they are read, and copies of each other"
     assert grown < 400
 
 

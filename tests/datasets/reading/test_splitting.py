@@ -76,9 +76,13 @@ def test_class_of_one_patient_cannot_be_split():
 def test_duplicates_are_counted_within_and_across_and_contradictions_named():
     train = images_of([0, 0, 0, 0, 1], pixels=[7, 7, 7, 8, 9])
     validation = images_of([0, 1, 1], pixels=[7, 8, 30])
-    notes = duplicate_notes({"train": train, "validation": validation, "evaluation": images_of([0], pixels=[40])})
+    notes, leaks = duplicate_notes(
+        {"train": train, "validation": validation, "evaluation": images_of([1], pixels=[30])}
+    )
+    assert leaks == ["1 image stands in both validation and evaluation"]
     assert notes == [
         "2 images of train are copies of another in train",
         "2 images stand in both train and validation",
+        *leaks,
         "1 image stands in the data with different labels",
     ]

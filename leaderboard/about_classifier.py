@@ -1,0 +1,40 @@
+"""Which network the tables are about, in words."""
+
+from __future__ import annotations
+
+from benchmark.records.classifier_record import ClassifierRecord
+from leaderboard.text import percent
+
+_SHOWN = 16
+"""Digits of a hash."""
+
+
+def about_classifier(record: ClassifierRecord) -> str:
+    """One sentence: what it is, whose weights it has, how it was trained, and how good it is without an attack."""
+    parts = [f"Classifier: {record.name}"]
+    if record.factory:
+        parts.append(f"made by {record.factory}")
+    if record.parameters is not None:
+        parts.append(f"{record.parameters:,} parameter{'s' * (record.parameters != 1)}")
+    if record.weights_file:
+        parts.append(f"weights of {record.weights_file} (SHA-256 {(record.weights_file_sha256 or '')[:_SHOWN]})")
+    elif not record.trained:
+        parts.append("weights as it came with them")
+    if record.weights:
+        parts.append(f"hash of all weights {record.weights[:_SHOWN]}")
+    sentence = ", ".join(parts) + f"; {_training(record)}; {_threshold(record)}."
+    if record.validation is not None:
+        seen = record.validation
+        auroc = "" if seen.auroc is None else f", AUROC {seen.auroc:.3f}"
+        sentence += f" On {seen.images:,} clean validation images: accuracy {percent(seen.accuracy)} %{auroc}."
+    return sentence
+
+
+def _training(record: ClassifierRecord) -> str:
+    if not record.trained:
+        return "not trained here"
+    return f"trained here for {record.epochs} epochs, of which the best on validation data was kept"
+
+
+def _threshold(record: ClassifierRecord) -> str:
+    return f"operating threshold {'given' if record.threshold_given else 'chosen on validation data'}"
