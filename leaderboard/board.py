@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from benchmark.records.run_record import DataRecord
 from benchmark.records.store import Store
+from benchmark.suites.suite import Suite
 from leaderboard.detection.schema import DetectionRow
 from leaderboard.detection.section import Detection
 from leaderboard.reading import alone
@@ -109,13 +111,21 @@ def _protocol(results: Results) -> tuple[str, ...]:
         f"Data: {data.title}, fingerprint {data.fingerprint[:16]}; {data.counts.train} training, "
         f"{data.counts.validation} validation and {_samples(results)} of {data.counts.evaluation} evaluation images; "
         f"{grouped}.",
-        f"Classifier: {suite.classifier.name}; weights and operating threshold chosen on validation data.",
+        f"Classifier: {suite.classifier.name}; {_chosen(suite, data)}.",
         "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per "
         "image over all attacks of the row. Rows rank by its mean over the classes, balanced accuracy, which is 1/K "
         "for whoever answers the same to every image. Only images that are right on clean input are attacked. "
         "Intervals are 95 %.",
     ]
     return (*lines, *(line for kind in SECTIONS if (line := kind.protocol(suite))))
+
+
+def _chosen(suite: Suite, data: DataRecord) -> str:
+    """Where the classifier's weights and its decision come from."""
+    weights = "weights as a program handed them over, " if suite.classifier.name == "given" else ""
+    if not data.counts.validation:
+        return f"{weights}decision by argmax, since there are no validation images"
+    return f"{weights or 'weights and '}operating threshold chosen on validation data"
 
 
 def _samples(results: Results) -> int:

@@ -116,12 +116,16 @@ class Module(Classifier):
             )
         return torch.tensor(self.mean, dtype=torch.float32), torch.tensor(self.std, dtype=torch.float32)
 
+    def network_digest(self) -> str:
+        """Of the module that the function lies in."""
+        return module_digest(self._function().__module__)
+
     def identity(self) -> dict[str, Any]:
         """Also what is in the weights file, and in the source that the function rests on."""
         found = self.weights is not None and Path(self.weights).is_file()
         contents = {
             "weights": hashlib.sha256(Path(str(self.weights)).read_bytes()).hexdigest()[:16] if found else None,
-            "factory": module_digest(self._function().__module__),
+            "factory": self.network_digest(),
         }
         return {**super().identity(), "contents": contents}
 

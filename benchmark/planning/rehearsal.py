@@ -9,6 +9,7 @@ from benchmark.core.apart import NoAnswerError, answer_apart
 from benchmark.core.errors import UserError
 from benchmark.core.ownership import is_strange
 from benchmark.models.base import Classifier
+from benchmark.models.given import Given
 from benchmark.models.module import Module
 
 _PATIENCE = 600.0
@@ -27,7 +28,7 @@ def rehearse(classifier: Classifier, *, shape: tuple[int, int, int], classes: in
     Raises:
         UserError: It cannot be built, or does not give one row of logits an image.
     """
-    if not (is_strange(classifier) or isinstance(classifier, Module)):
+    if not (is_strange(classifier) or isinstance(classifier, (Module, Given))):
         return
 
     def ask() -> str:

@@ -10,11 +10,12 @@ from torch import nn
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
+from benchmark.core.keys import key_of
 from benchmark.core.threads import training_threads
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
-from benchmark.steps.context import StepContext, fingerprint
+from benchmark.steps.context import StepContext, content_of, fingerprint
 from benchmark.steps.train import TrainStep
 from defenses.base import Defense, FitData
 from defenses.query_only import QueryOnly
@@ -76,6 +77,21 @@ class FitStep(Step):
             return self._defended(context).to(context.device)
 
         return context.lend(self.key, self.label, load)
+
+    def content(self, context: StepContext) -> str:
+        """Hash of what the model is, however it came about: all weights, and the code and settings that they serve.
+
+        Random numbers are keyed by it, so that no model can know them in advance, and one network has the same ones
+        whether a suite names it or a program hands it over.
+        """
+        if self.key not in context.contents:
+            parts = (
+                self.train.classifier.network_digest(),
+                content_of(dict(sorted(context.store.tensors(self.train.key).items()))),
+                content_of(dict(sorted(context.store.tensors(self.key).items()))),
+            )
+            context.contents[self.key] = key_of("model", {"parts": parts, **self.settings()})
+        return context.contents[self.key]
 
     def _defended(self, context: StepContext) -> DefendedModel:
         classifier = self.train.model(context)
