@@ -31,7 +31,7 @@ from leaderboard.publish import publish
 
 if TYPE_CHECKING:
     from benchmark.core.user_images import Images, Labels
-    from benchmark.one_call.images import Pairs, Split
+    from benchmark.one_call.images import Pairs
     from defenses.base import Defense
 
 _ASKED = 64
@@ -49,8 +49,9 @@ def evaluate(
     defense: str | Defense | None = None,
     target: str | int | None = None,
     classes: Sequence[str] | None = None,
-    validation: Split | None = None,
-    train: Split | None = None,
+    validation: Pairs | None = None,
+    train: Pairs | None = None,
+    ids: Sequence[object] | None = None,
     groups: Sequence[object] | None = None,
     samples: int | None = None,
     replicates: int = 10,
@@ -72,16 +73,18 @@ def evaluate(
     Args:
         model: Images [B, C, H, W] in [0, 1] → logits [B, K], or one logit for two classes; normalisation inside.
         images: [N, C, H, W], uint8 or floats in [0, 1], which are rounded to 8 bits; or, without `labels`, a DataLoader
-            or data set of pairs.
+            or data set of pairs, or `LabeledImages`.
         labels: True classes [N].
         norm, epsilon: The allowed perturbation on pixels in [0, 1].
         attacks: Names, attacks such as `PGD(steps=20)`, or either by label.
         defense: What stands before the network: a name, or a defense such as `JPEG(quality=50)`.
         target: For a targeted evaluation "likeliest", "least-likely", "random" or a class by name or number.
         classes: Names in the order of the labels. For two classes the second is the disease.
-        validation: Other images with labels. With them, two classes are decided at the threshold that is best there
-            (Youden); without, by argmax, the flag that compares with them is not run, and the row is incomplete.
-        train: Training images with labels, for defenses and attacks that learn.
+        validation: Other images with labels, as a pair or as `images` may be. With them, two classes are decided at the
+            threshold that is best there (Youden). Without, argmax decides, the flag that compares with such images is
+            not run, and the row is incomplete.
+        train: Likewise the training images, for defenses and attacks that learn.
+        ids: Names of the images, by which subsets are drawn; their numbers where None.
         groups: The patient of each image; intervals then count patients.
         samples: Evaluate only so many of the images.
         replicates: Decisions on each final image of a randomized defense.
@@ -98,25 +101,19 @@ def evaluate(
         UserError: Anything that makes the run impossible. An attack that fails in it makes the report's status "error".
     """
     load_plugins()
-    x, y = as_split(images, labels, classes=None, where="evaluate")
-    network = TwoLogits(model)
-    outputs = _asked(network, _floats(x[:_ASKED]))
-    count = outputs.shape[1]
-    names = _names(classes, count)
-    evaluation = as_split(x, y, classes=count, where="evaluate")
+    evaluation = as_split(images, labels, name="evaluation", ids=ids, groups=groups)
     others = [
-        None if split is None else as_split(split, None, classes=count, where=where)
-        for split, where in ((validation, "validation"), (train, "train"))
+        None if split is None else as_split(split, None, name=name)
+        for split, name in ((validation, "validation"), (train, "train"))
     ]
+    network, few = TwoLogits(model), evaluation.images.floats(slice(0, _ASKED))
+    count = _asked(network, few).shape[1]
     with held(model) as classifier:
-        _check_copy(classifier, network, _floats(x[:_ASKED]))
+        _check_copy(classifier, network, few)
         data = image_data(
             evaluation,
-            others[0],
-            others[1],
-            classes=names,
-            title=f"{len(y)} given images {'×'.join(map(str, x.shape[2:]))}",
-            groups=groups,
+            *others,
+            classes=_names(classes, count),
             notes=(_about(model, classifier), _decision(count, validated=others[0] is not None)),
         )
         suite = suite_of(
@@ -144,12 +141,6 @@ def evaluate(
         execute(PreparedRun(RunRequest("evaluate"), suite, data, plan, chosen, size, folder), publish)
         rows = _rows(plan, Store(folder), data.evaluation)
     return Report(folder, data.evaluation.floats(rows), temporary)
-
-
-def _floats(x: Tensor) -> Tensor:
-    """The images as a run sees them: of 8 bits."""
-    pixels = x if x.dtype == torch.uint8 else (x * 255).round().to(torch.uint8)
-    return pixels.to(torch.float32).div_(255)
 
 
 def _rows(plan: Plan, store: Store, images: LabeledImages) -> Tensor:

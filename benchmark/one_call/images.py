@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -17,84 +18,97 @@ if TYPE_CHECKING:
 
     from benchmark.core.user_images import Images, Labels
 
-    Pairs = DataLoader[Any] | Dataset[Any] | Iterable[tuple[Any, Any]]
-    Split = tuple[Images, Labels] | Pairs
+    Pairs = LabeledImages | tuple[Images, Labels] | DataLoader[Any] | Dataset[Any] | Iterable[tuple[Any, Any]]
+    Ids = Sequence[object] | None
 
 NAME = "given"
+_NOTHING = 1e-6
+"""What is left of a pixel of 8 bits in a float."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images of a call as a run has them.
+
+    Attributes:
+        images: The images, of 8 bits.
+        rounded: The largest change of a pixel on the way there.
+    """
+
+    images: LabeledImages
+    rounded: float = 0.0
+
+
+def as_split(images: Images | Pairs, labels: Labels | None, *, name: str, ids: Ids = None, groups: Ids = None) -> Split:
+    """Images and labels of any form.
+
+    Args:
+        images: An array or tensor, [N, C, H, W]; or a DataLoader, data set or other iterable of pairs, a pair of
+            arrays, or `LabeledImages`.
+        labels: Of an array or tensor; None where `images` gives them.
+        name: Of the split, for messages and for the names of its images.
+        ids: Names of the images.
+        groups: Their patients.
+
+    Raises:
+        UserError: Something is wrong with them.
+    """
+    if isinstance(images, LabeledImages):
+        return Split(_named(images, ids, groups, name))
+    pixels, numbers = _gathered(images, name) if labels is None else (images, labels)
+    x = as_images(cast("Images", pixels), where=f"{name} images").cpu()
+    y = as_labels(numbers, count=len(x), classes=None, where=f"{name} labels").cpu()
+    stored = x.clone() if x.dtype == torch.uint8 else (x * 255).round().to(torch.uint8)
+    rounded = 0.0 if x.dtype == torch.uint8 else float((stored.float() / 255 - x).abs().max())
+    named = LabeledImages(stored, y.clone(), tuple(f"{name}/{i}" for i in range(len(y))))
+    return Split(_named(named, ids, groups, name), rounded)
 
 
 def image_data(
-    evaluation: tuple[Tensor, Tensor],
-    validation: tuple[Tensor, Tensor] | None,
-    train: tuple[Tensor, Tensor] | None,
+    evaluation: Split,
+    validation: Split | None,
+    train: Split | None,
     *,
     classes: tuple[str, ...],
-    title: str,
-    groups: Sequence[object] | None,
     notes: Sequence[str],
 ) -> ImageData:
     """The three splits of a run; those that were not given have no image.
 
     Args:
-        evaluation, validation, train: Images and labels as `as_split` gives them.
+        evaluation, validation, train: The images.
         classes: Names of the K classes.
-        title: For people.
-        groups: The patient of each evaluation image.
         notes: What a reader must know.
 
     Raises:
-        UserError: Splits of different shapes, images that stand in two of them, or patients that are not one an image.
+        UserError: Labels outside 0 … K − 1, splits of different shapes, or an image or a patient that is judged and
+            stands in another split.
     """
-    shape = evaluation[0].shape[1:]
-    given = {"train": train, "validation": validation, "evaluation": evaluation}
-    splits: dict[str, LabeledImages] = {}
-    rounded = 0.0
-    for name, split in given.items():
-        if split is not None and split[0].shape[1:] != shape:
+    none = evaluation.images[torch.arange(0)]
+    splits = {"train": train, "validation": validation, "evaluation": evaluation}
+    for name, split in splits.items():
+        if split is None:
+            continue
+        as_labels(split.images.labels, count=len(split.images), classes=len(classes), where=f"{name} labels")
+        if split.images.shape != evaluation.images.shape:
             raise UserError(
-                f"{name} images of {list(split[0].shape[1:])}, evaluation images of {list(shape)}",
+                f"{name} images of {list(split.images.shape)}, evaluation images of {list(evaluation.images.shape)}",
                 where=name,
                 remedy="give images of one size",
             )
-        x, y = (evaluation[0][:0], evaluation[1][:0]) if split is None else split
-        pixels, error = _bytes(x)
-        rounded = max(rounded, error)
-        ids = tuple(f"{name}/{i}" for i in range(len(y)))
-        patients = _patients(groups, len(y)) if name == "evaluation" else None
-        splits[name] = LabeledImages(pixels, y.cpu().clone(), ids, patients)
-    for name in ("train", "validation"):
-        _refuse_shared(splits[name], splits["evaluation"], name)
-    said = list(notes)
-    if rounded > 1e-6:
-        said.append(f"pixels were rounded to 8 bits, as a file would hold them, by up to {255 * rounded:.2f}/255")
+        if split is not evaluation:
+            _refuse_shared(split.images, evaluation.images, name)
+    rounded = max(split.rounded for split in splits.values() if split is not None)
+    rounding = f"Pixels were rounded to 8 bits, as a file would hold them, by up to {255 * rounded:.2g}/255."
+    size = "×".join(map(str, evaluation.images.shape[1:]))
     return ImageData(
         name=NAME,
-        title=title,
+        title=f"{len(evaluation.images)} given images {size}",
         classes=classes,
-        train=splits["train"],
-        validation=splits["validation"],
-        evaluation=splits["evaluation"],
-        notes=tuple(said),
+        train=train.images if train else none,
+        validation=validation.images if validation else none,
+        evaluation=evaluation.images,
+        notes=(*notes, *([rounding] if rounded > _NOTHING else [])),
     )
-
-
-def as_split(
-    images: Images | Split, labels: Labels | None, *, classes: int | None, where: str
-) -> tuple[Tensor, Tensor]:
-    """Images [N, C, H, W], uint8 or floats in [0, 1], and labels int64 [N], on the CPU.
-
-    Args:
-        images: An array or tensor, or a DataLoader, data set or other iterable of pairs.
-        labels: Of an array or tensor; None where `images` gives pairs.
-        classes: K; None where it is not known yet.
-        where: For messages.
-
-    Raises:
-        UserError: Something is wrong with them.
-    """
-    pixels, numbers = _gathered(images, where) if labels is None else (cast("Images", images), labels)
-    x = as_images(pixels, where=f"{where} images").cpu()
-    return x, as_labels(numbers, count=len(x), classes=classes, where=f"{where} labels").cpu()
 
 
 def _gathered(pairs: Any, where: str) -> tuple[Any, Any]:
@@ -145,28 +159,29 @@ def _array(image: Any, where: str) -> Any:
     )
 
 
-def _bytes(x: Tensor) -> tuple[Tensor, float]:
-    """The images as uint8, and the largest change of a pixel."""
-    if x.dtype == torch.uint8:
-        return x.clone(), 0.0
-    pixels = (x * 255).round().to(torch.uint8)
-    return pixels, float((pixels.float() / 255 - x).abs().max()) if len(x) else 0.0
-
-
-def _patients(groups: Sequence[object] | None, count: int) -> tuple[str, ...] | None:
-    if groups is None:
-        return None
-    names = tuple(str(group) for group in groups)
-    if len(names) != count:
-        raise UserError(f"{len(names)} groups for {count} images", where="groups", remedy="give one patient an image")
-    return names
+def _named(images: LabeledImages, ids: Ids, groups: Ids, name: str) -> LabeledImages:
+    given = {"ids": ids, "groups": groups}
+    texts = {field: tuple(map(str, values)) for field, values in given.items() if values is not None}
+    for field, values in texts.items():
+        if len(values) != len(images) or (field == "ids" and len(set(values)) < len(values)):
+            raise UserError(
+                f"{len(values)} {field}, {len(set(values))} of them different, for {len(images)} images",
+                where=f"{name} {field}",
+                remedy="give one an image" + ", all different" * (field == "ids"),
+            )
+    return replace(images, **texts)  # type: ignore[arg-type]
 
 
 def _refuse_shared(split: LabeledImages, evaluation: LabeledImages, name: str) -> None:
-    """Nothing may be chosen on the images that are judged."""
-    own = {image.numpy().tobytes() for image in evaluation.pixels}
-    shared = sum(image.numpy().tobytes() in own for image in split.pixels)
+    """Nothing may be chosen or learned on the images that are judged."""
+    judged = {image.numpy().tobytes() for image in evaluation.pixels}
+    shared = sum(image.numpy().tobytes() in judged for image in split.pixels)
     if shared:
         raise UserError(
             f"{shared} of its images are among the evaluated ones", where=name, remedy="give other images, or none"
+        )
+    patients = set(split.groups or ()) & set(evaluation.groups or ())
+    if patients:
+        raise UserError(
+            f"patient {min(patients)!r} is among the evaluated ones", where=name, remedy="let no patient stand in both"
         )

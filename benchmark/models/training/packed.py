@@ -40,22 +40,28 @@ class PackedNetwork:
 
     @classmethod
     def of(cls, network: nn.Module) -> PackedNetwork:
-        """Raises UserError where the network cannot be copied, as where it holds an open file."""
+        """A copy in eval mode; raises UserError where the network cannot be copied, as where it holds a lock."""
         stream = io.BytesIO()
         pickler = _Pickler(stream)
+        modes = [(module, module.training) for module in network.modules()]
         try:
+            for module, _ in modes:
+                module.training = False
             pickler.dump(network)
         except Exception as error:
             raise UserError(
                 f"the network cannot be copied into the process that gives the verdicts ({in_words(error)})",
                 where=type(network).__name__,
-                remedy="keep files, locks, compiled and scripted parts out of it, or write a suite with "
+                remedy="keep locks, handles, compiled and scripted parts out of it, or write a suite with "
                 'classifier "module" and a factory that makes it',
             ) from error
+        finally:
+            for module, mode in modes:
+                module.training = mode
         skeleton = stream.getvalue()
-        module = type(network).__module__
-        by_value = module == "__main__" or "<locals>" in type(network).__qualname__
-        code = hashlib.sha256(skeleton).hexdigest()[:16] if by_value else module_digest(module)
+        place = type(network).__module__
+        by_value = place == "__main__" or "<locals>" in type(network).__qualname__
+        code = hashlib.sha256(skeleton).hexdigest()[:16] if by_value else module_digest(place)
         return cls(skeleton, pickler.tensors, code)
 
     def network(self) -> nn.Module:
