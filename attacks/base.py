@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -21,15 +22,21 @@ from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.testimony.transcript import Transcript
 from attacks.testimony.witness import NoAnswerError, Witness
 from attacks.victim import Blind, Counter, Decisions, Oracle, Victim
+from benchmark.core.batching import BatchSize
+from benchmark.core.bounds import perturbation_bound
 from benchmark.core.defended import DefendedModel
+from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.plugin import Plugin
 from benchmark.core.threat import Access, Epsilon, Norm
+from benchmark.core.two_logits import TwoLogits
+from benchmark.core.user_images import as_images, as_labels
 
 if TYPE_CHECKING:
     from attacks.objectives.detector_score import KnownDetector
+    from benchmark.core.user_images import Images, Labels
 
 
 class AttackError(RuntimeError):
@@ -174,6 +181,7 @@ class Attack(Plugin):
         takes_targets: It can be sent to one class; a suite that asks for that is refused otherwise.
         needs_detector: It deceives one given detector, so it is run once for each, and `prepare` is handed it fitted.
         control: Why it completes no row, whatever its settings; empty for an attack that can.
+        learns: `prepare` cannot do without training images.
     """
 
     kind = "attack"
@@ -186,6 +194,7 @@ class Attack(Plugin):
     takes_targets: ClassVar[bool] = True
     needs_detector: ClassVar[bool] = False
     control: ClassVar[str] = ""
+    learns: ClassVar[bool] = False
     proxies: int = 0
 
     def prepare(self, aids: Aids) -> None:
@@ -238,6 +247,88 @@ class Attack(Plugin):
     def bound(self, norm: Norm, epsilon: Epsilon) -> str:
         """The allowed perturbation in words, for the threat model."""
         return f"{norm.symbol} ε = {epsilon} on [0, 1] pixels"
+
+    @final
+    def attack(
+        self,
+        model: nn.Module,
+        images: Images,
+        labels: Labels,
+        *,
+        epsilon: str | float,
+        norm: Norm | str = Norm.LINF,
+        targets: Labels | None = None,
+        seed: int = 0,
+        batch_size: int = 128,
+    ) -> Tensor:
+        """Adversarial images of any network, without a suite: `PGD(steps=20).attack(model, x, y, epsilon="8/255")`.
+
+        An image that the model already gets wrong (with `targets`, one that is already there) comes back as it was, as
+        does one for which an attack that looks for the nearest adversarial image finds none within ε. The model is
+        asked in eval mode; its mode, its parameters' `requires_grad` and torch's random state are left as they were.
+
+        Args:
+            model: Images [B, C, H, W] in [0, 1] → logits [B, K], or one logit.
+            images: [N, C, H, W], floats in [0, 1] or uint8.
+            labels: True classes [N].
+            epsilon: ε on pixels in [0, 1], such as "8/255".
+            norm: "linf", "l2", "l1", "l0" or "spatial".
+            targets: Classes [N] to arrive at; any wrong class counts without.
+            seed: Of everything random; the numbers of image i depend on it and on i alone.
+            batch_size: Images at a time.
+
+        Returns:
+            float32 [N, C, H, W] in [0, 1] and within ε, where the images were.
+
+        Raises:
+            UserError: Wrong input, or the attack needs more than a model and images.
+            AttackError: The attack broke its contract.
+        """
+        where = f"attack {self.name!r}"
+        clean, network = as_images(images, where="images"), TwoLogits(model)
+        device = network.device or clean.device
+        x = (clean.float() / 255 if clean.dtype == torch.uint8 else clean).to(device)
+        classes = network.asked(x[:2]).shape[1]
+        y = as_labels(labels, count=len(x), classes=classes, where="labels").to(device)
+        aim = Aim(y, _targets(self, targets, len(x), classes, device))
+        objective = self.default_objective()
+        remedy = self._lacking(objective)
+        if remedy:
+            raise UserError("it needs more than a model and images", where=where, remedy=remedy)
+        if norm not in self.norms:
+            known = " or ".join(repr(str(n)) for n in sorted(self.norms))
+            raise UserError(f"it cannot respect {str(norm)!r}", where=f"{where}: norm", remedy=f"use {known}")
+        norm = Norm(norm)
+        bound = perturbation_bound(epsilon, norm, x.shape[1:], where=f"{where}: epsilon")
+        composition = Composition(norm, bound, targeted=targets is not None)
+        defended = DefendedModel(network)
+        none = LabeledImages(x.new_zeros(0, *x.shape[1:], dtype=torch.uint8).cpu(), y[:0].cpu(), ())
+        prepared = copy(self)
+        aided = defended if self.access is Access.GRADIENT else None
+        prepared.prepare(Aids(aided, composition, none, classes, (), seed, device))
+
+        def perturbed(rows: slice) -> Tensor:
+            noise = Noise.of(seed, range(rows.start, rows.stop), device=device).stream(f"attack {self.name}")
+            with frozen(defended), torch.no_grad():
+                left = (~aim[rows].reached(defended.classify(x[rows]))).nonzero().flatten()
+            found = x[rows].clone()
+            if len(left):
+                outcome = prepared(defended, found[left], aim[rows][left], noise[left], composition)
+                found[left] = outcome.adversarial
+            return found
+
+        size = self.batch_rows if self.batch_coupled else None
+        return torch.cat(BatchSize(batch_size).map(len(x), perturbed, size=size)).to(clean.device)
+
+    def _lacking(self, objective: Objective) -> str:
+        """What to use instead where it needs more than a model and images; empty where it does not."""
+        if self.needs_detector or objective.detector_aware:
+            return "it deceives a detector: give it a suite with a [detection] table"
+        if self.proxies:
+            return "it needs classifiers of the attacker's own: give it a suite, whose runs train them"
+        if self.learns or objective.needs_features:
+            return "it learns from training images: use benchmark.evaluate(…, train=(images, labels))"
+        return ""
 
     @final
     def __call__(
@@ -317,6 +408,14 @@ class Attack(Plugin):
             plainly = replace(composition, search=None)
             outcome.amend(doubtful, self(model, x[doubtful], aim[doubtful], noise[doubtful], plainly))
         return outcome
+
+
+def _targets(attack: Attack, targets: Labels | None, count: int, classes: int, device: torch.device) -> Tensor | None:
+    if targets is None:
+        return None
+    if not attack.takes_targets:
+        raise UserError("it cannot be sent to one class", where=f"attack {attack.name!r}", remedy="leave targets out")
+    return as_labels(targets, count=count, classes=classes, where="targets").to(device)
 
 
 @dataclass(frozen=True)

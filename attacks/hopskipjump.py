@@ -61,7 +61,7 @@ class HopSkipJump(MinimumNormAttack):
         self.evaluations = evaluations
 
     def prepare(self, aids: Aids) -> None:
-        self.pool_ = Pool.of(aids)
+        self.pool_ = Pool.of(aids) if len(aids.train) else None
 
     def moves(self) -> int:
         steps, spent = 0, 1

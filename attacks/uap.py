@@ -41,6 +41,7 @@ class UniversalPerturbation(Attack):
     norms = frozenset({Norm.LINF, Norm.L2})
     control = "no image has a search of its own"
     takes_targets = False
+    learns = True
 
     delta_: Tensor | None = None
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Whole,
     )
     from benchmark.core.threat import Access, Epsilon, Norm
+    from benchmark.one_call.evaluate import evaluate
 else:
     __getattr__, __dir__ = lazily(__name__)
 
@@ -57,6 +58,7 @@ __all__ = [
     "UserError",
     "Whole",
     "__version__",
+    "evaluate",
     "frozen",
     "recording",
 ]

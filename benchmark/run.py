@@ -92,7 +92,7 @@ def prepare(request: RunRequest) -> PreparedRun:
     )
     plan = make_plan(suite, path, data, request.selection)
     out = request.out or Path("runs") / f"{suite.name}-{suite.profile}"
-    return PreparedRun(request, suite, data, plan, device, _batch_size(request.batch_size, device, data), out)
+    return PreparedRun(request, suite, data, plan, device, batch_size(request.batch_size, device, data), out)
 
 
 def execute(
@@ -172,7 +172,8 @@ def _end(
         store.write_manifest(described(status))
 
 
-def _batch_size(written: str, device: torch.device, data: ImageData) -> BatchSize:
+def batch_size(written: str, device: torch.device, data: ImageData) -> BatchSize:
+    """The batch size as written, or what suits the device; raises UserError where it is none."""
     if written == "auto":
         return BatchSize.auto(device, data.train.shape)
     if not _BATCH_SIZE.fullmatch(written):

@@ -9,8 +9,13 @@ _SHOWN = 16
 """Digits of a hash."""
 
 
-def about_classifier(record: ClassifierRecord) -> str:
-    """One sentence: what it is, whose weights it has, how it was trained, and how good it is without an attack."""
+def about_classifier(record: ClassifierRecord, validation: int) -> str:
+    """One sentence: what it is, whose weights it has, how it was trained, and how good it is without an attack.
+
+    Args:
+        record: What the run says of it.
+        validation: How many validation images there were.
+    """
     parts = [f"Classifier: {record.name}"]
     if record.factory:
         parts.append(f"made by {record.factory}")
@@ -19,10 +24,12 @@ def about_classifier(record: ClassifierRecord) -> str:
     if record.weights_file:
         parts.append(f"weights of {record.weights_file} (SHA-256 {(record.weights_file_sha256 or '')[:_SHOWN]})")
     elif not record.trained:
-        parts.append("weights as it came with them")
+        parts.append(
+            "weights as a program handed them over" if record.name == "given" else "weights as it came with them"
+        )
     if record.weights:
         parts.append(f"hash of all weights {record.weights[:_SHOWN]}")
-    sentence = ", ".join(parts) + f"; {_training(record)}; {_threshold(record)}."
+    sentence = ", ".join(parts) + f"; {_training(record)}; {_threshold(record, validation)}."
     if record.validation is not None:
         seen = record.validation
         auroc = "" if seen.auroc is None else f", AUROC {seen.auroc:.3f}"
@@ -36,5 +43,7 @@ def _training(record: ClassifierRecord) -> str:
     return f"trained here for {record.epochs} epochs, of which the best on validation data was kept"
 
 
-def _threshold(record: ClassifierRecord) -> str:
+def _threshold(record: ClassifierRecord, validation: int) -> str:
+    if not validation and not record.threshold_given:
+        return "decision by argmax, since there are no validation images"
     return f"operating threshold {'given' if record.threshold_given else 'chosen on validation data'}"

@@ -110,7 +110,7 @@ def _protocol(results: Results) -> tuple[str, ...]:
         f"Data: {data.title}, fingerprint {data.fingerprint[:16]}; {data.counts.train} training, "
         f"{data.counts.validation} validation and {_samples(results)} of {data.counts.evaluation} evaluation images; "
         f"{grouped}.",
-        about_classifier(run.classifier),
+        about_classifier(run.classifier, data.counts.validation),
         "Robust accuracy is the share of images right on clean input and after the attack; the worst case is per "
         "image over all attacks of the row. Rows rank by its mean over the classes, balanced accuracy, which is 1/K "
         "for whoever answers the same to every image. Only images that are right on clean input are attacked. "

@@ -41,6 +41,7 @@ SETTINGS = {
 }
 ELSEWHERE = {
     "dataset": "all but the drawn phantom need files; tests/datasets reads them",
+    "classifier:given": "needs a network that a program holds; tests/one_call gives it one",
     "classifier:module": "needs a network of the user's; tests/models gives it one",
     "classifier:resnet50": "24 million parameters; tests/models builds it",
     "classifier:vgg16": "130 million parameters; tests/models builds it",

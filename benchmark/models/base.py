@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import fields
+from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -45,6 +46,12 @@ class Classifier(Plugin):
 
     def initialize(self, network: nn.Module) -> None:
         """Load weights to start from into a network just built; nothing by default."""
+
+    def hand_over(self, folder: Path) -> None:
+        """Write into `folder` what `build` needs beside the settings in another process; nothing by default."""
+
+    def take_over(self, folder: Path) -> None:
+        """Read what `hand_over` wrote, in that process; nothing by default."""
 
     @property
     def trains(self) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+from benchmark.core.bounds import perturbation_bound
 from benchmark.core.errors import UserError, did_you_mean
 from benchmark.core.threat import DetectorKnowledge
-from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import attack_step, threat_model
 from benchmark.planning.plan import Cell

@@ -6,6 +6,7 @@ import torch
 
 from benchmark.core.errors import UserError
 from benchmark.models.base import Classifier
+from benchmark.models.given import Given
 from benchmark.models.module import Module
 from benchmark.models.training.loop import seeded
 
@@ -24,7 +25,7 @@ def refuse_too_large(classifier: Classifier, *, shape: tuple[int, int, int], cla
         classes: Number of classes.
         where: File and key, for messages.
     """
-    if isinstance(classifier, Module):
+    if isinstance(classifier, (Module, Given)):
         return
     channels, height, width = shape
     try:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from attacks.base import Stop
 from attacks.objectives.target import Target
+from benchmark.core.bounds import perturbation_bound
 from benchmark.core.errors import UserError
 from benchmark.core.settings import Length, hints, refuse_overlong
 from benchmark.core.threat import Access, DetectorKnowledge, Goal, ThreatModel
-from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.composing import check_grid, gradient_of, objective_of, target_in_words, target_of
 from benchmark.planning.context import Context, chosen
 from benchmark.steps.attack import AttackStep

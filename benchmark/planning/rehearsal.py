@@ -13,6 +13,7 @@ from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
 from benchmark.core.ownership import is_strange
 from benchmark.models.base import Classifier
+from benchmark.models.given import Given
 from benchmark.models.module import Module
 from benchmark.models.training.classifier import assemble, complete
 from benchmark.models.training.quality import Quality, quality_of
@@ -57,7 +58,7 @@ def rehearse(classifier: Classifier, data: ImageData, *, seed: int, where: str) 
     Raises:
         UserError: It cannot be built, does not give one row of logits an image, or its weights do not fit it.
     """
-    if not (is_strange(classifier) or isinstance(classifier, Module)):
+    if not (is_strange(classifier) or isinstance(classifier, (Module, Given))):
         return None
 
     def ask() -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+from benchmark.core.bounds import perturbation_bound
 from benchmark.core.threat import Epsilon
-from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.composing import evaluated
 from benchmark.planning.context import Context
 from benchmark.planning.pairing import attack_step, threat_model

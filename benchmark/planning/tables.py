@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.planning.bounds import perturbation_bound
+from benchmark.core.bounds import perturbation_bound
 from benchmark.planning.context import Context
 
 

@@ -9,9 +9,9 @@ from attacks.base import Stop
 from attacks.gradients.autograd import Autograd
 from attacks.transfer import Transfer
 from attacks.transfer_ensemble import TransferEnsemble
+from benchmark.core.bounds import perturbation_bound
 from benchmark.core.errors import UserError
 from benchmark.core.threat import Access, Epsilon, ThreatModel
-from benchmark.planning.bounds import perturbation_bound
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.pairing import threat_model
 from benchmark.planning.plan import Cell

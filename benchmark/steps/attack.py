@@ -152,7 +152,7 @@ class AttackStep(Step):
         submission = Submission(
             outcome.adversarial,
             stored(outcome.adversarial, images.floats(), self.norm, self.epsilon.value),
-            verdict_noise(self.clean.fit, images, outcome.adversarial, self.seed, "verdict"),
+            verdict_noise(self.clean.fit, images, outcome.adversarial, self.seed, "verdict", context),
             transcripts,
         )
         verdict = judge(self.clean.fit, submission, context)
@@ -248,8 +248,8 @@ class AttackStep(Step):
 
         def attack(rows: slice) -> tuple[Outcome, Transcript]:
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
-            # The defense's settings are in it, so that no defense can know an attack by its random numbers.
-            purpose = f"attack {self.attack.name} {self.clean.fit.draws}"
+            # What the model is is in it, so that no defense can know an attack by its random numbers.
+            purpose = f"attack {self.attack.name} {self.clean.fit.content(context)}"
             noise = Noise.of(self.seed, images.index[rows], device=context.device).stream(purpose)
             wanted = None if targets is None else targets[rows].to(context.device)
             aim = Aim(images.labels[rows].to(context.device), wanted, images.index[rows].to(context.device))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark.core.batching import BatchSize
 from benchmark.core.images import ImageData
@@ -24,8 +24,13 @@ M = TypeVar("M", bound=nn.Module)
 
 def fingerprint(network: nn.Module) -> str:
     """Hash of every parameter and buffer of a network, with their names."""
+    return content_of(network.state_dict())
+
+
+def content_of(tensors: Mapping[str, Tensor]) -> str:
+    """Hash of tensors, with their names."""
     digest = hashlib.blake2b(digest_size=16)
-    for name, tensor in network.state_dict().items():
+    for name, tensor in tensors.items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
@@ -44,6 +49,7 @@ class StepContext:
     Attributes:
         surroundings: What the processes that give the verdicts take over from this run.
         apart: Whether this is the context of a process that runs steps and is not the run's own.
+        contents: What `FitStep.content` gave, by the step's key.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class StepContext:
         self.progress = progress
         self.surroundings = Surroundings.of(device)
         self.apart = False
+        self.contents: dict[str, str] = {}
         self._kept: dict[str, Any] = {}
         self._lent: dict[str, tuple[str, str]] = {}
 

@@ -10,11 +10,12 @@ from torch import nn
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
+from benchmark.core.keys import key_of, without_code
 from benchmark.core.threads import training_threads
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
-from benchmark.steps.context import StepContext, fingerprint
+from benchmark.steps.context import StepContext, content_of, fingerprint
 from benchmark.steps.train import TrainStep
 from defenses.base import Defense, FitData
 from defenses.query_only import QueryOnly
@@ -76,6 +77,20 @@ class FitStep(Step):
             return self._defended(context).to(context.device)
 
         return context.lend(self.key, self.label, load)
+
+    def content(self, context: StepContext) -> str:
+        """Hash of what the model is, however it came about: all weights, and the settings that they serve.
+
+        Random numbers are keyed by it, so that no model can know them in advance, and one network has the same ones
+        whether a suite names it or a program hands it over. Code is not in it: a changed comment draws no other ones.
+        """
+        if self.key not in context.contents:
+            parts = (
+                content_of(dict(sorted(context.store.tensors(self.train.key).items()))),
+                content_of(dict(sorted(context.store.tensors(self.key).items()))),
+            )
+            context.contents[self.key] = key_of("model", without_code({"parts": parts, **self.settings()}))
+        return context.contents[self.key]
 
     def _defended(self, context: StepContext) -> DefendedModel:
         classifier = self.train.model(context)

@@ -100,14 +100,14 @@ class ProbeStep(Step):
         if not len(images):
             raise UserError("the model gets no evaluation image right", where=self.label)
         images = images[evaluation_rows(images, self.images, self.seed)]
-        defense = self.clean.fit.defense
+        defense, purpose = self.clean.fit.defense, f"probe {self.clean.fit.content(context)}"
         return Probe(
             model=self.clean.fit.model(context),
             undefended=self.clean.fit.train.model(context),
             traits=DefenseTraits.of(defense),
             images=images.floats(device=context.device),
             labels=images.labels.to(context.device),
-            noise=Noise.of(self.seed, images.index, device=context.device).stream(f"probe {self.clean.fit.draws}"),
+            noise=Noise.of(self.seed, images.index, device=context.device).stream(purpose),
             norm=self.norm,
             epsilon=self.epsilon.value,
             estimator=self.gradient,

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark.core.ownership import is_strange
 from benchmark.core.plugin import Plugin
+from benchmark.models.given import Given
 from benchmark.models.module import Module
 from benchmark.steps.base import Step
 
@@ -27,6 +28,8 @@ def _collect(value: Any, found: set[str], seen: set[int]) -> None:
             found.add(f"{value.kind} {value.name!r} ({type(value).__module__}.{type(value).__qualname__})")
         if isinstance(value, Module):
             found.add(f"factory {value.factory!r}")
+        if isinstance(value, Given):
+            found.add("the network that was handed over")
     elif isinstance(value, (tuple, list)):
         for one in value:
             _collect(one, found, seen)

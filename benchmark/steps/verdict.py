@@ -81,25 +81,28 @@ def fresh_decisions(
     defendant = _defendant(fit, context)
     found = []
     for draw in range(draws):
-        noise = verdict_noise(fit, images, x, seed, f"{stream} {draw}")
+        noise = verdict_noise(fit, images, x, seed, f"{stream} {draw}", context)
         found += answers(defendant, Docket([Questions(x, noise)]), context.surroundings, batch=context.batch_size.size)
         if advance is not None:
             advance(len(x))
     return torch.stack(found)
 
 
-def verdict_noise(fit: FitStep, images: LabeledImages, shown: Tensor, seed: int, purpose: str) -> Noise:
+def verdict_noise(
+    fit: FitStep, images: LabeledImages, shown: Tensor, seed: int, purpose: str, context: StepContext
+) -> Noise:
     """Random numbers that nobody could know before it was settled what is shown: one row per image.
 
     Args:
-        fit: The defended model; its settings are part of the key.
+        fit: The defended model; its content covers the settings of the defense.
         images: For their numbers.
         shown: What is shown in their place: [N, C, H, W].
         seed: Of the run.
         purpose: What they are drawn for.
+        context: Where the model's weights are.
     """
     digest = hashlib.blake2b(shown.contiguous().numpy().tobytes(), digest_size=8).hexdigest()
-    return Noise.of(seed, images.index).stream(f"{purpose} {fit.draws} {digest}")
+    return Noise.of(seed, images.index).stream(f"{purpose} {fit.content(context)} {digest}")
 
 
 def judge(fit: FitStep, submission: Submission, context: StepContext) -> Verdict:

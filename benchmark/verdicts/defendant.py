@@ -53,6 +53,7 @@ class Defendant:
         """
         save_file(_apart(self.classifier_weights), folder / _CLASSIFIER)
         save_file(_apart(self.defense_weights), folder / _DEFENSE)
+        self.classifier.hand_over(folder)
         return {
             "classifier": _reference(self.classifier, self.classifier_settings),
             "defense": _reference(self.defense, self.defense_settings),
@@ -67,6 +68,7 @@ def build(description: dict[str, Any], folder: Path, device: torch.device) -> De
 
     channels, height, width = description["shape"]
     architecture = cast(Classifier, _plugin(description["classifier"]))
+    architecture.take_over(folder)
     classifier = assemble(architecture, shape=(channels, height, width), classes=description["classes"])
     classifier.load_state_dict(load_file(folder / _CLASSIFIER))
     defense = cast(Defense, _plugin(description["defense"]))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from benchmark.core.errors import UserError
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
 from benchmark.evaluation.views import composite, joined, mirrored, shifted
 
@@ -74,6 +75,8 @@ class MemorisedImages(MeasuredCheck):
     def measure(self, probe: Probe) -> dict[str, Any]:
         assert probe.evaluation is not None
         assert probe.validation is not None
+        if not len(probe.validation.labels):
+            raise UserError("no validation images to compare with", remedy="give some")
         robustness, stands = _robustness(probe)
         return {
             "n": len(probe.evaluation.labels),

@@ -83,8 +83,11 @@ def complete(
 
 
 def choose_operating_point(deployed: DeployedClassifier, validation: LabeledImages, *, device: torch.device) -> None:
-    """Set the threshold with the largest Youden index on `validation`; does nothing for more than two classes."""
-    if deployed.classes != 2:
+    """Set the threshold with the largest Youden index on `validation`.
+
+    For more than two classes, and without validation images, the argmax stays.
+    """
+    if deployed.classes != 2 or not len(validation):
         return
     deployed.set_operating_logit(0.0)
     logits = predict(deployed, validation, device=device)
@@ -94,6 +97,8 @@ def choose_operating_point(deployed: DeployedClassifier, validation: LabeledImag
 def _refuse_probabilities(
     classifier: Classifier, deployed: DeployedClassifier, validation: LabeledImages, device: torch.device
 ) -> None:
+    if not len(validation):
+        return
     x = validation.floats(slice(0, EVALUATION_BATCH), device=device)
     outputs = []
     handle = deployed.network.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))

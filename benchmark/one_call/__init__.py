@@ -1,0 +1,1 @@
+"""A run from one call in Python: `from benchmark import evaluate`."""
