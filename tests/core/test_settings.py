@@ -75,6 +75,8 @@ def allowed(hint: Any, value: Any) -> bool:
     kinds, words = type_in_words(hint).split(" | "), range_in_words(hint)
     if value is None or isinstance(value, bool):
         return str(value if value is None else "bool") in kinds
+    if isinstance(value, dict):
+        return any(kind.startswith("dict") for kind in kinds)
     if isinstance(value, (int, float)):
         number = "float" in kinds and (isinstance(value, float) or abs(value) < 2**63)
         number = number or ("int" in kinds and isinstance(value, int))

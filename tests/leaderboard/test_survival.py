@@ -21,7 +21,7 @@ def curve(
     records: list[tuple[bool, bool, int]],
     steps: int | None = 10,
     queries: int | None = None,
-    gradient: str = "autograd",
+    **known: object,
 ) -> SurvivalCurve:
     """The curve of (attacked, robust, broken_at) records."""
     cell = CellRecord(
@@ -33,7 +33,7 @@ def curve(
         status="done",
         reason="",
         threat=THREAT,
-        facts=facts(steps=steps, queries=queries, gradient=gradient),
+        facts=facts(steps=steps, queries=queries, **known),
     )
     return survival_curve(cell, pd.DataFrame(records, columns=["attacked", "robust", "broken_at"]))
 
