@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import pickle
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ class PackedNetwork:
     Attributes:
         skeleton: All but the tensors, pickled.
         tensors: The tensors by number, on the CPU.
-        code: Hash of the module of the network's class, or of the code within `skeleton`.
+        code: Hash of the source of the network's class.
     """
 
     skeleton: bytes
@@ -58,11 +60,7 @@ class PackedNetwork:
         finally:
             for module, mode in modes:
                 module.training = mode
-        skeleton = stream.getvalue()
-        place = type(network).__module__
-        by_value = place == "__main__" or "<locals>" in type(network).__qualname__
-        code = hashlib.sha256(skeleton).hexdigest()[:16] if by_value else module_digest(place)
-        return cls(skeleton, pickler.tensors, code)
+        return cls(stream.getvalue(), pickler.tensors, _code(type(network)))
 
     def network(self) -> nn.Module:
         """A network of its own."""
@@ -87,6 +85,17 @@ class PackedNetwork:
     def read(cls, folder: Path) -> PackedNetwork:
         """What `write` wrote in this run."""
         return cls((folder / _SKELETON).read_bytes(), load_file(folder / _NUMBERS), "")
+
+
+def _code(cls: type) -> str:
+    """Hash of the source that a class rests on: of its module's file, or of its own in a notebook."""
+    if getattr(sys.modules.get(cls.__module__), "__file__", None):
+        return module_digest(cls.__module__)
+    try:
+        text = inspect.getsource(cls)
+    except (OSError, TypeError):
+        text = cls.__qualname__
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
