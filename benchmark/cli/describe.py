@@ -63,7 +63,7 @@ def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:
         yield "a fair row needs", _required(cast("type[Defense]", plugin))
     for name, value in plugin.traits().items():
         yield name, _shown(value)
-    settings = [_setting(p) for p in plugin.parameters()]
+    settings = [_setting(p) for p in plugin.parameters() if p.name not in plugin.handed]
     yield "settings", "\n".join(settings) or "none"
     yield "version", plugin.version
     yield "defined in", plugin.origin()

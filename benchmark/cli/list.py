@@ -81,6 +81,7 @@ def _entry(plugin: type[Plugin]) -> dict[str, Any]:
                 "default": _plain(p.default),
             }
             for p in plugin.parameters()
+            if p.name not in plugin.handed
         ],
     }
 
