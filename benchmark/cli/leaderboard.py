@@ -13,22 +13,26 @@ Run = Annotated[Path, typer.Option("--run", help="The folder that `run --out` wr
 
 
 @app.command()
-def show(run: Run) -> None:
-    """Print the tables for a terminal."""
+def show(
+    run: Run,
+    full: Annotated[bool, typer.Option("--full", help="Every table, column and threat model.")] = False,
+) -> None:
+    """Print the findings and the tables for a terminal."""
     from benchmark.cli.console import print_board
 
-    print_board(run)
+    print_board(run, full=full)
     _name_faults(run)
 
 
 @app.command()
 def markdown(run: Run) -> None:
-    """Print the tables as Markdown."""
+    """Print every page as Markdown, the first one first."""
     from benchmark.cli.console import print_document
     from leaderboard.board import read_board
-    from leaderboard.pages.markdown import to_markdown
+    from leaderboard.pages.markdown import pages, to_markdown
 
-    print_document(to_markdown(read_board(run)))
+    board = read_board(run)
+    print_document("\n".join(to_markdown(board, page) for page in ("", *pages(board))))
     _name_faults(run)
 
 

@@ -21,7 +21,8 @@ def curve(
     records: list[tuple[bool, bool, int]],
     steps: int | None = 10,
     queries: int | None = None,
-    gradient: str = "autograd",
+    *,
+    sees_defense: bool = True,
 ) -> SurvivalCurve:
     """The curve of (attacked, robust, broken_at) records."""
     cell = CellRecord(
@@ -33,7 +34,7 @@ def curve(
         status="done",
         reason="",
         threat=THREAT,
-        facts=facts(steps=steps, queries=queries, gradient=gradient),
+        facts=facts(steps=steps, queries=queries, sees_defense=sees_defense),
     )
     return survival_curve(cell, pd.DataFrame(records, columns=["attacked", "robust", "broken_at"]))
 
@@ -67,7 +68,7 @@ def test_an_unknown_step_counts_at_the_end() -> None:
 
 def test_a_curve_on_which_nothing_fell_is_one_if_the_attacker_would_have_known() -> None:
     assert curve([STANDS, WRONG_FROM_THE_START]).followed
-    assert not curve([STANDS, WRONG_FROM_THE_START], gradient="undefended", sees_defense=False).followed
+    assert not curve([STANDS, WRONG_FROM_THE_START], sees_defense=False).followed
 
 
 def test_an_image_that_stands_in_the_end_never_falls() -> None:

@@ -172,7 +172,15 @@ def test_the_command_that_made_it_writes_manifest_and_board_anew(whole: Whole, c
 
 
 @pytest.mark.parametrize(
-    "name", ["leaderboard.md", "rows.csv", "survival.csv", "samples.parquet", "figures/transfer.png"]
+    "name",
+    [
+        "leaderboard.md",
+        "leaderboard/robustness.md",
+        "rows.csv",
+        "survival.csv",
+        "samples.parquet",
+        "figures/transfer.png",
+    ],
 )
 def test_a_changed_board_is_found(name: str, copied: Callable[..., Path]) -> None:
     folder = copied()
