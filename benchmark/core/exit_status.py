@@ -13,6 +13,8 @@ class ExitStatus(IntEnum):
     """The command went to its end and wrote what it could; some of what was asked for is an error."""
     REFUSED = 2
     """Input, data or the environment do not allow it."""
+    BELOW_FLOOR = 3
+    """All was computed, and a ranked row keeps less than `--fail-below` asks."""
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
