@@ -16,12 +16,47 @@ Run = Annotated[Path, typer.Option("--run", help="The folder that `run --out` wr
 def show(
     run: Run,
     full: Annotated[bool, typer.Option("--full", help="Every table, column and threat model.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings and rows as JSON.")] = False,
 ) -> None:
     """Print the findings and the tables for a terminal."""
-    from benchmark.cli.console import print_board
+    from benchmark.cli.console import print_board, print_document
 
-    print_board(run, full=full)
+    if as_json:
+        from leaderboard.board import read_board
+        from leaderboard.pages.flat_json import to_json
+
+        print_document(to_json(read_board(run)))
+    else:
+        print_board(run, full=full)
     _name_faults(run)
+
+
+@app.command()
+def compare(
+    rows: Annotated[list[str], typer.Argument(metavar="RUN [ROW] RUN [ROW]", help="Folders, each with a row's label.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The comparison as JSON.")] = False,
+) -> None:
+    """Compare two rows image by image: the difference with its interval, and McNemar's exact test.
+
+    A run with one row needs no label. Rows of other data, profiles or perturbations are refused.
+    """
+    import json
+
+    from benchmark.cli.console import print_document, say
+    from benchmark.core.harmless import in_json
+    from leaderboard.comparison.comparison import compare as compared
+    from leaderboard.comparison.side import read_side
+    from leaderboard.comparison.words import sentences, values
+
+    first, second = _two_rows(rows)
+    found = compared(read_side(*first), read_side(*second))
+    if as_json:
+        print_document(in_json(json.dumps(values(found), indent=1, ensure_ascii=False)))
+    else:
+        for sentence in sentences(found):
+            say(sentence)
+    for run in dict.fromkeys((first[0], second[0])):
+        _name_faults(run)
 
 
 @app.command()
@@ -46,6 +81,21 @@ def attacks(run: Run) -> None:
 
     print_document(markdown_table(*attack_table(read_board(run).robustness, seconds=True)))
     _name_faults(run)
+
+
+def _two_rows(words: list[str]) -> tuple[tuple[Path, str | None], tuple[Path, str | None]]:
+    """RUN [ROW] RUN [ROW]: of three words the second is a row where the third is a run folder and it is none."""
+    from benchmark.core.errors import UserError
+
+    if len(words) == 2:
+        return (Path(words[0]), None), (Path(words[1]), None)
+    if len(words) == 4:
+        return (Path(words[0]), words[1]), (Path(words[2]), words[3])
+    if len(words) == 3:
+        if (Path(words[1]) / "manifest.json").is_file():
+            return (Path(words[0]), None), (Path(words[1]), words[2])
+        return (Path(words[0]), words[1]), (Path(words[2]), None)
+    raise UserError(f"{len(words)} words are no two rows", where="compare", remedy="give RUN [ROW] RUN [ROW]")
 
 
 def _name_faults(run: Path) -> None:
