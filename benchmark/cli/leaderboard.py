@@ -83,6 +83,20 @@ def attacks(run: Run) -> None:
     _name_faults(run)
 
 
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder that `run --out` wrote.")],
+    out: Annotated[Path, typer.Option(help="An empty folder, or a new one.")],
+) -> None:
+    """Write a run's record and board as JSON, its rows as CSV, and what the attacks submitted as arrays."""
+    from benchmark.cli.console import say
+    from leaderboard.export import export as exported
+
+    for name in exported(run, out):
+        say(out / name)
+    _name_faults(run)
+
+
 def _two_rows(words: list[str]) -> tuple[tuple[Path, str | None], tuple[Path, str | None]]:
     """RUN [ROW] RUN [ROW]: of three words the second is a row where the third is a run folder and it is none."""
     from benchmark.core.errors import UserError
