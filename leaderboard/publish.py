@@ -9,29 +9,35 @@ from benchmark.core.writing import DiskError, write_atomically, writing
 from benchmark.records.store import Store
 from leaderboard.board import Board, read_board
 from leaderboard.pages.flat_csv import flat_table, to_csv
-from leaderboard.pages.markdown import to_markdown
+from leaderboard.pages.markdown import FIRST, pages, to_markdown
 from leaderboard.section import Section
-from leaderboard.sections import SECTIONS
+from leaderboard.sections import PAGES, SECTIONS
 
 
 def publish(store: Store) -> list[str]:
-    """Write `leaderboard.md`, `rows.csv`, and every section's own file and figure into the run folder.
+    """Write the pages, `rows.csv`, and every section's own file and figure into the run folder.
 
     Returns:
         Names of the files that are there now, within the folder.
     """
-    board = read_board(store.root)
-    write_atomically(store.root / "leaderboard.md", to_markdown(board))
-    write_atomically(store.root / "rows.csv", to_csv(board))
-    written = ["leaderboard.md", "rows.csv"]
+    root, board = store.root, read_board(store.root)
+    figures = draw_figures(board, root / "figures")
+    write_atomically(root / FIRST, to_markdown(board, figures=figures))
+    write_atomically(root / "rows.csv", to_csv(board))
+    written = [FIRST, "rows.csv"]
+    for page in pages(board):
+        write_atomically(root / "leaderboard" / f"{page}.md", to_markdown(board, page))
+        written.append(f"leaderboard/{page}.md")
     for section in board.sections:
         if section.file:
-            write_atomically(store.root / section.file, flat_table(section.own_rows(), section.columns))
+            write_atomically(root / section.file, flat_table(section.own_rows(), section.columns))
             written.append(section.file)
-    for kind in SECTIONS:
-        if kind.file and kind.file not in written:
-            _remove(store.root / kind.file)
-    return [*written, *(f"figures/{name}" for name in draw_figures(board, store.root / "figures"))]
+    possible = [*(kind.file for kind in SECTIONS if kind.file), *(f"leaderboard/{page}.md" for page in PAGES)]
+    for name in possible:
+        if name not in written:
+            # What an earlier run wrote is not what this one shows.
+            _remove(root / name)
+    return [*written, *(f"figures/{name}" for name in figures)]
 
 
 def draw_figures(board: Board, folder: Path) -> list[str]:

@@ -17,19 +17,36 @@ Line = dict[str, object]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text for a terminal."""
+    """A table of text for a terminal.
+
+    Attributes:
+        title: What stands above it.
+        headers: Of its columns.
+        cells: Its lines.
+        extra: Groups of columns, by number, that are shown where there is room, the first group first.
+        detail: Whether it is left out unless everything is asked for, or nothing else is there.
+    """
 
     title: str
     headers: Sequence[str]
     cells: Sequence[Sequence[str]]
+    extra: Sequence[Sequence[int]] = ()
+    detail: bool = False
 
 
 @dataclass(frozen=True)
 class Note:
-    """A line of text for a terminal; `style` is one of rich's."""
+    """A paragraph of text for a terminal.
+
+    Attributes:
+        text: What it says.
+        style: One of rich's.
+        detail: As of a table.
+    """
 
     text: str
     style: str = ""
+    detail: bool = False
 
 
 class Section(ABC):
@@ -39,11 +56,15 @@ class Section(ABC):
         file: Name of a flat table of its own; its columns are public, and only ever more.
         columns: Its columns, in their order.
         picture: Name of its figure; empty where it has none.
+        page: Name of the page in Markdown that it stands on, one of `leaderboard.sections.PAGES`; empty for the first.
+        lead: Whether it stands above the figures of the first page.
     """
 
     file: ClassVar[str] = ""
     columns: ClassVar[tuple[str, ...]] = ()
     picture: ClassVar[str] = ""
+    page: ClassVar[str] = ""
+    lead: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

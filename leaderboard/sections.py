@@ -6,6 +6,7 @@ from leaderboard.attacks.section import Attacks
 from leaderboard.clinical.section import Clinical
 from leaderboard.detection.section import Detection
 from leaderboard.diagnosis.section import Diagnoses
+from leaderboard.findings.section import Findings
 from leaderboard.flags.section import Flags
 from leaderboard.per_class.section import PerClass
 from leaderboard.randomness.section import Randomness
@@ -14,21 +15,35 @@ from leaderboard.reference.section import ConstantAnswer
 from leaderboard.robustness.section import Robustness
 from leaderboard.row_notes.section import RowNotes
 from leaderboard.section import Section
+from leaderboard.summary.section import Summary
 from leaderboard.survival.section import Survival
+from leaderboard.threat_models.section import ThreatModels
 from leaderboard.transfer.section import Transfer
 
 SECTIONS: tuple[type[Section], ...] = (
+    Findings,
+    Summary,
+    ThreatModels,
     Robustness,
     Ranks,
-    Attacks,
-    Randomness,
-    Diagnoses,
     Clinical,
     PerClass,
-    RowNotes,
-    Flags,
+    Attacks,
+    Randomness,
     Survival,
+    RowNotes,
+    Diagnoses,
+    Flags,
     Detection,
     ConstantAnswer,
     Transfer,
 )
+
+PAGES = {
+    "robustness": "Every robustness number, ranks and clinical metrics",
+    "attacks": "Every attack, fresh draws, and accuracy against attack step",
+    "reliability": "Reliability: rows without a rank, defenses, diagnoses and flags",
+    "detection": "Detection",
+    "transfer": "Transfer",
+}
+"""The pages behind the first one, by the name of their file, with their titles, in the order of the links."""

@@ -13,22 +13,61 @@ Run = Annotated[Path, typer.Option("--run", help="The folder that `run --out` wr
 
 
 @app.command()
-def show(run: Run) -> None:
-    """Print the tables for a terminal."""
-    from benchmark.cli.console import print_board
+def show(
+    run: Run,
+    full: Annotated[bool, typer.Option("--full", help="Every table, column and threat model.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Findings and rows as JSON.")] = False,
+) -> None:
+    """Print the findings and the tables for a terminal."""
+    from benchmark.cli.console import print_board, print_document
 
-    print_board(run)
+    if as_json:
+        from leaderboard.board import read_board
+        from leaderboard.pages.flat_json import to_json
+
+        print_document(to_json(read_board(run)))
+    else:
+        print_board(run, full=full)
     _name_faults(run)
 
 
 @app.command()
+def compare(
+    rows: Annotated[list[str], typer.Argument(metavar="RUN [ROW] RUN [ROW]", help="Folders, each with a row's label.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The comparison as JSON.")] = False,
+) -> None:
+    """Compare two rows image by image: the difference with its interval, and McNemar's exact test.
+
+    A run with one row needs no label. Rows of other data, profiles or perturbations are refused.
+    """
+    import json
+
+    from benchmark.cli.console import print_document, say
+    from benchmark.core.harmless import in_json
+    from leaderboard.comparison.comparison import compare as compared
+    from leaderboard.comparison.side import read_side
+    from leaderboard.comparison.words import sentences, values
+
+    first, second = _two_rows(rows)
+    found = compared(read_side(*first), read_side(*second))
+    if as_json:
+        print_document(in_json(json.dumps(values(found), indent=1, ensure_ascii=False)))
+    else:
+        for sentence in sentences(found):
+            say(sentence)
+    for run in dict.fromkeys((first[0], second[0])):
+        _name_faults(run)
+
+
+@app.command()
 def markdown(run: Run) -> None:
-    """Print the tables as Markdown."""
+    """Print every page as Markdown, the first one first."""
     from benchmark.cli.console import print_document
     from leaderboard.board import read_board
-    from leaderboard.pages.markdown import to_markdown
+    from leaderboard.pages.markdown import pages, to_markdown
 
-    print_document(to_markdown(read_board(run)))
+    board = read_board(run)
+    print_document("\n".join(to_markdown(board, page) for page in ("", *pages(board))))
     _name_faults(run)
 
 
@@ -42,6 +81,35 @@ def attacks(run: Run) -> None:
 
     print_document(markdown_table(*attack_table(read_board(run).robustness, seconds=True)))
     _name_faults(run)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder that `run --out` wrote.")],
+    out: Annotated[Path, typer.Option(help="An empty folder, or a new one.")],
+) -> None:
+    """Write a run's record and board as JSON, its rows as CSV, and what the attacks submitted as arrays."""
+    from benchmark.cli.console import say
+    from leaderboard.export import export as exported
+
+    for name in exported(run, out):
+        say(out / name)
+    _name_faults(run)
+
+
+def _two_rows(words: list[str]) -> tuple[tuple[Path, str | None], tuple[Path, str | None]]:
+    """RUN [ROW] RUN [ROW]: of three words the second is a row where the third is a run folder and it is none."""
+    from benchmark.core.errors import UserError
+
+    if len(words) == 2:
+        return (Path(words[0]), None), (Path(words[1]), None)
+    if len(words) == 4:
+        return (Path(words[0]), words[1]), (Path(words[2]), words[3])
+    if len(words) == 3:
+        if (Path(words[1]) / "manifest.json").is_file():
+            return (Path(words[0]), None), (Path(words[1]), words[2])
+        return (Path(words[0]), words[1]), (Path(words[2]), None)
+    raise UserError(f"{len(words)} words are no two rows", where="compare", remedy="give RUN [ROW] RUN [ROW]")
 
 
 def _name_faults(run: Path) -> None:

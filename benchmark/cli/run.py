@@ -32,6 +32,12 @@ def run(
     step_timeout: Annotated[
         float | None, typer.Option(min=0.1, max=1e9, help="Seconds after which a step that is not done is an error.")
     ] = None,
+    fail_below: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="End with status 3 where a ranked row keeps a smaller share in the worst case."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,
 ) -> None:
     """Run a suite's grid of defenses, attacks and detectors, and publish its leaderboard.
@@ -40,7 +46,7 @@ def run(
 
     Exit status 0 where all went well, 1 where something on the board is an error, 2 where nothing was begun because of
     wrong input or the run could not go on, 3 where all went well on drawn images that stood in for a shipped suite's
-    data, 130 interrupted (143 terminated, 129 hung up).
+    data, 4 where a row is below --fail-below, 130 interrupted (143 terminated, 129 hung up).
     """
     from benchmark.cli.console import print_board, say
     from benchmark.core.discovery import load_plugins
@@ -51,11 +57,14 @@ def run(
     from benchmark.run import RunRequest, execute, prepare
     from benchmark.suites.suite import PROFILES
     from leaderboard.publish import publish
+    from leaderboard.robustness.floor import below_floor
 
     if profile not in PROFILES:
         raise UserError(f"unknown profile {profile!r}", where="--profile", remedy=did_you_mean(profile, list(PROFILES)))
     if step_timeout is not None and math.isnan(step_timeout):
         raise UserError("nan is no number of seconds", where="--step-timeout", remedy="give a number, or leave it out")
+    if fail_below is not None and math.isnan(fail_below):
+        raise UserError("nan is no share", where="--fail-below", remedy="give a number from 0 to 1, or leave it out")
     if out is not None and (not out.strip() or "\0" in out):
         raise UserError(f"{out!r} is no folder", where="--out", remedy="give a folder, or leave it out")
     load_plugins(plugin or ())
@@ -71,13 +80,19 @@ def run(
         return
     check_writable(prepared.out)
     tally = execute(prepared, publish, lambda text: say(f"note: {text}", error=True))
-    failed = print_board(prepared.out).failures()
+    board = print_board(prepared.out)
+    failed = board.failures()
     say(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
     say(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
     for problem in failed:
         say(f"error: {problem}", error=True)
     if tally.failed or failed:
         raise typer.Exit(ExitStatus.SOME_FAILED)
+    low = [] if fail_below is None else below_floor(board.robustness, fail_below)
+    for line in low:
+        say(line, error=True)
+    if low:
+        raise typer.Exit(ExitStatus.BELOW_FLOOR)
     if prepared.stands_in:
         raise typer.Exit(ExitStatus.STAND_IN)
 

@@ -15,6 +15,8 @@ class ExitStatus(IntEnum):
     """Input, data or the environment do not allow it."""
     STAND_IN = 3
     """All went well, on drawn images that stood in for data which are not there."""
+    BELOW_FLOOR = 4
+    """All was computed, and a ranked row keeps less than `--fail-below` asks."""
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

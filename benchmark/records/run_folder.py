@@ -24,7 +24,7 @@ def check_writable(folder: Path) -> None:
         raise UserError(f"cannot be made ({error.strerror})", where=str(folder), remedy="give another --out") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError("cannot be written to", where=str(folder), remedy="give another --out")
-    for part in (folder / "steps", folder / "figures"):
+    for part in (folder / "steps", folder / "figures", folder / "leaderboard"):
         if os.path.lexists(part) and (part.is_symlink() or not part.is_dir()):
             raise UserError(
                 "is a link or a file, where a run keeps a folder", where=str(part), remedy="move it out of the way"

@@ -188,7 +188,7 @@ class Store:
 
 def leftovers(root: Path) -> list[Path]:
     """What was written aside in a run folder, and would have been renamed."""
-    folders = (root, root / "steps", root / "figures")
+    folders = (root, root / "steps", root / "figures", root / "leaderboard")
     return sorted(path for folder in folders for path in folder.glob(".*") if _ASIDE.fullmatch(path.name))
 
 

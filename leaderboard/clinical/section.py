@@ -10,9 +10,11 @@ from leaderboard.text import markdown_table
 class Clinical(OfRows):
     """Sensitivity, specificity, balanced accuracy and AUROC, clean and in the worst case."""
 
+    page = "robustness"
+
     def markdown(self) -> list[str]:
         return [
-            "### Clinical metrics",
+            "## Clinical metrics",
             markdown_table(*clinical_table(self.table)),
             "Per cent, at the deployed operating point. Rules as in the first table.",
         ]

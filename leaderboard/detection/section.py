@@ -23,6 +23,8 @@ class Detection(Section):
         table: One row for each defended model, detector and attack.
     """
 
+    page = "detection"
+
     table: tuple[DetectionRow, ...]
 
     @classmethod
@@ -64,7 +66,10 @@ class Detection(Section):
         return [*parts, "### Cells without a result or credit", "\n".join(failed)] if failed else parts
 
     def terminal(self) -> list[Table | Note]:
-        return [Table("Detection (per cent)", *detection_table(self.table, brief=True))]
+        headers, cells = detection_table(self.table, brief=True)
+        always = ("Defense", "Detector", "Attack", "Success", "Through at 5 % FPR", "Status")
+        extra = [(at,) for at, header in enumerate(headers) if header not in always]
+        return [Table("Detection (per cent)", headers, cells, extra, detail=True)]
 
     def rows(self) -> list[Line]:
         return [flat_row(row) for row in self.table]

@@ -9,10 +9,12 @@ from leaderboard.text import escape
 class Diagnoses(OfRows):
     """A line for each randomized or purifying defense."""
 
+    page = "reliability"
+
     def markdown(self) -> list[str]:
         lines = [
             f"- **{escape(row.defense)}**: {escape('; '.join(row.diagnosis.lines))}."
             for row in self.table
             if row.diagnosis
         ]
-        return ["### What these numbers must be read with", "\n".join(lines)] if lines else []
+        return ["## What these numbers must be read with", "\n".join(lines)] if lines else []

@@ -11,6 +11,8 @@ from leaderboard.text import escape, markdown_table, number
 class Flags(OfRows):
     """A line for each flag with a verdict, and why the others have none."""
 
+    page = "reliability"
+
     def markdown(self) -> list[str]:
         cells = [
             [row.defense, f.id, f.verdict.value, number(f.value), f.threshold, str(f.n), f.note]
@@ -19,7 +21,7 @@ class Flags(OfRows):
             if f.verdict not in (Verdict.NOT_RUN, Verdict.NOT_APPLICABLE)
         ]
         headers = ["Defense", "Flag", "Verdict", "Value", "Threshold", "n", "Note"]
-        parts = ["### Flags", markdown_table(headers, cells)]
+        parts = ["## Flags", markdown_table(headers, cells)]
         reasons = [f"- **{escape(row.defense)}**: {escape(_not_run(row))}" for row in self.table if row.not_run]
         return [*parts, "Not run, and no pass:\n\n" + "\n".join(reasons)] if reasons else parts
 

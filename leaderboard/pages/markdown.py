@@ -1,21 +1,61 @@
-"""The board as Markdown."""
+"""The board as pages of Markdown: one that is read first, and those behind it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from leaderboard.board import Board
+from leaderboard.section import Section
+from leaderboard.sections import PAGES
 from leaderboard.text import escape
 
+FIRST = "leaderboard.md"
+"""The page that is read first; the others lie in the folder `leaderboard` beside it."""
 
-def to_markdown(board: Board) -> str:
-    """The whole board; a function of the run's results alone, so the same run gives the same bytes."""
-    parts = [f"# {escape(board.title)}"]
-    if board.phantom:
-        parts.append(
-            "> **Phantom images.** Everything below is measured on drawn images and says nothing about patients."
-        )
-    parts.append("\n".join(f"- {escape(line)}" for line in board.protocol))
-    if board.notes:
-        notes = "\n".join(f"- {escape(note)}" for note in board.notes)
-        parts.append(f"Notes on the data and the classifier:\n\n{notes}")
-    parts += [part for section in board.sections for part in section.markdown()]
+
+def pages(board: Board) -> list[str]:
+    """The names of the pages behind the first one that have something to show."""
+    return [page for page in PAGES if any(_parts(board, page))]
+
+
+def to_markdown(board: Board, page: str = "", *, figures: Sequence[str] = ()) -> str:
+    """A page; a function of the run's results alone, so the same run gives the same bytes.
+
+    Args:
+        board: What is shown.
+        page: One of `pages`; the first by default.
+        figures: Names of the figures that lie in `figures`, for the first page.
+    """
+    phantom = "> **Phantom images.** Everything here is measured on drawn images and says nothing about patients."
+    marked = [phantom] if board.phantom else []
+    if page:
+        about = f"{escape(board.title)} · [findings, protocol and data](../{FIRST})"
+        parts = [f"# {PAGES[page]}", about, *marked, *_parts(board, page)]
+    else:
+        parts = [f"# {escape(board.title)}", *marked, *_first(board, figures)]
     return "\n\n".join(parts) + "\n"
+
+
+def _first(board: Board, figures: Sequence[str]) -> list[str]:
+    links = [f"- [{PAGES[page]}](leaderboard/{page}.md)" for page in pages(board)]
+    notes = [f"- {escape(note)}" for note in board.notes]
+    return [
+        *_parts(board, "", lead=True),
+        *(f"![{_caption(name)}](figures/{name})" for name in figures),
+        *_parts(board, "", lead=False),
+        *(["## Every other table", "\n".join(links)] if links else []),
+        "## Protocol and data",
+        "\n".join(f"- {escape(line)}" for line in board.protocol),
+        *(["Notes on the data and the classifier:", "\n".join(notes)] if notes else []),
+    ]
+
+
+def _parts(board: Board, page: str, *, lead: bool | None = None) -> list[str]:
+    def wanted(section: Section) -> bool:
+        return section.page == page and (lead is None or section.lead == lead)
+
+    return [part for section in board.sections if wanted(section) for part in section.markdown()]
+
+
+def _caption(figure: str) -> str:
+    return figure.removesuffix(".png").replace("-", " ").capitalize()

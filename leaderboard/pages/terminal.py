@@ -9,38 +9,66 @@ from rich.text import Text
 
 from benchmark.core.harmless import line, on_screen
 from leaderboard.board import Board
-from leaderboard.section import Note, Table
+from leaderboard.pages.columns import GAP, columns_that_fit
+from leaderboard.section import Table
+
+MORE = "Threat models, flags and every other table: leaderboard.md, or show --full."
+"""What stands below a board that is not shown in full."""
+
+_RULE = box.SIMPLE_HEAD
 
 
-def show(board: Board, console: Console) -> None:
-    """Print the tables and what a reader must know."""
+def show(board: Board, console: Console, *, full: bool = False) -> None:
+    """Print the findings, the tables and what a reader must know.
+
+    Args:
+        board: What is shown.
+        console: Where.
+        full: Show every column and every note, a block a row where the columns do not fit side by side.
+    """
     console.print(on_screen(board.title, style="bold"))
     if board.phantom:
         console.print(on_screen("PHANTOM IMAGES: nothing below says anything about patients.", style="bold red"))
-    for note in board.notes:
-        console.print(on_screen(f"note: {note}", style="yellow"))
-    for shown in (part for section in board.sections for part in section.terminal()):
-        if isinstance(shown, Note):
-            console.print(on_screen(shown.text, style=shown.style))
+    if full:
+        for note in board.notes:
+            console.print(on_screen(f"note: {note}", style="yellow"))
+    elif board.notes:
+        console.print(on_screen(f"{len(board.notes)} notes on the data", style="yellow"))
+    parts = [part for section in board.sections for part in section.terminal()]
+    detailed = full or all(part.detail for part in parts)
+    for part in parts:
+        if part.detail and not detailed:
+            continue
+        if isinstance(part, Table):
+            _print(part, console, full=full)
         else:
-            _print(shown, console)
+            console.print(on_screen(part.text, style=part.style))
+    if not full:
+        console.print(on_screen(MORE, style="dim"))
 
 
-def _print(shown: Table, console: Console) -> None:
-    if console.width >= 160 or not console.is_terminal:
-        table = rich.table.Table(title=on_screen(shown.title), box=box.SIMPLE, title_justify="left")
-        for header in shown.headers:
-            long = header in ("Flags", "Threshold", "Note")
-            table.add_column(on_screen(header), overflow="fold", no_wrap=not long)
-        for row in shown.cells:
-            table.add_row(*map(on_screen, row))
-        console.print(table)
-        return
-    # A narrow terminal shows one block a row: a table of fifteen columns would break every cell.
+def _print(shown: Table, console: Console, *, full: bool) -> None:
+    # On a screen a tab or a line break moves the cursor; widths are those of what is printed.
+    headers, cells = [line(header) for header in shown.headers], [[line(cell) for cell in row] for row in shown.cells]
+    console.print()
     console.print(on_screen(shown.title, style="bold"))
-    for row in shown.cells:
+    widths = columns_that_fit(headers, cells, () if full else shown.extra, console.width)
+    if widths is None:
+        _print_blocks(headers, cells, console)
+        return
+    table = rich.table.Table(box=_RULE, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_edge=False)
+    for at, width in widths.items():
+        table.add_column(on_screen(headers[at]), width=width)
+    for row in cells:
+        table.add_row(*(on_screen(row[at]) for at in widths))
+    console.print(table)
+
+
+def _print_blocks(headers: list[str], cells: list[list[str]], console: Console) -> None:
+    """A block a row, for tables that are wider than the screen."""
+    for row in cells:
         block = Text()
-        for header, cell in zip(shown.headers, row, strict=True):
-            block.append(f"{line(header)} ", style="dim")
-            block.append(f"{line(cell)}   ")
+        for header, cell in zip(headers, row, strict=True):
+            block.append(f"{header} ", style="dim")
+            block.append(f"{cell}   ")
         console.print(block)

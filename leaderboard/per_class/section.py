@@ -21,6 +21,7 @@ class PerClass(Section):
         table: A row for each defense and class.
     """
 
+    page = "robustness"
     file = "per_class.csv"
     columns = (
         "defense",
@@ -40,7 +41,7 @@ class PerClass(Section):
     def markdown(self) -> list[str]:
         goals = " To hide disease and to invent it are different attackers' goals."
         return [
-            "### What attacks leave of each class",
+            "## What attacks leave of each class",
             markdown_table(*class_table(self.table)),
             "Per cent of the n images of the class. Clean: right without an attack, the class's sensitivity. Under "
             "attack: right on clean input and after every attack. Turned: share of those right on clean input that "

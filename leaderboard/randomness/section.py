@@ -10,12 +10,14 @@ from leaderboard.text import markdown_table
 class Randomness(OfRows):
     """Randomized defenses alone: any step, the final image, and the worst of its draws."""
 
+    page = "attacks"
+
     def markdown(self) -> list[str]:
         random = [row for row in self.table if row.clean_spread]
         if not random:
             return []
         return [
-            "### Randomized defenses",
+            "## Randomized defenses",
             markdown_table(*randomness_table(random)),
             "Accuracy in per cent. Any step: an image is broken once a candidate of any step was confirmed with fresh "
             "draws. Final image: mean ± standard deviation of N new decisions on what was submitted last; an image "

@@ -35,6 +35,7 @@ class Ranking:
         apart: Whether it is told apart from the next row.
         images: Evaluation images that would tell the two apart in four of five studies, if the difference is what it
             seems; None for the last and where there is no difference.
+        like: The other rows that it is not told apart from.
     """
 
     rank: int
@@ -44,6 +45,7 @@ class Ranking:
     difference: Estimate | None
     apart: bool
     images: int | None
+    like: tuple[str, ...]
 
 
 def rank_rows(
@@ -103,7 +105,8 @@ def rank_rows(
             images = images_needed(outcomes[i], outcomes[i + 1], truth, patients, classes=classes)
         following = names[i + 1] if i + 1 < len(names) else ""
         apart = bool(better[i, i + 1]) if following else False
-        found.append(Ranking(rank, min(low, rank), max(high, last), following, difference, apart, images))
+        like = tuple(names[j] for j in range(len(names)) if j != i and not better[i, j] and not better[j, i])
+        found.append(Ranking(rank, min(low, rank), max(high, last), following, difference, apart, images, like))
     return found
 
 

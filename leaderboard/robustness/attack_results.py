@@ -30,6 +30,7 @@ def without_result(cell: CellRecord, status: str, reason: str) -> AttackResult:
         forwards=None,
         backwards=None,
         threat=cell.sentence,
+        gradient=_informed_gradient(cell),
     )
 
 
@@ -52,7 +53,14 @@ def attack_result(cell: CellRecord, samples: pd.DataFrame, store: Store) -> Atta
         forwards=float(attacked["forwards"].mean()) if len(attacked) else 0.0,
         backwards=float(attacked["backwards"].mean()) if len(attacked) else 0.0,
         threat=cell.sentence,
+        gradient=_informed_gradient(cell),
     )
+
+
+def _informed_gradient(cell: CellRecord) -> str:
+    facts = cell.facts
+    informed = facts is not None and facts.access is Access.GRADIENT and facts.sees_defense
+    return facts.gradient if facts is not None and informed else ""
 
 
 def spread(samples: pd.DataFrame, draws: int) -> Spread | None:

@@ -45,6 +45,8 @@ class AttackResult:
         seconds: What it took when it was computed; in no published table, since it is not a result.
         forwards, backwards: Mean passes per attacked image.
         threat: The threat-model sentence.
+        gradient: How it differentiates through the defense, for a white-box attack that takes the defense into account;
+            empty for others.
     """
 
     attack: str
@@ -60,6 +62,7 @@ class AttackResult:
     forwards: float | None
     backwards: float | None
     threat: str
+    gradient: str
 
 
 @dataclass(frozen=True)

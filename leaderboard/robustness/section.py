@@ -12,6 +12,7 @@ from leaderboard.results import Results
 from leaderboard.robustness.flat import flat_row
 from leaderboard.robustness.rows import robustness_rows
 from leaderboard.robustness.schema import RobustnessRow
+from leaderboard.robustness.screen import screen_table
 from leaderboard.robustness.table import robustness_table
 from leaderboard.section import Line, Note, Section, Table
 from leaderboard.text import markdown_table
@@ -25,6 +26,8 @@ class Robustness(Section):
         table: The rows, ranked ones first.
         reference: The constant answer on the same images; None where there are none.
     """
+
+    page = "robustness"
 
     table: tuple[RobustnessRow, ...]
     reference: Reference | None = None
@@ -63,12 +66,14 @@ class Robustness(Section):
         return parts
 
     def terminal(self) -> list[Table | Note]:
-        title = "Robustness (per cent, 95 % intervals)"
-        shown: list[Table | Note] = [Table(title, *robustness_table(self.table, self.reference, brief=True))]
+        bounds = {attack.bound for row in self.table for attack in row.attacks if attack.bound}
+        within = f", {bounds.pop()}" if len(bounds) == 1 else ""
+        title = f"Robustness{within} (per cent, 95 % intervals)"
+        shown: list[Table | Note] = [Table(title, *screen_table(self.table, self.reference))]
         for row in self.table:
-            shown.append(Note(f"{row.defense}: {row.threat}"))
+            shown.append(Note(f"{row.defense}: {row.threat}", detail=True))
             if row.remarks:
-                shown.append(Note(f"  {row.status}: {'; '.join(row.remarks)}", "yellow"))
+                shown.append(Note(f"  {row.status}: {'; '.join(row.remarks)}", "yellow", detail=True))
         return shown
 
     def rows(self) -> list[Line]:

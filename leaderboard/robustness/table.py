@@ -21,29 +21,19 @@ _MEASURES = (
     "Spec., worst case",
     "AUROC, final image",
 )
-_BRIEF = ("Balanced", "Robust", "Sens.", "Spec.", "AUROC")
 
 
-def robustness_table(
-    rows: Sequence[RobustnessRow], reference: Reference | None, *, brief: bool = False
-) -> tuple[list[str], list[list[str]]]:
+def robustness_table(rows: Sequence[RobustnessRow], reference: Reference | None) -> tuple[list[str], list[list[str]]]:
     """(headers, cells) of the robustness table; percentages.
 
     Args:
         rows: The rows, ranked ones first.
         reference: The constant answer, which stands below them; None where there are no images.
-        brief: Leave out the rules in the headers, and the intervals of single attacks and of the clinical metrics.
     """
-    attacks = list(dict.fromkeys(a.attack for row in rows for a in row.attacks))
-    if len(attacks) > MOST_COLUMNS:
-        attacks = []
-    balanced, robust, *clinical_headers = _BRIEF if brief else _MEASURES
+    attacks = attack_columns(rows)
+    balanced, robust, *clinical_headers = _MEASURES
     measures = [balanced, "Clean", *attacks, robust, *clinical_headers]
     headers = ["Rank", "Defense", *measures, "Passes", "Flags", "Status"]
-
-    def short(value: Estimate | None) -> str:
-        return percent(value.value if value else None) if brief else with_interval(value)
-
     cells = []
     for row in rows:
         clinical = row.clinical_worst
@@ -53,27 +43,43 @@ def robustness_table(
                 row.defense,
                 with_interval(row.balanced),
                 with_interval(row.clean),
-                *(_attack_cell(row, label, brief=brief) for label in attacks),
+                *(attack_cell(row, label, with_interval) for label in attacks),
                 with_interval(row.worst),
-                short(clinical.sensitivity if clinical else None),
-                short(clinical.specificity if clinical else None),
-                short(clinical.auroc if clinical else None),
+                with_interval(clinical.sensitivity if clinical else None),
+                with_interval(clinical.specificity if clinical else None),
+                with_interval(clinical.auroc if clinical else None),
                 passes(row.forwards, row.backwards),
                 flag_summary(row),
                 row.standing,
             ]
         )
-    return headers, cells if reference is None else [*cells, _reference_line(reference, len(attacks), short)]
+    return headers, cells if reference is None else [*cells, _reference_line(reference, len(attacks))]
 
 
-def _reference_line(reference: Reference, attacks: int, short: Callable[[Estimate], str]) -> list[str]:
-    share, same = with_interval(reference.accuracy), short(reference.accuracy)
+def attack_columns(rows: Sequence[RobustnessRow]) -> list[str]:
+    """The attacks that have a column each; none where they have a table of their own."""
+    attacks = list(dict.fromkeys(a.attack for row in rows for a in row.attacks))
+    return attacks if len(attacks) <= MOST_COLUMNS else []
+
+
+def attack_cell(row: RobustnessRow, label: str, shown: Callable[[Estimate], str]) -> str:
+    """Robust accuracy under an attack, or why there is none."""
+    result = next((a for a in row.attacks if a.attack == label), None)
+    if result is None or result.status == "not applicable":
+        return "n/a"
+    if result.status != "done" or result.robust is None:
+        return result.status
+    return shown(result.robust)
+
+
+def _reference_line(reference: Reference, attacks: int) -> list[str]:
+    share = with_interval(reference.accuracy)
     return [
         "–",
         f'constant answer "{reference.label}"',
         percent(reference.balanced_accuracy),
         share,
-        *[same] * attacks,
+        *[share] * attacks,
         share,
         percent(reference.sensitivity),
         percent(reference.specificity),
@@ -94,12 +100,3 @@ def flag_summary(row: RobustnessRow) -> str:
     if row.not_run:
         parts.append(f"{len(row.not_run)} not run")
     return "; ".join(parts) or "none raised"
-
-
-def _attack_cell(row: RobustnessRow, label: str, *, brief: bool) -> str:
-    result = next((a for a in row.attacks if a.attack == label), None)
-    if result is None or result.status == "not applicable":
-        return "n/a"
-    if result.status != "done" or result.robust is None:
-        return result.status
-    return percent(result.robust.value) if brief else with_interval(result.robust)

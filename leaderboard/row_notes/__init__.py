@@ -1,1 +1,1 @@
-"""Threat models, what stands against a row, and what its defense is."""
+"""What stands against a row, and what its defense is."""

@@ -25,6 +25,7 @@ class Survival(Section):
     file = "survival.csv"
     columns = ("defense", "attack", "step", "robust_accuracy")
     picture = "survival.png"
+    page = "attacks"
 
     curves: tuple[SurvivalCurve, ...]
 
@@ -39,7 +40,7 @@ class Survival(Section):
         if not failed and not any(curve.followed for curve in self.curves):
             return []
         return [
-            "### Accuracy against attack step",
+            "## Accuracy against attack step",
             markdown_table(*survival_table(self.curves)),
             "Robust accuracy in per cent after each step, counted over restarts; step 0 is the attack's starting "
             "image. Only attacks that take steps and say at which one an image fell; `survival.csv` has every attack "

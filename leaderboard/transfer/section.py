@@ -20,6 +20,7 @@ class Transfer(Section):
     """Which classifier's adversarial images fool which model."""
 
     picture = "transfer.png"
+    page = "transfer"
 
     matrix: TransferMatrix
 
@@ -58,7 +59,7 @@ class Transfer(Section):
 
     def terminal(self) -> list[Table | Note]:
         title = f"Transfer, {self.matrix.bound} (success in per cent; {WHITE_BOX} crafted on the target itself)"
-        return [Table(title, *transfer_table(self.matrix))]
+        return [Table(title, *transfer_table(self.matrix), detail=True)]
 
     def rows(self) -> list[Line]:
         return [_line(entry) for entry in self.matrix.entries]

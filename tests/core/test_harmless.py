@@ -141,11 +141,14 @@ def test_nothing_writes_to_the_terminal_but_the_files_that_make_it_harmless(pack
 
 
 def test_every_text_file_of_a_run_is_written_through_it() -> None:
-    """Markdown, CSV and JSON each have one way out; beside them `write_atomically` is called with pictures alone."""
-    ways = {"to_markdown", "to_csv", "flat_table", "in_json", "sealed", "sample_bytes"}
+    """Markdown, CSV and JSON each have one way out; `write_atomically` writes pictures and arrays beside them."""
+    ways = {"to_markdown", "to_csv", "flat_table", "in_json", "to_json", "sealed", "sample_bytes"}
     for package in ("benchmark", "leaderboard"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) == "write_atomically":
                     written = ast.unparse(node.args[1])
-                    assert written == "figure" or any(f"{way}(" in written for way in ways), (path, ast.unparse(node))
+                    assert written in ("figure", "arrays") or any(f"{way}(" in written for way in ways), (
+                        path,
+                        ast.unparse(node),
+                    )

@@ -97,7 +97,7 @@ def refused(constructor: Any, name: str, value: Any) -> UserError | None:
 @pytest.mark.parametrize("constructor", constructors())
 def test_every_setting_says_what_it_may_be_and_refuses_the_rest(constructor: Any) -> None:
     for name, hint in hints(constructor).items():
-        if name in ("return", "base", "detector"):
+        if name in ("return", "base", "detector", "folder"):
             continue
         kinds = set(type_in_words(hint).split(" | "))
         assert range_in_words(hint) or not {"int", "float", "str"} & kinds, f"{name} states no range"

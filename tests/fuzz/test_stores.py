@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
-from leaderboard.csv import survival_csv, to_csv
-from leaderboard.failures import failures
-from leaderboard.markdown import to_markdown
 
 from benchmark.core.errors import UserError
 from benchmark.records.inspection import run_faults, step_faults
 from benchmark.records.store import TENSORS, Store
 from leaderboard.board import read_board
+from leaderboard.pages.flat_csv import flat_table, to_csv
+from leaderboard.pages.markdown import pages, to_markdown
+from leaderboard.survival.section import Survival
 from tests.fuzz.conftest import Fuzz
 from tests.records.ended_calls import command
 from tests.records.small_run import arguments
@@ -58,7 +58,8 @@ ROTS = st.builds(
 
 def tables(folder: Path) -> Tables:
     board = read_board(folder)
-    return to_markdown(board), to_csv(board), survival_csv(board.survival)
+    markdown = "".join(to_markdown(board, page) for page in ("", *pages(board)))
+    return markdown, to_csv(board), flat_table(Survival(board.survival).own_rows(), Survival.columns)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_what_rots_is_noticed_or_changes_no_number(finished: Path, tmp_path: Pat
         assert all(fault.where.startswith(str(folder)) and fault.remedy for fault in faults)
         try:
             shown = tables(folder)
-            said = [*failures(read_board(folder)), *step_faults(Store(folder), Store(folder).manifest())]
+            said = [*read_board(folder).failures(), *step_faults(Store(folder), Store(folder).manifest())]
         except UserError as error:
             shown, said = sound, [str(error)] if error.where.startswith(str(folder)) else []
         assert said or shown == sound

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from benchmark.core.keys import key_of
 from benchmark.records.classifier_record import ClassifierRecord
@@ -122,6 +123,7 @@ class HandMadeRun:
         samples: pd.DataFrame | None,
         results: dict[str, Any],
         detector: str = "none",
+        tensors: dict[str, torch.Tensor] | None = None,
         **more: Any,
     ) -> None:
         """Add a finished cell with its records."""
@@ -137,7 +139,7 @@ class HandMadeRun:
             device="cpu",
             finished=datetime.now(UTC).isoformat(),
         )
-        self.store.save(record, None, samples)
+        self.store.save(record, tensors, samples)
         cell = {"table": table, "defense": defense, "attack": attack, "detector": detector, "key": key}
         about = {"threat": THREAT, "facts": FACTS, "trained_on": "pgd"}
         self.cells.append({**cell, "status": "done", "reason": "", **about, **more})

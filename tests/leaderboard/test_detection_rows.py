@@ -31,7 +31,7 @@ def test_a_detector_of_files_gets_no_credit_and_the_board_says_why(tmp_path: Pat
         assert lines["knows-files"][metric] == lines["off-grid"][metric] == "–"
     assert lines["knows-files"]["FPR moved"].startswith("100.0")
     assert lines["off-grid"]["TPR@90 stored"].startswith("0.0")
-    text = to_markdown(board)
+    text = to_markdown(board, "detection")
     assert "recognises files, not attacks" in text
     assert "sees what no file can hold, not attacks" in text
     header = to_csv(board).splitlines()[0].split(",")

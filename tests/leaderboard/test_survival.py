@@ -67,7 +67,7 @@ def test_an_unknown_step_counts_at_the_end() -> None:
 
 def test_a_curve_on_which_nothing_fell_is_one_if_the_attacker_would_have_known() -> None:
     assert curve([STANDS, WRONG_FROM_THE_START]).followed
-    assert not curve([STANDS, WRONG_FROM_THE_START], gradient="undefended", sees_defense=False).followed
+    assert not curve([STANDS, WRONG_FROM_THE_START], sees_defense=False).followed
 
 
 def test_an_image_that_stands_in_the_end_never_falls() -> None:

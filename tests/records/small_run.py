@@ -67,7 +67,7 @@ def left(folder: Path) -> dict[str, object]:
     store = Store(folder)
     published = store.manifest().published or {}
     found = {name: (folder / name).read_bytes() for name in published}
-    known = {"manifest.json", "steps", "figures", *published}
+    known = {"manifest.json", "steps", "figures", "leaderboard", *published}
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
         if name.startswith("steps/") and path.is_file():

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from leaderboard.failures import failures
 
 from benchmark.core.errors import UserError
 from benchmark.records.inspection import run_faults, step_faults
@@ -81,7 +80,7 @@ def test_a_changed_step_is_an_error_of_what_rests_on_it(what: str, whole: Whole,
     assert faults
     assert len(faults) == (2 if "swapped" in what else 1)
     board, published = read_board(folder), read_board(whole.folder)
-    assert any(str(Path(fault.where).parent) in line for line in failures(board) for fault in faults)
+    assert any(str(Path(fault.where).parent) in line for line in board.failures() for fault in faults)
     for row in board.robustness:
         assert row.status == "error" or row in published.robustness
     for detection in board.detection:
@@ -172,7 +171,15 @@ def test_the_command_that_made_it_writes_manifest_and_board_anew(whole: Whole, c
 
 
 @pytest.mark.parametrize(
-    "name", ["leaderboard.md", "rows.csv", "survival.csv", "samples.parquet", "figures/transfer.png"]
+    "name",
+    [
+        "leaderboard.md",
+        "leaderboard/robustness.md",
+        "rows.csv",
+        "survival.csv",
+        "samples.parquet",
+        "figures/transfer.png",
+    ],
 )
 def test_a_changed_board_is_found(name: str, copied: Callable[..., Path]) -> None:
     folder = copied()

@@ -60,7 +60,9 @@ def test_an_energy_without_curvature_lacks_an_attack_on_its_values(
     assert row.decision == "mean logits over 2 draws"
     for words in ("ZERO CURVATURE", "of 8 images", "draws known to the attacker"):
         assert words in text
-    assert "zero-perturbation control" in (tmp_path / "run" / "leaderboard.md").read_text(encoding="utf-8")
+    assert "zero-perturbation control" in (tmp_path / "run" / "leaderboard" / "reliability.md").read_text(
+        encoding="utf-8"
+    )
     rows = pd.read_csv(tmp_path / "run" / "rows.csv")
     assert set(rows[rows["table"] == "diagnosis"]["attack"]) == {"unperturbed", "known_draws"}
 

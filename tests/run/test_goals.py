@@ -59,7 +59,8 @@ def run(suite: Path, folder: Path, *attacks: str) -> tuple[dict[str, Any], str]:
     store = Store(folder)
     cells = {c.attack: c for c in prepared.plan.cells if isinstance(c.step, AttackStep) and c.table == "robustness"}
     found = {label: (cell, store.samples(cell.step.key)) for label, cell in cells.items() if cell.step}
-    return found, (folder / "leaderboard.md").read_text(encoding="utf-8")
+    pages = sorted(folder.rglob("*.md"))
+    return found, "\n".join(page.read_text(encoding="utf-8") for page in pages)
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_flags_of_a_run(
     assert MEASURED - set(row.not_run) == MEASURED - {"eps_monotone"}
     assert row.status == status
     assert "eps_monotone (could not be measured: ZeroDivisionError: on purpose)" in (
-        tmp_path / "run" / "leaderboard.md"
+        tmp_path / "run" / "leaderboard" / "reliability.md"
     ).read_text(encoding="utf-8")
 
     # The probe is no attack: it has no records and no column.

@@ -131,7 +131,7 @@ def test_a_source_that_fails_takes_only_what_rests_on_it(
     rows = pd.read_csv(tmp_path / "rows.csv").query("table == 'transfer' and status == 'error'")
     assert len(rows) == 4 + 3
     assert rows[["success", "robust"]].isna().all(axis=None)
-    text = (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    text = (tmp_path / "leaderboard" / "transfer.md").read_text(encoding="utf-8")
     assert "Entries without a result" in text
     assert (tmp_path / "figures" / "transfer.png").is_file()
 
@@ -140,7 +140,14 @@ def test_the_same_run_gives_the_same_bytes(suite: Path, tmp_path: Path) -> None:
     folders = [tmp_path / "one", tmp_path / "other"]
     for folder in folders:
         run(suite, folder, (*SOURCES, "pgd"))
-    names = ("leaderboard.md", "rows.csv", "survival.csv", "figures/transfer.png", "figures/survival.png")
+    names = (
+        "leaderboard.md",
+        "leaderboard/transfer.md",
+        "rows.csv",
+        "survival.csv",
+        "figures/transfer.png",
+        "figures/survival.png",
+    )
     for name in names:
         one, other = ((folder / name).read_bytes() for folder in folders)
         assert one == other, name

@@ -1,0 +1,1 @@
+"""Two rows, of one run or of two, image by image."""

@@ -1,0 +1,1 @@
+"""What the robustness rows say, in words."""
