@@ -19,7 +19,7 @@ def about_classifier(record: ClassifierRecord) -> str:
     if record.weights_file:
         parts.append(f"weights of {record.weights_file} (SHA-256 {(record.weights_file_sha256 or '')[:_SHOWN]})")
     elif not record.trained:
-        parts.append("weights as it came with them")
+        parts.append("with the weights that it came with")
     if record.weights:
         parts.append(f"hash of all weights {record.weights[:_SHOWN]}")
     sentence = ", ".join(parts) + f"; {_training(record)}; {_threshold(record)}."
