@@ -24,9 +24,8 @@ def about_classifier(record: ClassifierRecord, validation: int) -> str:
     if record.weights_file:
         parts.append(f"weights of {record.weights_file} (SHA-256 {(record.weights_file_sha256 or '')[:_SHOWN]})")
     elif not record.trained:
-        parts.append(
-            "weights as a program handed them over" if record.name == "given" else "weights as it came with them"
-        )
+        by_program = record.name == "given"
+        parts.append("weights as a program handed them over" if by_program else "with the weights that it came with")
     if record.weights:
         parts.append(f"hash of all weights {record.weights[:_SHOWN]}")
     sentence = ", ".join(parts) + f"; {_training(record)}; {_threshold(record, validation)}."

@@ -109,8 +109,8 @@ def _announce(prepared: PreparedRun) -> None:
     rehearsal = prepared.plan.rehearsal
     if rehearsal is not None and rehearsal.quality is not None:
         say(
-            f"classifier: {rehearsal.parameters:,} parameters, weights {rehearsal.weights[:16]}, used as it is; on "
-            f"clean validation images: {rehearsal.quality}",
+            f"classifier: used as it is, weights {rehearsal.weights[:16]}; on clean validation images: "
+            f"{rehearsal.quality}",
             error=True,
         )
         if rehearsal.quality.doubt:
