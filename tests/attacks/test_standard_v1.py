@@ -62,7 +62,7 @@ def test_only_survivors_go_on_and_their_passes_add_up(images: Tensor) -> None:
     method = StandardV1(steps=5, queries=10)
     outcome = attack(method, network, images, middling(network, images))
     members = method.members(2)
-    early = (outcome.broken_at >= 0) & (outcome.broken_at < members[0].length)
+    early = (outcome.broken_at >= 0) & (outcome.broken_at < members[0].attack.duration().numbers)
     standing = ~outcome.success
     assert bool(early.any())
     assert bool(standing.any())
@@ -86,7 +86,7 @@ def test_the_step_of_the_break_tells_the_member(images: Tensor) -> None:
     outcome = attack(StandardV1(steps=3, queries=100), Masked(), images, "0.2")
     broken = outcome.broken_at[outcome.success]
     assert len(broken) > 5
-    before_square = sum(m.length for m in StandardV1(steps=3).members(2)[:-1])
+    before_square = sum(m.attack.duration().numbers for m in StandardV1(steps=3).members(2)[:-1])
     # Random starts may break some by chance; no gradient step breaks another.
     late = broken >= before_square
     assert bool(late.any())
