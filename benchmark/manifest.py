@@ -87,7 +87,8 @@ def _classifier(train: TrainStep | None, store: Store) -> ClassifierRecord:
     if store.has(train.key):
         results = store.record(train.key).results
         known = {key: results[key] for key in ("weights", "parameters", "doubt")}
-        known["validation"] = OnValidation(**results["validation"])
+        seen = results["validation"]
+        known["validation"] = None if seen is None else OnValidation(**seen)
     return ClassifierRecord(
         name=classifier.name,
         factory=theirs.factory if theirs else None,

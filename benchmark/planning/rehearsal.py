@@ -86,6 +86,8 @@ def _asked(classifier: Classifier, data: ImageData, seed: int) -> Rehearsal:
         return Rehearsal(parameters)
     deployed.normalize(*classifier.normalization(data.train))
     classifier.initialize(deployed.network)
+    if not len(data.validation):
+        return Rehearsal(parameters, fingerprint(deployed.network))
     shown = _some(data.validation)
     complete(classifier, deployed, shown, device=cpu)
     return Rehearsal(parameters, fingerprint(deployed.network), quality_of(deployed, shown, device=cpu))

@@ -52,13 +52,16 @@ class TrainStep(Step):
                 device=context.device,
                 report=context.progress.fraction,
             )
-            quality = quality_of(model, context.data.validation, device=context.device)
+            seen = context.data.validation
+            quality = quality_of(model, seen, device=context.device) if len(seen) else None
         results = {
             "operating_threshold": model.operating_threshold,
             "parameters": sum(p.numel() for p in model.network.parameters()),
             "weights": fingerprint(model.network),
-            "validation": {"images": quality.images, "accuracy": quality.accuracy, "auroc": quality.auroc},
-            "doubt": quality.doubt,
+            "validation": None
+            if quality is None
+            else {"images": quality.images, "accuracy": quality.accuracy, "auroc": quality.auroc},
+            "doubt": "" if quality is None else quality.doubt,
         }
         return Result(results, tensors=dict(model.state_dict()))
 

@@ -98,7 +98,8 @@ WAYS = {
 
 def of_file(file: Path) -> str:
     """The digest of the method in a plug-in file, in a process that has seen nothing of it."""
-    for name in [n for n in sys.modules if n.startswith(("beside_", "medrobust_plugin_"))]:
+    own = f"medrobust_plugin_{file.stem}_"
+    for name in [n for n in sys.modules if n.startswith(("beside_", own))]:
         del sys.modules[name]
     forget()
     return code_digest(sys.modules[import_plugin_file(file)].Method)

@@ -286,7 +286,7 @@ TRIALS = (
         truth=Ignorant,
         raises=("memorised_images",),
     ),
-    Trial("honest-quantizer", HonestQuantizer, "Quantizer that says what it is, attacked by BPDA", "BPDA", "bpda"),
+    Trial("honest-quantizer", HonestQuantizer, "Quantizer that says what it is, attacked by BPDA", "BPDA", BPDA),
     Trial("adversarial-training", None, "Adversarial training", "on the margin"),
 )
 

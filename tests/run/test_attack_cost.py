@@ -68,7 +68,7 @@ class Shaken(Defense):
 @pytest.mark.parametrize("draws", [1, 5])
 def test_what_nothing_breaks_costs_what_was_estimated(method: Attack, norm: Norm, draws: int) -> None:
     defense, estimator = Shaken(), Autograd(draws=draws)
-    expected = attack_passes(method, estimator, defense, norm=norm, epsilon=Epsilon.parse(0.01), watched_pairs=False)
+    expected = attack_passes(method, estimator, defense, norm=norm, epsilon=Epsilon.parse(0.01), asks_detector=False)
     x = 0.4 + 0.2 * Noise.of(0, range(8)).uniform((1, 6, 6))
     outcome = attack(method, defense.defend(Certain()), x, 0.01, norm=norm, estimator=estimator, stop=Stop.NEVER)
     assert not bool(outcome.success.any())
@@ -79,7 +79,7 @@ def test_what_nothing_breaks_costs_what_was_estimated(method: Attack, norm: Norm
 
 def test_l_bfgs_costs_at_most_what_was_estimated() -> None:
     method, estimator = LBFGS(searches=3, evaluations=10), Autograd()
-    expected = attack_passes(method, estimator, Shaken(), norm=Norm.L2, epsilon=Epsilon.parse(1), watched_pairs=False)
+    expected = attack_passes(method, estimator, Shaken(), norm=Norm.L2, epsilon=Epsilon.parse(1), asks_detector=False)
     x = 0.4 + 0.2 * Noise.of(0, range(8)).uniform((1, 6, 6))
     outcome = attack(method, Shaken().defend(Certain()), x, 1, norm=Norm.L2)
     # A gradient through the purifier: the classifier's own, one for each of its four passes, and its own two.
@@ -96,7 +96,7 @@ def test_the_estimate_knows_of_a_purifier_that_is_not_fitted() -> None:
             EBMPurification(steps=n),
             norm=Norm.LINF,
             epsilon=Epsilon.parse("8/255"),
-            watched_pairs=False,
+            asks_detector=False,
         )
         for n in (0, 7)
     )

@@ -215,12 +215,13 @@ def registry_module() -> Iterator[None]:
     from benchmark.core.discovery import load_plugins
 
     load_plugins()
-    before = {kind: dict(found) for kind, found in plugin._registry.items()}
+    before, modules = {kind: dict(found) for kind, found in plugin._registry.items()}, set(sys.modules)
     yield
     plugin._registry.clear()
     plugin._registry.update(before)
-    for name in [name for name in sys.modules if name.startswith("medrobust_plugin_")]:
-        del sys.modules[name]
+    for name in set(sys.modules) - modules:
+        if name.startswith("medrobust_plugin_"):
+            del sys.modules[name]
 
 
 def test_nothing_that_a_run_prints_or_writes_is_raw(

@@ -131,7 +131,8 @@ def test_a_network_whose_classes_are_in_another_order_is_doubted_before_the_run_
     assert main(["run", "--suite", str(path), "--dry-run"]) == ExitStatus.DONE
     assert "warning: the network is no better than chance" in capsys.readouterr().err
     main(["run", "--suite", str(path), "--out", str(tmp_path / "run")])
-    board = (tmp_path / "run" / "leaderboard.md").read_text()
+    pages = ("leaderboard.md", "leaderboard/reliability.md")
+    board = "".join((tmp_path / "run" / page).read_text() for page in pages)
     assert board.count("is the order of the classes the one that it was trained with? the normalisation?") == 2
     assert "AUROC 0.000" in board
     _, _, against = board.partition("What stands against rows")

@@ -97,7 +97,7 @@ def test_a_suite_may_do_without_probes_and_claim_an_accuracy(suite_file: Callabl
 def test_what_the_probe_is_given_follows_from_the_row(suite_file: Callable[..., Path]) -> None:
     cells = prepare(RunRequest(str(suite_file()))).plan.cells
     steps = {c.defense: c.step for c in cells if c.table == "probe"}
-    assert {name: step.gradient for name, step in steps.items()} == {"none": "autograd", "jpeg": "bpda"}
+    assert {name: step.gradient.name for name, step in steps.items()} == {"none": "autograd", "jpeg": "bpda"}
     assert {step.steps for step in steps.values()} == {3}
     assert {step.images for step in steps.values()} == {4}
 
@@ -110,14 +110,14 @@ def test_a_defense_that_is_dear_to_ask_may_be_asked_about_fewer_images_and_draws
     changed["[defense.none]"] = "[defense.none]\n[defense.noisy]\nmethod = 'zo-ae-ds'"
     cells = prepare(RunRequest(str(suite_file(**changed)))).plan.cells
     steps = {c.defense: c.step for c in cells if c.table == "probe"}
-    assert {name: (step.images, step.eot_samples) for name, step in steps.items()} == {
+    assert {name: (step.images, step.gradient.draws) for name, step in steps.items()} == {
         "none": (4, 1),
         "noisy": (4, 5),
         "jpeg": (2, 1),
         "zo-ae-ds": (4, 3),
     }
     # What a row must be read with rests on its own attack, not on a cheaper one.
-    assert {c.step.eot_samples for c in cells if c.table == "diagnosis"} == {20}
+    assert {c.step.gradient.draws for c in cells if c.table == "diagnosis"} == {20}
 
 
 def test_a_norm_that_pgd_cannot_respect_is_not_probed(suite_file: Callable[..., Path]) -> None:
