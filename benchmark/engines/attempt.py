@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
 
 from benchmark.core.errors import in_words
 from benchmark.core.undisturbed import PristineImages, process_settings_kept
@@ -11,6 +13,8 @@ from benchmark.core.writing import DiskError
 from benchmark.records.step_folder import StepRecord
 from benchmark.steps.base import Result, Step
 from benchmark.steps.context import StepContext
+
+_HARNESS = Path(__file__).parents[1]
 
 
 def attempt(step: Step, context: StepContext, images: PristineImages) -> str:
@@ -45,17 +49,22 @@ def attempt(step: Step, context: StepContext, images: PristineImages) -> str:
 
 
 def _computed(step: Step, context: StepContext) -> tuple[Result | None, str]:
-    """(the result, "") or (None, why there is none), whatever a plug-in raises; DiskError passes."""
+    """(the result, "") or (None, why there is none), whatever a plug-in raises; DiskError of our own code passes."""
     try:
         with process_settings_kept():
             return step.run(context), ""
-    except DiskError:
-        # What a plug-in writes by itself ends in other errors.
-        raise
     except BaseException as error:
+        if isinstance(error, DiskError) and _raised_by_us(error):
+            raise
         if isinstance(error, KeyboardInterrupt) and not context.apart:
             raise
         return None, in_words(error)
+
+
+def _raised_by_us(error: BaseException) -> bool:
+    """Whether an error is the harness's own word, and none that a plug-in raises to end the run."""
+    *_, last = traceback.walk_tb(error.__traceback__)
+    return Path(last[0].f_code.co_filename).is_relative_to(_HARNESS)
 
 
 def _meddling(context: StepContext, images: PristineImages) -> str:

@@ -18,6 +18,7 @@ from benchmark.models.base import Classifier
 from benchmark.planning.network_size import refuse_too_large
 from benchmark.planning.plan import Selection
 from benchmark.planning.rehearsal import Rehearsal, rehearse
+from benchmark.planning.statements import check_attack_statements, check_defense_statements
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
@@ -75,7 +76,9 @@ class Context:
 
     def defense(self, label: str, table: DefenseTable) -> Defense:
         """The defense of a table."""
-        return cast(Defense, self._build("defense", table.method or label, table.settings, f"defense.{label}"))
+        defense = cast(Defense, self._build("defense", table.method or label, table.settings, f"defense.{label}"))
+        check_defense_statements(defense, where=f"{self.where}: defense.{label}")
+        return defense
 
     def detector(self, label: str, table: DetectorTable) -> Detector:
         """The detector of a table."""
@@ -84,7 +87,9 @@ class Context:
     def attack(self, label: str, table: AttackTable, section: str) -> Attack:
         """The attack of a table of `section`."""
         key = f"{section}.attack.{label}"
-        return cast(Attack, self._build("attack", table.method or label, table.settings, key))
+        attack = cast(Attack, self._build("attack", table.method or label, table.settings, key))
+        check_attack_statements(attack, where=f"{self.where}: {key}")
+        return attack
 
     def attacks(self, tables: dict[str, AttackTable]) -> Iterable[tuple[str, AttackTable]]:
         """The attacks that are enabled and chosen."""

@@ -12,6 +12,7 @@ from benchmark.core.settings import Length, hints, refuse_overlong
 from benchmark.core.threat import Access, DetectorKnowledge, Goal, ThreatModel
 from benchmark.planning.composing import check_grid, gradient_of, objective_of, target_in_words, target_of
 from benchmark.planning.context import Context, chosen
+from benchmark.planning.statements import check_effort_statements
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.clean import CleanStep
 from benchmark.suites.suite import AttackTable, DetectionTable, RobustnessTable
@@ -54,6 +55,7 @@ def attack_step(
     written, key = (section.epsilon, name) if table.epsilon is None else (table.epsilon, f"{name}.attack.{label}")
     shape = context.data.train.shape
     epsilon = perturbation_bound(written, norm, shape, where=f"{context.where}: {key}.epsilon")
+    check_effort_statements(attack, norm, epsilon, where=where)
     for setting, hint in hints(type(attack).__init__).items():
         if hint in (Length, Length | None):
             refuse_overlong(getattr(attack, setting), epsilon, where=f"{where}.{setting}")

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from benchmark.core.progress import PlainProgress
+from benchmark.core.writing import DiskError
 from benchmark.engines.base import Tally
 from benchmark.steps.base import Result
 from benchmark.steps.context import StepContext
@@ -40,6 +41,7 @@ def _reason(tally: Tally, step: Deed) -> str:
         (lambda context: os.kill(os.getpid(), signal.SIGKILL), "remedy: give a smaller --batch-size"),
         (lambda context: sys.exit(0), "SystemExit: 0"),
         (lambda context: (_ for _ in ()).throw(KeyboardInterrupt), "KeyboardInterrupt"),
+        (lambda context: (_ for _ in ()).throw(DiskError("is full", where="/", remedy="go")), "is full"),
         (lambda context: Result({"a": object()}), "cannot be saved"),
         (lambda context: Result({}, tensors={"a": 3}), "tensors['a'] is int"),  # type: ignore[dict-item]
     ],
