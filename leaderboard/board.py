@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -82,8 +83,12 @@ class Board:
         return found.matrix if found else None
 
 
-def read_board(run: Path) -> Board:
+def read_board(run: Path, *, unasked: bool = False) -> Board:
     """All tables of the run in folder `run`.
+
+    Args:
+        run: The folder.
+        unasked: Leave out what a terminal shows only where everything is asked for, unless there is nothing else.
 
     Raises:
         UserError: There is no run, or another version of medrobust wrote it.
@@ -91,14 +96,21 @@ def read_board(run: Path) -> Board:
     store = Store(run)
     results = Results(store.manifest(), store)
     suite, data = results.run.suite, results.run.data
-    found = (kind.of(results) for kind in SECTIONS)
+    sections: tuple[Section, ...] = ()
+    if unasked:
+        sections = _sections(results, [kind for kind in SECTIONS if kind.unasked])
     return Board(
         title=f"{suite.title} · {suite.profile} profile · {data.title}",
         protocol=_protocol(results),
         notes=(*data.notes, *([results.run.classifier.doubt] if results.run.classifier.doubt else [])),
         phantom=data.phantom,
-        sections=tuple(section for section in found if section is not None),
+        sections=sections or _sections(results, SECTIONS),
     )
+
+
+def _sections(results: Results, kinds: Sequence[type[Section]]) -> tuple[Section, ...]:
+    found = (kind.of(results) for kind in kinds)
+    return tuple(section for section in found if section is not None)
 
 
 def _protocol(results: Results) -> tuple[str, ...]:

@@ -58,6 +58,7 @@ class Section(ABC):
         picture: Name of its figure; empty where it has none.
         page: Name of the page in Markdown that it stands on, one of `leaderboard.sections.PAGES`; empty for the first.
         lead: Whether it stands above the figures of the first page.
+        unasked: Whether a terminal shows anything of it unless everything is asked for.
     """
 
     file: ClassVar[str] = ""
@@ -65,6 +66,7 @@ class Section(ABC):
     picture: ClassVar[str] = ""
     page: ClassVar[str] = ""
     lead: ClassVar[bool] = False
+    unasked: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

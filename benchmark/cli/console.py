@@ -26,22 +26,23 @@ def print_document(text: str, *, error: bool = False) -> None:
     typer.echo(harmless(text), err=error, nl=not text.endswith("\n"))
 
 
-def print_board(run: Path, *, full: bool = False) -> Board:
+def print_board(run: Path, *, full: bool = False, unasked: bool = False) -> Board:
     """Print the findings and tables of a run folder, as wide as the terminal or, elsewhere, as 200 columns.
 
     Args:
         run: The folder.
         full: Show every table with every column.
+        unasked: Read no more than what is shown then.
 
     Returns:
-        What was printed.
+        What was read.
     """
     from rich.console import Console
 
     from leaderboard.board import read_board
     from leaderboard.pages.terminal import show
 
-    board, console = read_board(run), Console()
+    board, console = read_board(run, unasked=unasked), Console()
     show(board, console if console.is_terminal else Console(width=200), full=full)
     return board
 

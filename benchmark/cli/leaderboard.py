@@ -27,7 +27,7 @@ def show(
 
         print_document(to_json(read_board(run)))
     else:
-        print_board(run, full=full)
+        print_board(run, full=full, unasked=not full)
     _name_faults(run)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import bdtrc, ndtri, stdtrit
+
+from benchmark.evaluation.sign_test import sign_test
 
 Floats = NDArray[np.float64]
 
@@ -48,7 +50,7 @@ def wilson(successes: float, trials: float, *, confidence: float = 0.95) -> Inte
     """
     if trials <= 0:
         return Interval(0.0, 1.0)
-    z = float(ndtri(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     share = successes / trials
     centre = (successes + z**2 / 2) / (trials + z**2)
     half = z / (trials + z**2) * math.sqrt(trials * share * (1 - share) + z**2 / 4)
@@ -115,10 +117,13 @@ def _effective_count(values: Floats, group: NDArray[np.int64], confidence: float
     count, sizes = len(values), np.bincount(group)
     patients = len(sizes)
     share = float(values.mean())
-    if patients == 1:
-        return 1.0
+    if patients in (1, count):
+        return float(patients)
     if share in (0.0, 1.0):
         return count**2 / float((sizes**2).sum())
+    # Its import takes a tenth of a second, and only boards of data with patients need it.
+    from scipy.special import stdtrit
+
     totals = np.bincount(group, weights=values - share)
     clustered = patients / (patients - 1) * float((totals**2).sum()) / count**2
     independent = share * (1 - share) / (count - 1)
@@ -147,4 +152,4 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
     """
     a, b = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     only_first, only_second = int((a & ~b).sum()), int((b & ~a).sum())
-    return float(bdtrc(only_first - 1, only_first + only_second, 0.5))
+    return sign_test(only_first, only_second)

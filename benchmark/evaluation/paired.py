@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from benchmark.evaluation.intervals import Estimate, Interval, group_numbers, mcnemar
 
@@ -34,7 +34,9 @@ def paired_difference(
     total = kept * count + 2
     only_first, only_second = (kept * float((difference == sign).sum()) + 1 for sign in (1, -1))
     centre = (only_first - only_second) / total
-    half = float(ndtri(0.5 + confidence / 2)) * math.sqrt(((only_first + only_second) / total - centre**2) / total)
+    half = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(
+        ((only_first + only_second) / total - centre**2) / total
+    )
     value = float(difference.mean())
     low, high = min(value, max(-1.0, centre - half)), max(value, min(1.0, centre + half))
     return Estimate(value, Interval(low, high))

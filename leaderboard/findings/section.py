@@ -21,6 +21,7 @@ class Findings(Section):
         sentences: Plain text.
     """
 
+    unasked = True
     lead = True
 
     sentences: tuple[str, ...]

@@ -21,6 +21,7 @@ class PerClass(Section):
         table: A row for each defense and class.
     """
 
+    unasked = True
     page = "robustness"
     file = "per_class.csv"
     columns = (

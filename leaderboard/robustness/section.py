@@ -27,6 +27,7 @@ class Robustness(Section):
         reference: The constant answer on the same images; None where there are none.
     """
 
+    unasked = True
     page = "robustness"
 
     table: tuple[RobustnessRow, ...]

@@ -108,3 +108,19 @@ def test_columns_are_added_in_their_order_where_they_fit() -> None:
     assert columns_that_fit(headers, cells, [(1,), (2,), (3,)], 100) == {0: 7, 1: 30, 2: 5, 3: 17}
     assert columns_that_fit(headers, cells, [], 20) is None
     assert columns_that_fit(headers[3:], [["50.0 [40.0, 60.0]"]], [], 10) == {0: 10}, "between number and interval"
+
+
+def test_reading_only_what_is_shown_unasked_changes_nothing_on_the_screen(made: HandMadeRun) -> None:
+    everything = board(made)
+    unasked = read_board(made.store.root, unasked=True)
+    assert screen(unasked, 120) == screen(everything, 120)
+    assert everything.detection
+    assert not unasked.detection
+
+
+def test_a_run_that_has_nothing_else_shows_its_detection_table(tmp_path: Path) -> None:
+    run = HandMadeRun(tmp_path)
+    run.cell("detection", "none", "cw-linf+hfc", detection_frame(), {}, "maha")
+    everything = board(run)
+    assert "maha" in screen(everything, 120)
+    assert screen(read_board(tmp_path, unasked=True), 120) == screen(everything, 120)

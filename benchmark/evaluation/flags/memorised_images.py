@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.core.errors import UserError
 from benchmark.evaluation.flags.base import Flag, MeasuredCheck, RowEvidence, Verdict
+from benchmark.evaluation.sign_test import sign_test
 from benchmark.evaluation.views import composite, joined, mirrored, shifted
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _lost_on_views(probe: Probe) -> tuple[float, float] | None:
         return None
     stands, falls = ~probe.attack().success[right.cpu()], views[right].attack().success
     only, other = int((stands & falls).sum()), int((~stands & ~falls).sum())
-    return (only - other) / len(right), _sign_test(only, other)
+    return (only - other) / len(right), sign_test(only, other)
 
 
 def _sees_alike(probe: Probe) -> bool:
@@ -237,12 +238,6 @@ def _beyond(defended: list[Tensor], undefended: list[Tensor]) -> tuple[float, fl
     spread = math.sqrt(float(evaluation.var() / len(evaluation) + validation.var() / len(validation)))
     p = 0.5 * math.erfc(by / max(spread, 1e-12) / math.sqrt(2))
     return min(by, by - usual), p
-
-
-def _sign_test(only: int, other: int) -> float:
-    from scipy.stats import binom
-
-    return float(binom.sf(only - 1, only + other, 0.5))
 
 
 def _fisher(first: Tensor, second: Tensor) -> float:

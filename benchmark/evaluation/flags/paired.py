@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from scipy.special import bdtrc
 
 from benchmark.core.threat import Norm
 from benchmark.evaluation.flags.base import AttackEvidence, Flag, MeasuredCheck, RowEvidence, Verdict
+from benchmark.evaluation.sign_test import sign_test
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ class Excess:
     @property
     def p_value(self) -> float:
         """Exact one-sided McNemar p that the weaker attack does not break more."""
-        return float(bdtrc(self.weak - 1, self.weak + self.strong, 0.5))
+        return sign_test(self.weak, self.strong)
 
     @property
     def verdict(self) -> Verdict:

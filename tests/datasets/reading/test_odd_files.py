@@ -209,7 +209,8 @@ for dataset in (PneumoniaMNIST(), ImageFolder(path="mine"), ImageFolder(path="cl
 
 
 @pytest.mark.skipif(
-    os.getuid() == 0 and not sys.platform.startswith("linux"), reason="only Linux lets root give up its right to any file"
+    os.getuid() == 0 and not sys.platform.startswith("linux"),
+    reason="only Linux lets root give up its right to any file",
 )
 def test_permission_denied_is_said_and_nothing_is_to_be_deleted(
     folder: Path, python: Callable[..., subprocess.CompletedProcess[str]], arrays: Callable[..., dict[str, np.ndarray]]
