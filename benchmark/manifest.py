@@ -86,7 +86,7 @@ def _classifier(train: TrainStep | None, store: Store) -> ClassifierRecord:
     known: dict[str, Any] = {}
     if store.has(train.key):
         results = store.record(train.key).results
-        known = {key: results[key] for key in ("weights", "parameters", "doubt")}
+        known = {key: results[key] for key in ("weights", "parameters", "doubt", "epochs", "kept_epoch")}
         seen = results["validation"]
         known["validation"] = None if seen is None else OnValidation(**seen)
     return ClassifierRecord(
@@ -95,7 +95,6 @@ def _classifier(train: TrainStep | None, store: Store) -> ClassifierRecord:
         weights_file=Path(theirs.weights).name if theirs and theirs.weights else None,
         weights_file_sha256=theirs.weights_digest() if theirs else None,
         trained=classifier.trains,
-        epochs=classifier.recipe().epochs if classifier.trains else None,
         threshold_given=classifier.decision_threshold() is not None,
         **known,
     )

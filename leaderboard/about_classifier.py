@@ -39,7 +39,10 @@ def about_classifier(record: ClassifierRecord, validation: int) -> str:
 def _training(record: ClassifierRecord) -> str:
     if not record.trained:
         return "not trained here"
-    return f"trained here for {record.epochs} epochs, of which the best on validation data was kept"
+    if record.epochs is None:
+        return "to be trained here"
+    which = "" if record.kept_epoch is None else f" (number {record.kept_epoch})"
+    return f"trained here for {record.epochs} epochs, of which the best on validation data{which} was kept"
 
 
 def _threshold(record: ClassifierRecord, validation: int) -> str:

@@ -31,7 +31,7 @@ class Classifier(Plugin):
     kind = "classifier"
     rgb: bool = False
     minimum_size: ClassVar[int] = 1
-    fixed_recipe: ClassVar[Recipe] = Recipe()
+    fixed_recipe: ClassVar[Recipe] = Recipe(epochs=100, schedule="plateau")
 
     @abstractmethod
     def build(self, *, channels: int, classes: int, size: tuple[int, int]) -> nn.Module:

@@ -44,7 +44,7 @@ class Module(Classifier):
         threshold: Probability of class 1 from which it is said; two classes only.
         rgb: The network takes three channels; grayscale images are repeated to three.
         mean, std: One number per image channel.
-        epochs, batch_size, optimizer, learning_rate, weight_decay, shift: As in `Recipe`.
+        epochs, patience, batch_size, optimizer, learning_rate, weight_decay, shift: As in `Recipe`.
         folder: Where the suite's file lies.
     """
 
@@ -63,7 +63,8 @@ class Module(Classifier):
         rgb: bool = False,
         mean: Annotated[list[Annotated[float, Interval(ge=-1000, le=1000)]], MinLen(1)] | None = None,
         std: Annotated[list[Annotated[float, Interval(ge=1e-6, le=1000)]], MinLen(1)] | None = None,
-        epochs: Count = 10,
+        epochs: Count = 100,
+        patience: Count = 5,
         batch_size: BatchRows = 64,
         optimizer: Literal["adam", "sgd"] = "adam",
         learning_rate: Rate = 1e-3,
@@ -80,6 +81,7 @@ class Module(Classifier):
         self.mean = mean
         self.std = std
         self.epochs = epochs
+        self.patience = patience
         self.batch_size = batch_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate

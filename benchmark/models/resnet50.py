@@ -21,7 +21,8 @@ class ResNet50(Classifier):
         self,
         *,
         pretrained: bool = True,
-        epochs: Count = 10,
+        epochs: Count = 30,
+        patience: Count = 5,
         batch_size: BatchRows = 32,
         learning_rate: Rate = 1e-4,
         weight_decay: Decay = 1e-4,
@@ -29,6 +30,7 @@ class ResNet50(Classifier):
     ) -> None:
         self.pretrained = pretrained
         self.epochs = epochs
+        self.patience = patience
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

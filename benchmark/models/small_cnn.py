@@ -19,13 +19,15 @@ class SmallCNN(Classifier):
         self,
         *,
         width: LayerWidth = 16,
-        epochs: Count = 10,
+        epochs: Count = 100,
+        patience: Count = 5,
         batch_size: BatchRows = 64,
         learning_rate: Rate = 3e-3,
         weight_decay: Decay = 1e-3,
     ) -> None:
         self.width = width
         self.epochs = epochs
+        self.patience = patience
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay

@@ -19,20 +19,22 @@ class WideResNet(Classifier):
     name = "wide-resnet"
     source = "Zagoruyko & Komodakis 2016, Wide Residual Networks, table 1 (B(3,3) blocks)"
     minimum_size = 8
-    fixed_recipe = Recipe(optimizer="sgd", weight_decay=5e-4, shift=2)
+    fixed_recipe = Recipe(optimizer="sgd", weight_decay=5e-4, schedule="plateau", shift=2)
 
     def __init__(
         self,
         *,
         depth: Annotated[int, Interval(ge=10, le=1000)] = 16,
         width: LayerWidth = 4,
-        epochs: Count = 30,
+        epochs: Count = 60,
+        patience: Count = 5,
         batch_size: BatchRows = 128,
         learning_rate: Rate = 0.1,
     ) -> None:
         self.depth = depth
         self.width = width
         self.epochs = epochs
+        self.patience = patience
         self.batch_size = batch_size
         self.learning_rate = learning_rate
 

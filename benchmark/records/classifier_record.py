@@ -22,8 +22,9 @@ class ClassifierRecord(Part):
         weights_file: Name of the file that its weights are of; None where there is none.
         weights_file_sha256: Hash of that file.
         trained: Whether it was trained here.
-        epochs: For how long; None where it was not.
         threshold_given: Whether its operating threshold was given rather than chosen on validation images.
+        epochs: For how long; None where it was not.
+        kept_epoch: Which of them, from 1, was the best on validation images and is kept.
         weights: Hash of all its weights.
         parameters: How many it has.
         validation: How good it is without an attack.
@@ -35,8 +36,9 @@ class ClassifierRecord(Part):
     weights_file: Text | None
     weights_file_sha256: str | None
     trained: bool
-    epochs: int | None
     threshold_given: bool
+    epochs: int | None = None
+    kept_epoch: int | None = None
     weights: str | None = None
     parameters: int | None = None
     validation: OnValidation | None = None

@@ -39,11 +39,11 @@ class TrainStep(Step):
         return {"classifier": self.classifier.identity(), "data": self.data, "seed": self.seed, **content}
 
     def run(self, context: StepContext) -> Result:
-        from benchmark.models.training.classifier import train_classifier
+        from benchmark.models.training.classifier import make_classifier
         from benchmark.models.training.quality import quality_of
 
         with training_threads(context.data.train.shape, context.device):
-            model = train_classifier(
+            model, course = make_classifier(
                 self.classifier,
                 context.data.train,
                 context.data.validation,
@@ -58,6 +58,8 @@ class TrainStep(Step):
             "operating_threshold": model.operating_threshold,
             "parameters": sum(p.numel() for p in model.network.parameters()),
             "weights": fingerprint(model.network),
+            "epochs": None if course is None else course.epochs,
+            "kept_epoch": None if course is None else course.kept,
             "validation": None
             if quality is None
             else {"images": quality.images, "accuracy": quality.accuracy, "auroc": quality.auroc},

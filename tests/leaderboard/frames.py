@@ -177,7 +177,6 @@ class HandMadeRun:
                 weights_file=None,
                 weights_file_sha256=None,
                 trained=False,
-                epochs=None,
                 threshold_given=True,
             ),
             defenses=self.defenses,

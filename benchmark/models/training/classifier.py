@@ -12,7 +12,7 @@ from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.models.base import Classifier
 from benchmark.models.training.deployed import DeployedClassifier, gives_probabilities
-from benchmark.models.training.loop import EVALUATION_BATCH, optimize, predict, seeded
+from benchmark.models.training.loop import EVALUATION_BATCH, Course, optimize, predict, seeded
 from benchmark.models.training.operating_point import youden_logit
 
 
@@ -38,7 +38,21 @@ def train_classifier(
     device: torch.device,
     report: Callable[[float, str], None],
 ) -> DeployedClassifier:
-    """Build and train `classifier`; the result is in eval mode on `device`.
+    """Build and train `classifier` as `make_classifier` does, without the course of its training."""
+    return make_classifier(classifier, train, validation, classes=classes, seed=seed, device=device, report=report)[0]
+
+
+def make_classifier(
+    classifier: Classifier,
+    train: LabeledImages,
+    validation: LabeledImages,
+    *,
+    classes: int,
+    seed: int,
+    device: torch.device,
+    report: Callable[[float, str], None],
+) -> tuple[DeployedClassifier, Course | None]:
+    """Build and train `classifier`: in eval mode on `device`, and how its training went, if it was trained.
 
     The epoch with the best validation AUROC is kept, and for two classes the operating threshold is the classifier's
     own, or else the one with the largest Youden index on the validation images. The same arguments on the same machine
@@ -52,11 +66,14 @@ def train_classifier(
     deployed.normalize(*classifier.normalization(train))
     classifier.initialize(deployed.network)
     deployed.to(device)
+    course = None
     if classifier.trains:
         recipe = classifier.recipe()
-        optimize(deployed, train, validation, recipe=recipe, classes=classes, seed=seed, device=device, report=report)
+        course = optimize(
+            deployed, train, validation, recipe=recipe, classes=classes, seed=seed, device=device, report=report
+        )
     complete(classifier, deployed, validation, device=device)
-    return deployed
+    return deployed, course
 
 
 def complete(

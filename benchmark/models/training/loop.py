@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
+from benchmark.models.training.plateau import Plateau
 from benchmark.models.training.ranking import macro_auroc
 from benchmark.models.training.recipe import Recipe
 
@@ -23,6 +25,14 @@ Criterion = Callable[[nn.Module, LabeledImages], tuple[float, ...]]
 """(model, validation images) → how good this checkpoint is; compared entry by entry, larger is better."""
 
 EVALUATION_BATCH = 256
+
+
+class Course(NamedTuple):
+    """How a training went: the criterion's value at the epoch kept, which epoch that is from 1, and how many ran."""
+
+    best: tuple[float, ...]
+    kept: int
+    epochs: int
 
 
 @contextmanager
@@ -99,11 +109,12 @@ def optimize(
     report: Callable[[float, str], None],
     perturb: Perturb | None = None,
     criterion: Criterion | None = None,
-) -> tuple[float, ...]:
+) -> Course:
     """Train `model` in place by class-weighted cross-entropy and leave it, in eval mode, at its best epoch.
 
-    The same arguments on the same machine give the same weights bit for bit; torch's global random state is left as
-    it was. Images stay bytes and become floats a batch at a time.
+    With the schedule "plateau" it ends by validation (see `Recipe.patience`), else after `recipe.epochs`. The same
+    arguments on the same machine give the same weights bit for bit; torch's global random state is left as it was.
+    Images stay bytes and become floats a batch at a time.
 
     Args:
         model: Images in [0, 1] → logits [B, K], on `device`.
@@ -112,13 +123,10 @@ def optimize(
         classes: K.
         seed: Of shuffling, augmentation, dropout and the noise given to `perturb`.
         device: Where `model` is.
-        report: Called after each epoch with the share done and the best validation figure so far.
+        report: Called after each epoch with the share done (of the most epochs) and the best validation figure so far.
         perturb: Replaces each batch before the step on it, e.g. by adversarial examples; called with the model in
             eval mode and its parameters frozen.
         criterion: What the best epoch is best at; by default validation AUROC.
-
-    Returns:
-        The criterion's value at the epoch kept.
 
     Raises:
         UserError: A class has no training image, there is no validation image, or training diverged.
@@ -133,7 +141,9 @@ def optimize(
     # Rounded down: a batch of one image has no batch statistics.
     batches_per_epoch = max(1, len(train) // recipe.batch_size)
     best: tuple[float, ...] = ()
+    best_epoch = 0
     kept: dict[str, Tensor] = {}
+    plateau = Plateau(recipe)
     with seeded(seed, device):
         for epoch in range(recipe.epochs):
             model.train()
@@ -143,7 +153,7 @@ def optimize(
             ):
                 progress = (epoch + number / batches_per_epoch) / recipe.epochs
                 for group in optimizer.param_groups:
-                    group["lr"] = recipe.learning_rate_at(progress)
+                    group["lr"] = plateau.scale * recipe.learning_rate_at(progress)
                 x = augment(train.pixels[rows], recipe, generator).to(device).to(torch.float32).div_(255)
                 y = train.labels[rows].to(device)
                 if perturb is not None:
@@ -161,12 +171,17 @@ def optimize(
                     f"training diverged in epoch {epoch + 1}", where=type(model).__name__, remedy="lower learning_rate"
                 )
             value = judge(model, validation)
-            if not kept or value > best:
-                best = value
+            better = not kept or value > best
+            if better:
+                best, best_epoch = value, epoch + 1
                 kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
             report((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}, best validation {best[0]:.3f}")
+            if plateau.stands_still(better=better):
+                model.load_state_dict(kept)
+            if plateau.over:
+                break
     model.load_state_dict(kept)
-    return best
+    return Course(best, best_epoch, epoch + 1)
 
 
 def augment(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,8 @@ from benchmark.models.base import Classifier
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble, train_classifier
-from benchmark.models.training.loop import augment, optimize, predict
+from benchmark.models.training.loop import Course, augment, optimize, predict
+from benchmark.models.training.plateau import Plateau
 from benchmark.models.training.ranking import macro_auroc
 from benchmark.models.training.recipe import Recipe
 from benchmark.models.wide_resnet import WideResNet
@@ -83,7 +84,7 @@ def test_the_kept_epoch_is_the_best_by_the_criterion_and_the_earlier_of_equals(s
         return (next(values),)
 
     images = stripes(40, 40, seed=0)
-    best = optimize(
+    course = optimize(
         model,
         images,
         images,
@@ -94,9 +95,61 @@ def test_the_kept_epoch_is_the_best_by_the_criterion_and_the_earlier_of_equals(s
         report=silent,
         criterion=criterion,
     )
-    assert best == (0.9,)
+    assert course == Course(best=(0.9,), kept=2, epochs=4)
     assert all(torch.equal(v, seen[1][k]) for k, v in model.state_dict().items())
     assert not torch.equal(seen[1]["network.0.weight"], seen[2]["network.0.weight"])
+
+
+def test_training_ends_by_validation_and_each_standstill_slows_it_from_the_best_weights(stripes):
+    model = assemble(SmallCNN(), shape=(1, 16, 16), classes=2)
+    figures = [0.5, 0.6, 0.6, 0.5, 0.7, 0.7, 0.1, 0.7, 0.7, *[0.9] * 9]
+    ends, starts = [], []
+
+    def criterion(model, _validation):
+        ends.append({k: v.clone() for k, v in model.state_dict().items()})
+        return (figures[len(ends) - 1],)
+
+    def perturb(model, x, y, noise, progress):
+        if len(starts) == len(ends):
+            starts.append({k: v.clone() for k, v in model.state_dict().items()})
+        return x
+
+    images = stripes(40, 40, seed=0)
+    # Standstills after epochs 4 (back to 2), 7 (back to 5) and 9, which is the third and ends the training.
+    course = optimize(
+        model,
+        images,
+        images,
+        recipe=Recipe(epochs=50, schedule="plateau", patience=2, shift=0),
+        classes=2,
+        seed=0,
+        device=CPU,
+        report=silent,
+        perturb=perturb,
+        criterion=criterion,
+    )
+    assert course == Course(best=(0.7,), kept=5, epochs=9)
+
+    def same(one, other):
+        return all(torch.equal(v, other[k]) for k, v in one.items())
+
+    assert same(model.state_dict(), ends[4])
+    followed = [same(start, end) for start, end in zip(starts[1:], ends, strict=False)]
+    assert followed == [True, True, True, False, True, True, False, True]
+    assert same(starts[4], ends[1])
+    assert same(starts[7], ends[4])
+
+
+def test_the_learning_rate_falls_at_each_standstill_and_only_where_that_is_the_schedule():
+    plateau = Plateau(Recipe(schedule="plateau", patience=2))
+    scales = []
+    while not plateau.over:
+        plateau.stands_still(better=len(scales) == 3)
+        scales.append(plateau.scale)
+    assert scales == pytest.approx([1, 0.2, 0.2, 0.2, 0.2, 0.04, 0.04, 0.008])
+    steady = Plateau(Recipe(schedule="cosine", patience=2))
+    assert not any(steady.stands_still(better=False) for _ in range(100))
+    assert (steady.scale, steady.over) == (1, False)
 
 
 def test_perturb_sees_a_frozen_model_in_eval_mode_and_training_mode_comes_back(stripes):
@@ -168,6 +221,7 @@ def test_flip_mirrors_some_images_and_is_off_by_default():
     [
         ({"epochs": 0}, "epochs"),
         ({"batch_size": 1}, "batch_size"),
+        ({"patience": 0}, "patience"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"learning_rate": "fast"}, "learning_rate"),
     ],
