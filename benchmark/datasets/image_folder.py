@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import Len, MinLen
 
 from benchmark.core.allowed import Free
 from benchmark.core.errors import UserError, did_you_mean
-from benchmark.core.images import ImageData
+from benchmark.core.images import ImageData, LabeledImages
 from benchmark.core.plain_file import is_folder
 from benchmark.core.settings import ImageSide
 from benchmark.datasets.base import DataMissingError, Dataset, whole_number
 from benchmark.datasets.reading.assemble import assemble
-from benchmark.datasets.reading.folders import ImageFile, list_images, read_images, subfolders
+from benchmark.datasets.reading.folders import ImageFile, list_images, subfolders
 from benchmark.datasets.reading.given_splits import three_splits
 from benchmark.datasets.reading.patients import FOLDER, patient_rule
 from benchmark.datasets.reading.root import data_root
+from benchmark.datasets.reading.usable import read_usable
 
 _ClassName = Annotated[str, Free("a class folder")]
+_Bound = Annotated[float, Free("in stored units, the lower one first")]
 
 
 class ImageFolder(Dataset):
@@ -40,8 +43,11 @@ class ImageFolder(Dataset):
             alphabetical order.
         positive: For two classes, the folder that gets label 1; by default the last of `classes`.
         disease: Another word for `positive`.
-        patient: "folder" where CLASS/PATIENT/ holds the images, or a regular expression for file names, whose first
-            group is the patient; none where patients are not known.
+        patient: "folder" where CLASS/PATIENT/ holds the images, "dicom" for a hash of the patient ID in DICOM files, or
+            a regular expression for file names, whose first group is the patient; none where patients are not known.
+        window: What is shown as black and as white of grayscale of more than 8 bits, in stored units, and of DICOM,
+            after rescale slope and intercept; by default what DICOM files say themselves, else all that bits can hold.
+        on_error: "skip" leaves out images that cannot be read, and the board says how many; "stop" names them all.
     """
 
     name = "image-folder"
@@ -56,7 +62,9 @@ class ImageFolder(Dataset):
         classes: Annotated[list[_ClassName], MinLen(2)] | None = None,
         positive: _ClassName = "",
         disease: _ClassName = "",
-        patient: Annotated[str, Free('"folder", or a regular expression')] = "",
+        patient: Annotated[str, Free('"folder", "dicom", or a regular expression')] = "",
+        window: Annotated[list[_Bound], Len(2, 2)] | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
     ) -> None:
         self.path = path
         self.size = size
@@ -65,6 +73,8 @@ class ImageFolder(Dataset):
         self.positive = positive
         self.disease = disease
         self.patient = patient
+        self.window = window
+        self.on_error = on_error
 
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:
         """uint8 [N, channels, size, size]; see `Dataset.load`. Never downloads."""
@@ -77,7 +87,10 @@ class ImageFolder(Dataset):
         splits = _splits(path)
         classes, notes = self._classes(path / splits[0])
         listed = [self._list(path, classes, split) for split in splits]
-        read = read_images(*listed, size=self.size, channels=self.channels)
+        window = (float(self.window[0]), float(self.window[1])) if self.window else None
+        read, of_files = read_usable(
+            *listed, size=self.size, channels=self.channels, window=window, skip=self.on_error == "skip"
+        )
         train, validation, evaluation, made = three_splits(dict(zip(splits, read, strict=True)), where=str(path))
         return assemble(
             self,
@@ -86,9 +99,15 @@ class ImageFolder(Dataset):
             train=train,
             validation=validation,
             evaluation=evaluation,
-            notes=[*notes, *made, self._of_patients([file for files in listed for file in files])],
+            notes=[*notes, *made, self._of_patients(read), *of_files],
             where=str(path),
         )
+
+    def image_files(self, *, root: Path | None) -> dict[str, Path]:
+        path = self.locate(root=data_root(root))
+        splits = _splits(path)
+        classes, _ = self._classes(path / splits[0])
+        return {file.id: file.path for split in splits for file in self._list(path, classes, split)}
 
     def locate(self, *, root: Path) -> Path:
         """The folder; raises DataMissingError when it is not there."""
@@ -104,6 +123,8 @@ class ImageFolder(Dataset):
 
     def check_settings(self) -> None:
         patient_rule(self.patient, where=f"dataset {self.name}")
+        if self.window and not (math.isfinite(sum(self.window)) and self.window[0] < self.window[1]):
+            raise UserError(f"window = {self.window} is empty", remedy="give [low, high], the lower number first")
         if self.positive and self.disease:
             raise UserError("positive and disease are both set", remedy="set one of them")
         if self.classes and len(set(self.classes)) < len(self.classes):
@@ -152,9 +173,10 @@ class ImageFolder(Dataset):
         nested = self.patient == FOLDER
         return list_images(path / split, classes, prefix=split or "all", patient=rule, nested=nested)
 
-    def _of_patients(self, files: list[ImageFile]) -> str:
-        if self.patient:
-            return f"{len({f.patient for f in files}):,} patients (patient = {self.patient!r}); none is in two splits"
+    def _of_patients(self, read: list[LabeledImages]) -> str:
+        known = [images.groups for images in read if images.groups is not None]
+        if len(known) == len(read):
+            return f"{len(set().union(*known)):,} patients (patient = {self.patient!r}); none is in two splits"
         return (
             "patients unknown: images of one patient may stand in several splits, and intervals are then too narrow; "
             "set patient where file names or folders tell it"

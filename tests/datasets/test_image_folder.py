@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from benchmark.core.errors import UserError
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.image_folder import ImageFolder
+from benchmark.datasets.reading.decode import decode
 
 SPLITS = ("train", "validation", "evaluation")
 
@@ -145,6 +149,54 @@ def test_without_train_evaluation_images_are_of_test_alone_and_no_image_is_in_tw
 def test_what_a_class_folder_holds_instead_of_images_is_said(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "mine" / name).mkdir(parents=True)
-        (tmp_path / "mine" / name / "scan.dcm").write_bytes(b"")
-    with pytest.raises(UserError, match=r"no images, but 1 files \(\.dcm\)"):
+        (tmp_path / "mine" / name / "scan.nii").write_bytes(b"")
+    with pytest.raises(UserError, match=r"no images, but 1 files \(\.nii\)"):
         ImageFolder(path="mine").load(root=tmp_path)
+
+
+def test_a_window_is_said_in_the_notes_and_an_empty_one_is_refused(tmp_path):
+    for label, name in enumerate(("a", "b")):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        for number in range(20):
+            stored = np.random.default_rng(100 * label + number).integers(0, 4096, (16, 16), dtype=np.uint16)
+            Image.fromarray(stored).save(tmp_path / "mine" / name / f"{number}.png")
+    told = ImageFolder.from_settings({"path": "mine", "size": 16, "window": [0, 4080]}, where="data").load(
+        root=tmp_path
+    )
+    assert any("40 images are shown in the window 0 to 4,080 (as set)" in note for note in told.notes)
+    assert any("1/255 is 16 of the file" in note for note in told.notes)
+    default = ImageFolder(path="mine", size=16).load(root=tmp_path)
+    assert any("0 to 65,535 (the full range" in note for note in default.notes)
+    assert default.train.pixels.max() <= 16 < told.train.pixels.max()
+    for window in ([5, 5], [9, 1], [0, 1, 2], [0], ["a", "b"], [0, float("inf")]):
+        with pytest.raises(UserError, match="window"):
+            ImageFolder.from_settings({"path": "mine", "window": window}, where="data")
+
+
+def test_what_cannot_be_read_is_skipped_where_it_is_asked_for_and_counted(tmp_path, draw_image):
+    for start, split in enumerate(("train", "test")):
+        fill(draw_image, tmp_path / split, start=5000 * start)
+    for broken in ("train/benign/003.png", "test/malignant/000.png", "test/malignant/019.png"):
+        (tmp_path / broken).write_bytes(b"not an image")
+    with pytest.raises(UserError, match="3 of 80 images cannot be used"):
+        ImageFolder(path=".", size=16).load(root=tmp_path)
+    data = ImageFolder(path=".", size=16, on_error="skip").load(root=tmp_path)
+    assert len(data.evaluation) == 38
+    assert not {"test/malignant/000.png", "test/malignant/019.png"} & set(data.evaluation.ids)
+    for images in (data.train, data.validation, data.evaluation):
+        for identity, pixels, label in zip(images.ids, images.pixels, images.labels, strict=True):
+            # Every image is still itself, beside its own label and name.
+            assert torch.equal(pixels, decode([tmp_path / identity], size=16, channels=1)[0])
+            assert identity.split("/")[1] == data.classes[label]
+    skipped = (
+        '3 of 80 images cannot be read and are left out (on_error = "skip"): 2 of test/malignant, 1 of train/benign'
+    )
+    assert skipped in data.notes
+
+
+def test_skipping_everything_is_an_error(tmp_path, draw_image):
+    fill(draw_image, tmp_path / "mine", count=3)
+    for path in (tmp_path / "mine").rglob("*.png"):
+        path.write_bytes(b"not an image")
+    with pytest.raises(UserError, match="6 of 6 images cannot be used"):
+        ImageFolder(path="mine", size=16, on_error="skip").load(root=tmp_path)

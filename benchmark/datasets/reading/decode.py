@@ -6,7 +6,8 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -17,67 +18,102 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.core.errors import UserError
-from benchmark.core.plain_file import open_plain
+from benchmark.datasets.reading import deep, dicom
+from benchmark.datasets.reading.dicom_file import is_dicom, require_pydicom, unlogged
+from benchmark.datasets.reading.dicom_header import read_header
+from benchmark.datasets.reading.opened import check_size, opened
 from benchmark.datasets.reading.unusable import unusable
+from benchmark.datasets.reading.window import Bounds, Window
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Box = tuple[int, int, int, int]
-FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is decoded, whatever a file calls itself. Pillow knows formats that are programs (EPS), and many more."""
+Crop = Callable[["Image"], Box | None]
 
-MOST_PIXELS = 89_478_485
-"""Pillow's own limit: what a larger image unpacks to is more than its file tells, and more than any data set needs."""
-
-_MOST_BYTES = 2**29
 _LARGE_PIXELS = 2**23
 _THREADS = 8
-_TILE = (322, 323)
 _alone = Lock()
 
 
-def decode(
-    paths: Sequence[Path], *, size: int, channels: int, crop: Callable[[Image], Box | None] | None = None
-) -> Tensor:
-    """The images as uint8 [N, channels, size, size], in the order of `paths`.
+@dataclass(frozen=True)
+class Decoded:
+    """Images of files, and why there is none of the others.
+
+    Attributes:
+        pixels: uint8 [N, channels, size, size]; without meaning where there is a problem.
+        windows: N, what was shown of images of more than 8 bits and of DICOM; None for others.
+        problems: N, None for each file that could be read.
+    """
+
+    pixels: Tensor
+    windows: tuple[Window | None, ...]
+    problems: tuple[UserError | None, ...]
+
+
+def decode(paths: Sequence[Path], *, size: int, channels: int, crop: Crop | None = None) -> Tensor:
+    """The images as uint8 [N, channels, size, size], in the order of `paths`; see `decode_each`.
+
+    Raises:
+        UserError: Files cannot be read (see `decode_each`), or have more than 8 bits a channel: all of them are named,
+            not only the first.
+    """
+    decoded = decode_each(paths, size=size, channels=channels, crop=crop)
+    problems = [
+        error or (_unexplained(path) if window else None)
+        for path, window, error in zip(paths, decoded.windows, decoded.problems, strict=True)
+    ]
+    if any(problems):
+        raise unusable([error for error in problems if error], of=len(paths))
+    return decoded.pixels
+
+
+def decode_each(
+    paths: Sequence[Path], *, size: int, channels: int, crop: Crop | None = None, window: Bounds | None = None
+) -> Decoded:
+    """As much of the images as can be read, in the order of `paths`.
 
     Colour becomes grayscale (ITU-R 601 luma) for one channel; grayscale is repeated for three. Images are resized to
     a square by Lanczos resampling (antialiased); the aspect ratio is not kept. A JPEG at least four times as large as
     wanted is first reduced inside the decoder (libjpeg's scaled inverse transform, to no less than twice `size`):
-    much faster, and the same on every run, though another build of libjpeg may differ in the last bit.
+    much faster, and the same on every run, though another build of libjpeg may differ in the last bit. Grayscale of
+    more than 8 bits is first shown in a window (see `benchmark.datasets.reading.window`).
 
     Args:
-        paths: Image files that Pillow reads, with 8 bits a channel.
+        paths: Image files that Pillow reads, with 8 bits a channel or 16 of grayscale, or DICOM.
         size: Height and width.
         channels: 1 or 3.
         crop: Finds the box (left, upper, right, lower) of the image that is kept; by default all of it.
+        window: What is shown as black and white, in stored units; by default what DICOM files say themselves, and of
+            others all that their bits hold.
+
+    A file is a problem where it is no plain file, cannot be read, is truncated, has more than 16 bits a channel, would
+    unpack to more than `MOST_PIXELS`, or has 8 bits a channel and is to be shown in a window.
 
     Raises:
-        UserError: Files are no plain files, cannot be read, are truncated, have more than 8 bits a channel, or would
-            unpack to more than `MOST_PIXELS`: all of them are named, not only the first.
+        UserError: There are DICOM files, and pydicom is not installed.
     """
+    require_pydicom(paths)
     pixels = torch.empty(len(paths), channels, size, size, dtype=torch.uint8)
     target = pixels.numpy()
+    mode = "L" if channels == 1 else "RGB"
 
-    def read(row: int) -> UserError | None:
+    def read(row: int) -> tuple[Window | None, UserError | None]:
         try:
-            image = _read(paths[row], size, "L" if channels == 1 else "RGB", crop)
+            image, shown_in = _read(paths[row], size, mode, crop, window)
         except UserError as error:
-            return error
+            return None, error
         target[row] = image[None] if channels == 1 else image.transpose(2, 0, 1)
-        return None
+        return shown_in, None
 
     pool = ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), unlogged() if any(map(is_dicom, paths)) else nullcontext():
             _know_our_limit()
-            problems = [error for error in pool.map(read, range(len(paths))) if error is not None]
+            found = list(pool.map(read, range(len(paths))))
     finally:
         pool.shutdown(cancel_futures=True)
-    if problems:
-        raise unusable(problems, of=len(paths))
-    return pixels
+    return Decoded(pixels, tuple(shown_in for shown_in, _ in found), tuple(error for _, error in found))
 
 
 def _know_our_limit() -> None:
@@ -87,46 +123,43 @@ def _know_our_limit() -> None:
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
-def _read(path: Path, size: int, mode: str, crop: Callable[[Image], Box | None] | None) -> NDArray[Any]:
-    from PIL import Image
+def _unexplained(path: Path) -> UserError:
+    return UserError(
+        "has more than 8 bits a channel, or is DICOM, and this data set says of no window in which it is shown",
+        where=str(path),
+        remedy="convert it to 8 bits a channel, or read it by image-folder",
+    )
 
-    with open_plain(path, most=_MOST_BYTES) as file:
-        try:
-            with Image.open(file, formats=FORMATS) as image:
-                _check_header(image, path)
-                # Large ones one at a time, so that a folder of them needs the memory of one.
-                with _alone if image.width * image.height > _LARGE_PIXELS else nullcontext():
-                    return _resized(image, size, mode, crop)
-        except UserError:
-            raise
-        except Exception as error:  # decoders of damaged files raise almost anything
+
+def _read(
+    path: Path, size: int, mode: str, crop: Crop | None, chosen: Bounds | None
+) -> tuple[NDArray[Any], Window | None]:
+    if is_dicom(path):
+        header = read_header(path)
+        check_size(header.width, header.height, path)
+        with _alone_if(header.width * header.height):
+            image, window = dicom.shown(path, header, chosen)
+            return _resized(image, size, mode, crop), window
+    with opened(path) as image:
+        if not deep.is_deep(image) and chosen:
             raise UserError(
-                f"is not a readable image ({_reason(error)})",
+                "has 8 bits a channel, and window is for grayscale of more",
                 where=str(path),
-                remedy="replace the file, or remove it",
-            ) from error
+                remedy="leave window out, or keep such images in a folder of their own",
+            )
+        with _alone_if(image.width * image.height):
+            if deep.is_deep(image):
+                shown, window = deep.shown(image, chosen)
+                return _resized(shown, size, mode, crop), window
+            return _resized(image, size, mode, crop), None
 
 
-def _check_header(image: Image, path: Path) -> None:
-    if image.width * image.height > MOST_PIXELS:
-        raise UserError(
-            f"is {image.width} × {image.height} pixels, and no more than {MOST_PIXELS:,} are unpacked",
-            where=str(path),
-            remedy="make it smaller, or remove it",
-        )
-    # What a TIFF unpacks is its tiles, which may be larger than the image.
-    width, height = (dict(getattr(image, "tag_v2", {})).get(tag, 0) for tag in _TILE)
-    if not (isinstance(width, int) and isinstance(height, int) and width * height <= MOST_PIXELS):
-        raise UserError(f"has tiles of {width} × {height} pixels", where=str(path), remedy="remove it")
-    if image.mode.startswith(("I", "F")):
-        raise UserError(
-            f"has more than 8 bits a channel (mode {image.mode}), and which range matters is not known",
-            where=str(path),
-            remedy="convert it to 8 bits a channel",
-        )
+def _alone_if(pixels: int) -> AbstractContextManager[Any]:
+    """Large ones one at a time, so that a folder of them needs the memory of one."""
+    return _alone if pixels > _LARGE_PIXELS else nullcontext()
 
 
-def _resized(image: Image, size: int, mode: str, crop: Callable[[Image], Box | None] | None) -> NDArray[Any]:
+def _resized(image: Image, size: int, mode: str, crop: Crop | None) -> NDArray[Any]:
     from PIL import Image
 
     if crop is None:
@@ -136,12 +169,3 @@ def _resized(image: Image, size: int, mode: str, crop: Callable[[Image], Box | N
         # Not resize(box=...), whose filter would still reach across the edge of the box.
         kept = image.convert(mode).crop(crop(image))
     return np.asarray(kept.resize((size, size), Image.Resampling.LANCZOS))
-
-
-def _reason(error: Exception) -> str:
-    from PIL import UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "none of " + ", ".join(FORMATS)
-    reason = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}: {reason}"

@@ -14,8 +14,9 @@ from benchmark.core.images import LabeledImages
 from benchmark.core.plain_file import is_folder, is_utf8, kind
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.reading.decode import decode
+from benchmark.datasets.reading.dicom_file import SUFFIXES as DICOM
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}) | DICOM
 
 
 class ImageFile(NamedTuple):
@@ -98,10 +99,11 @@ def read_images(*splits: Sequence[ImageFile], size: int, channels: int) -> list[
     """
     pixels = decode([f.path for files in splits for f in files], size=size, channels=channels)
     parts = pixels.split([len(files) for files in splits])
-    return [_labeled(files, part) for files, part in zip(splits, parts, strict=True)]
+    return [labeled(files, part) for files, part in zip(splits, parts, strict=True)]
 
 
-def _labeled(files: Sequence[ImageFile], pixels: Tensor) -> LabeledImages:
+def labeled(files: Sequence[ImageFile], pixels: Tensor) -> LabeledImages:
+    """Pixels with what is known of their files, in memory of their own; groups where every file has a patient."""
     return LabeledImages(
         # A part of the whole would keep all of it in memory.
         pixels=pixels.clone(),

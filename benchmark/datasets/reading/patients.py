@@ -1,4 +1,4 @@
-"""Whose image a file is, by its name or by the folder it lies in."""
+"""Whose image a file is, by its name, by the folder it lies in, or by what it says itself."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.core.errors import UserError
+from benchmark.datasets.reading.dicom_header import patient_of
 
 FOLDER = "folder"
 """Says that each class folder holds one folder a patient."""
+DICOM = "dicom"
+"""Says that the files are DICOM, and name their patient; a hash of that is kept."""
 
 
 def patient_rule(written: str, *, where: str) -> Callable[[Path], str] | None:
     """From a file to its patient; None where nothing is written, and patients are unknown.
 
     Args:
-        written: "folder" for the name of the folder that the file lies in, or a regular expression that is searched in
-            the file name: its first group is the patient, all that it finds where it has none.
+        written: "folder" for the name of the folder that the file lies in, "dicom" for a hash of the patient ID in the
+            file, or a regular expression that is searched in the file name: its first group is the patient, all that it
+            finds where it has none.
         where: The key, for messages.
 
     Raises:
@@ -27,6 +31,8 @@ def patient_rule(written: str, *, where: str) -> Callable[[Path], str] | None:
         return None
     if written == FOLDER:
         return lambda path: path.parent.name
+    if written == DICOM:
+        return patient_of
     try:
         pattern = re.compile(written)
     except re.error as error:

@@ -10,7 +10,19 @@ from benchmark.core.errors import UserError
 _NAMED = 20
 
 
-def unusable(problems: Sequence[UserError], *, of: int) -> UserError:
+class UnusableError(UserError):
+    """Files that cannot be used.
+
+    Attributes:
+        problems: What is wrong with each of them.
+    """
+
+    def __init__(self, problem: str, *, where: str, remedy: str, problems: Sequence[UserError]) -> None:
+        super().__init__(problem, where=where, remedy=remedy)
+        self.problems = tuple(problems)
+
+
+def unusable(problems: Sequence[UserError], *, of: int) -> UnusableError:
     """One error that names the files: all of them, or how many more there are.
 
     Args:
@@ -18,7 +30,8 @@ def unusable(problems: Sequence[UserError], *, of: int) -> UserError:
         of: How many files there are.
     """
     if len(problems) == 1:
-        return problems[0]
+        only = problems[0]
+        return UnusableError(only.problem, where=only.where, remedy=only.remedy, problems=problems)
     folder = os.path.commonpath([os.path.dirname(error.where) for error in problems])
     by_problem: dict[str, list[str]] = {}
     for error in problems[:_NAMED]:
@@ -26,8 +39,9 @@ def unusable(problems: Sequence[UserError], *, of: int) -> UserError:
     named = "; ".join(f"{', '.join(names)} {problem}" for problem, names in by_problem.items())
     more = f"; and {len(problems) - _NAMED:,} more" if len(problems) > _NAMED else ""
     remedies = {error.remedy for error in problems}
-    return UserError(
+    return UnusableError(
         f"{len(problems):,} of {of:,} images cannot be used: {named}{more}",
         where=folder,
         remedy=remedies.pop() if len(remedies) == 1 else "replace the files, or remove them",
+        problems=problems,
     )

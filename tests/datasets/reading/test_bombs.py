@@ -17,7 +17,8 @@ from PIL import Image
 
 from benchmark.core.errors import UserError
 from benchmark.datasets.medmnist import PneumoniaMNIST
-from benchmark.datasets.reading.decode import MOST_PIXELS, decode
+from benchmark.datasets.reading.decode import decode
+from benchmark.datasets.reading.opened import MOST_PIXELS
 from tests.conftest import ROOT
 
 Arrays = dict[str, np.ndarray]

@@ -66,7 +66,7 @@ def test_unreadable_file_is_named(tmp_path, draw_image, content):
     assert caught.value.where == str(bad)
 
 
-def test_image_with_16_bits_is_refused_rather_than_clipped(tmp_path):
+def test_16_bits_are_refused_where_a_data_set_says_of_no_window_in_which_they_are_shown(tmp_path):
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((16, 16), 40000, np.uint16)).save(path)
     with pytest.raises(UserError, match="more than 8 bits"):
