@@ -49,6 +49,11 @@ class Dataset(Plugin):
         """
         raise NotImplementedError
 
+    def image_files(self, *, root: Path | None) -> dict[str, Path]:
+        """The file of each image by the image's id, those that cannot be read included; empty where they have none."""
+        del root
+        return {}
+
     def where(self, *, root: Path) -> str:
         """What the user must put where."""
         return f"put {self.folder} into {root}"
