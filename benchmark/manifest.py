@@ -32,7 +32,17 @@ from benchmark.steps.detect import DetectStep
 from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import Suite
 
-_PACKAGES = ("torch", "torchvision", "torchattacks", "foolbox", "medmnist", "scikit-learn", "numpy", "scipy")
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchattacks",
+    "foolbox",
+    "medmnist",
+    "scikit-image",
+    "scikit-learn",
+    "numpy",
+    "scipy",
+)
 
 
 def build_manifest(

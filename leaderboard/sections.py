@@ -19,6 +19,7 @@ from leaderboard.summary.section import Summary
 from leaderboard.survival.section import Survival
 from leaderboard.threat_models.section import ThreatModels
 from leaderboard.transfer.section import Transfer
+from leaderboard.visibility.section import Visibility
 
 SECTIONS: tuple[type[Section], ...] = (
     Findings,
@@ -29,6 +30,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Clinical,
     PerClass,
     Attacks,
+    Visibility,
     Randomness,
     Survival,
     RowNotes,
@@ -41,7 +43,7 @@ SECTIONS: tuple[type[Section], ...] = (
 
 PAGES = {
     "robustness": "Every robustness number, ranks and clinical metrics",
-    "attacks": "Every attack, fresh draws, and accuracy against attack step",
+    "attacks": "Every attack, how visible it is, fresh draws, and accuracy against attack step",
     "reliability": "Reliability: rows without a rank, defenses, diagnoses and flags",
     "detection": "Detection",
     "transfer": "Transfer",

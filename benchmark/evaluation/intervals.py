@@ -113,6 +113,31 @@ def share_of(hits: ArrayLike, groups: Sequence[Hashable] | None = None) -> Estim
     return Estimate(float(values.mean()), clustered_wilson(values, groups))
 
 
+def mean_of(
+    values: ArrayLike, groups: Sequence[Hashable] | None = None, *, least: float = -math.inf, most: float = math.inf
+) -> Estimate:
+    """The mean of numbers, at least one, with its 95 % t-interval, when images of one patient resemble each other.
+
+    The variance is the between-patient (linearized) one, G / (G − 1) · Σ_g (Σ_{i in g} (x_i − x̄))² / n², with the
+    quantile of Student's distribution at G − 1 degrees of freedom; without patients it is the textbook s² / n. Of one
+    patient nothing is known, and the interval is all that is possible.
+
+    Args:
+        values: N numbers.
+        groups: The patient of each; None means that they are independent.
+        least, most: Between which a mean must lie.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    group = np.arange(len(numbers)) if groups is None else group_numbers(groups)
+    mean, patients = float(numbers.mean()), int(group.max()) + 1
+    if patients == 1:
+        return Estimate(mean, Interval(least, most))
+    totals = np.bincount(group, weights=numbers - mean)
+    variance = patients / (patients - 1) * float((totals**2).sum()) / len(numbers) ** 2
+    half = float(stdtrit(patients - 1, 0.975)) * math.sqrt(variance)
+    return Estimate(mean, Interval(max(least, mean - half), min(most, mean + half)))
+
+
 def _effective_count(values: Floats, group: NDArray[np.int64], confidence: float) -> float:
     count, sizes = len(values), np.bincount(group)
     patients = len(sizes)

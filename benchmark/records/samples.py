@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -34,6 +35,8 @@ COLUMNS = {
     "scores": "object",
     "linf": _NUMBER,
     "l2": _NUMBER,
+    "psnr": _NUMBER,
+    "ssim": _NUMBER,
     "forwards": _COUNT,
     "backwards": _COUNT,
     "broken_at": _COUNT,
@@ -52,7 +55,8 @@ COLUMNS = {
 
 `scores` are the K class probabilities of the decision on the image as submitted (clean, in clean records);
 `fresh_right` is the share of `draws` fresh decisions on it that are right; `stored_*` is the decision on it after
-rounding to 8 bit.
+rounding to 8 bit. `linf`, `l2`, `psnr` (dB) and `ssim` compare the image as submitted, before any rounding, with the
+clean one; where it was left as it was `psnr` is infinite.
 """
 
 
@@ -82,7 +86,7 @@ def _frame(cell: CellRecord, store: Store) -> pd.DataFrame:
     frame = frame.assign(
         table=cell.table, defense=cell.defense, attack=cell.attack, detector=cell.detector, draws=draws
     )
-    empty: dict[str, Any] = {"linf": 0.0, "l2": 0.0, "broken_at": -1, "split": ""}
+    empty: dict[str, Any] = {"linf": 0.0, "l2": 0.0, "psnr": math.inf, "ssim": 1.0, "broken_at": -1, "split": ""}
     for column in COLUMNS:
         if column not in frame:
             frame[column] = empty.get(column)

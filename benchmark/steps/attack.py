@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Epsilon, Norm
+from benchmark.evaluation.visibility import psnr, ssim
 from benchmark.steps.attack_cost import attack_passes
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
@@ -290,6 +292,8 @@ def _untouched(frame: pd.DataFrame) -> pd.DataFrame:
         verified=False,
         linf=0.0,
         l2=0.0,
+        psnr=math.inf,
+        ssim=1.0,
         forwards=0,
         backwards=0,
         broken_at=-1,
@@ -315,14 +319,17 @@ def _samples(
     was verified at any step.
     """
     table = _untouched(frame)
-    delta = outcome.adversarial - images.floats()
+    clean = images.floats()
+    delta, pair = outcome.adversarial - clean, (clean.numpy(), outcome.adversarial.numpy())
     decided, kept = verdict.submitted.argmax(1), verdict.stored.argmax(1)
-    values = {
+    values: dict[str, Tensor | list[float]] = {
         "adversarial_prediction": decided,
         "robust": ~goal.reached(verdict.submitted) & ~outcome.verified,
         "verified": outcome.verified,
         "linf": perturbation_size(delta, Norm.LINF),
         "l2": perturbation_size(delta, Norm.L2),
+        "psnr": psnr(*pair),
+        "ssim": ssim(*pair),
         "forwards": outcome.forwards,
         "backwards": outcome.backwards,
         "broken_at": outcome.broken_at,
@@ -333,7 +340,8 @@ def _samples(
     }
     for name, value in values.items():
         column = table[name].tolist()
-        for row, entry in zip(rows.tolist(), value.tolist(), strict=True):
+        entries = value if isinstance(value, list) else value.tolist()
+        for row, entry in zip(rows.tolist(), entries, strict=True):
             column[row] = entry
         table[name] = column
     return table

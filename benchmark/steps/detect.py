@@ -63,7 +63,7 @@ class DetectStep(Step):
         noise = Noise.of(self.seed, range(sum(map(len, sets.values())))).stream(f"scoring {self.attack.draws}")
         score, checks = score_sets(fitting.fitted(context), sets, noise)
         columns = ["row", "sample_id", "group", "label", "clean_prediction", "adversarial_prediction", "robust"]
-        samples = attacked[[*columns, "linf", "l2", "forwards", "backwards", "scores"]].assign(
+        samples = attacked[[*columns, "linf", "l2", "psnr", "ssim", "forwards", "backwards", "scores"]].assign(
             split=fitting.parts(attacked),
             detector_score=score["adversarial"],
             detector_score_clean=score["clean"],

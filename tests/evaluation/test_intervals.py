@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
 from benchmark.evaluation.intervals import (
     Estimate,
@@ -12,6 +12,7 @@ from benchmark.evaluation.intervals import (
     clustered_wilson,
     group_numbers,
     mcnemar,
+    mean_of,
     mean_of_dependent,
     mean_of_proportions,
     share_of,
@@ -159,3 +160,13 @@ def test_the_interval_of_balanced_accuracy_counts_patients():
             covered[name] += interval.low <= 0.55 <= interval.high
     assert covered["patients"] / trials == pytest.approx(0.95, abs=0.03)
     assert covered["images"] / trials < 0.88
+
+
+def test_the_mean_of_copies_is_no_surer_than_that_of_one_each():
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    alone = mean_of(values)
+    reach = t.ppf(0.975, 3) * values.std(ddof=1) / 2
+    assert alone.interval.high - alone.value == pytest.approx(reach)
+    copied = mean_of(np.repeat(values, 5), np.repeat(np.arange(4), 5).tolist())
+    assert (copied.value, copied.interval.half_width) == pytest.approx((alone.value, alone.interval.half_width))
+    assert mean_of([3.0, 4.0], ["one", "one"], least=0, most=9) == Estimate(3.5, Interval(0, 9))

@@ -52,6 +52,8 @@ def attack_frame(clean: pd.DataFrame, robust: Sequence[bool], **columns: Any) ->
         verified=False,
         linf=0.03,
         l2=0.5,
+        psnr=35.0,
+        ssim=0.9,
         forwards=10,
         backwards=10,
         broken_at=np.where(clean["clean_right"] & ~standing, 3, -1),

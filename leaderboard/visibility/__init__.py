@@ -1,0 +1,1 @@
+"""How visible attacks are."""
