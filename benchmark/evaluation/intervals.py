@@ -134,7 +134,7 @@ def mean_of(
         return Estimate(mean, Interval(least, most))
     totals = np.bincount(group, weights=numbers - mean)
     variance = patients / (patients - 1) * float((totals**2).sum()) / len(numbers) ** 2
-    half = float(stdtrit(patients - 1, 0.975)) * math.sqrt(variance)
+    half = _student_quantile(patients - 1, 0.975) * math.sqrt(variance)
     return Estimate(mean, Interval(max(least, mean - half), min(most, mean + half)))
 
 
@@ -146,15 +146,20 @@ def _effective_count(values: Floats, group: NDArray[np.int64], confidence: float
         return float(patients)
     if share in (0.0, 1.0):
         return count**2 / float((sizes**2).sum())
-    # Its import takes a tenth of a second, and only boards of data with patients need it.
-    from scipy.special import stdtrit
-
     totals = np.bincount(group, weights=values - share)
     clustered = patients / (patients - 1) * float((totals**2).sum()) / count**2
     independent = share * (1 - share) / (count - 1)
     quantile = 0.5 + confidence / 2
-    widening = float(stdtrit(count - 1, quantile) / stdtrit(patients - 1, quantile))
+    widening = _student_quantile(count - 1, quantile) / _student_quantile(patients - 1, quantile)
     return count / max(1.0, clustered / independent) * widening**2
+
+
+def _student_quantile(freedom: int, probability: float) -> float:
+    """Quantile of Student's t distribution with `freedom` ≥ 1 degrees of freedom."""
+    # Imported here since it takes a tenth of a second, and a first screen without patients does not need it.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, probability))
 
 
 def group_numbers(groups: Sequence[Hashable]) -> NDArray[np.int64]:
