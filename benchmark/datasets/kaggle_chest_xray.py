@@ -79,9 +79,14 @@ class KaggleChestXray(Dataset):
 
 
 def patient_of(file_name: str) -> str:
-    """The patient number in a file name; the name without its suffix where there is none."""
-    match = _PATIENT.match(file_name)
+    """The patient number in a file's name or path; the name without its suffix where there is none."""
+    match = _PATIENT.match(Path(file_name).name)
     return next(g for g in match.groups() if g) if match else Path(file_name).stem
+
+
+def numbered(file_name: str) -> bool:
+    """Whether there is a patient number in a file's name or path."""
+    return _PATIENT.match(Path(file_name).name) is not None
 
 
 def _patient(path: Path) -> str:

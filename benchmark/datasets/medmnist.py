@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,8 +15,11 @@ from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
 from benchmark.core.plain_file import is_file
 from benchmark.datasets.base import DataMissingError, Dataset
+from benchmark.datasets.kaggle_chest_xray import numbered, patient_of
+from benchmark.datasets.reading.apart import without_patients_of_later_splits
 from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.reading.download import fetch
+from benchmark.datasets.reading.medmnist_sources import source_names
 from benchmark.datasets.reading.npz import Header, md5_of, read_arrays
 from benchmark.datasets.reading.root import data_root
 
@@ -60,11 +64,13 @@ class MedMNIST(Dataset):
             labels = _labels(arrays[f"{published}_labels"], len(classes), f"{path}[{published}]", remedy)
             ids = tuple(f"{published}/{number:05d}" for number in range(len(pixels)))
             splits[name] = LabeledImages(pixels, torch.tensor(order).argsort()[labels], ids)
+        notes = self._notes(path, {_SPLITS[name]: len(images) for name, images in splits.items()}, order, classes)
+        splits, of_patients = self._with_patients(splits, root)
         return assemble(
             self,
             title=f"{info['python_class']} {self.size}×{self.size}",
             classes=[classes[k] for k in order],
-            notes=self._notes(path, {_SPLITS[name]: len(images) for name, images in splits.items()}, order, classes),
+            notes=[*notes, *of_patients],
             where=str(path),
             **splits,
         )
@@ -101,6 +107,13 @@ class MedMNIST(Dataset):
     def official(self, *, root: Path) -> bool | None:
         """Whether the file has the published MD5."""
         return md5_of(self.locate(root=root), most=self._most_bytes()) == self._published()
+
+    def _with_patients(
+        self, splits: dict[str, LabeledImages], root: Path
+    ) -> tuple[dict[str, LabeledImages], list[str]]:
+        """The splits with whose images they are, where that can be told, and notes on it."""
+        del root
+        return splits, []
 
     def _file(self, size: int) -> str:
         return f"{self.flag}{_suffix(size)}.npz"
@@ -183,10 +196,38 @@ class OrganAMNIST(MedMNIST):
 
 
 class PneumoniaMNIST(MedMNIST):
-    """Chest radiographs of children, normal or pneumonia (MedMNIST v2, from Kermany et al. 2018)."""
+    """Chest radiographs of children, normal or pneumonia (MedMNIST v2, from Kermany et al. 2018).
+
+    Where the authors' table of source images lies beside the published file as pneumoniamnist.csv (columns split,
+    index, image_id), patients are those of the source's file names, as `KaggleChestXray` reads them. The published
+    validation images were drawn without regard to patients, so training images of patients of validation or test are
+    then left out, and validation images of those of test.
+
+    Args:
+        size: Height and width: 28, 64, 128 or 224; each is a file of its own, none is made from another.
+    """
 
     name = flag = "pneumoniamnist"
     positive_class = "pneumonia"
+
+    def _with_patients(
+        self, splits: dict[str, LabeledImages], root: Path
+    ) -> tuple[dict[str, LabeledImages], list[str]]:
+        table = root / f"{self.flag}.csv"
+        if not is_file(table):
+            return splits, []
+        if not self.official(root=root):
+            return splits, [f"{table.name} is not used, since it numbers the images of the published file"]
+        sources = source_names(table, {_SPLITS[name]: len(images) for name, images in splits.items()})
+        if sources is None or not any(numbered(source) for names in sources.values() for source in names):
+            return splits, [f"{table.name} is not used, since it names no source images with patient numbers"]
+        known = {
+            name: replace(images, groups=tuple(map(patient_of, sources[_SPLITS[name]])))
+            for name, images in splits.items()
+        }
+        kept, notes = without_patients_of_later_splits(known)
+        many = len({group for images in known.values() for group in images.groups or ()})
+        return kept, [f"{many:,} patients, by the source file names in {table.name}", *notes]
 
 
 class RetinaMNIST(MedMNIST):

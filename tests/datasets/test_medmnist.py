@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import medmnist
 import numpy as np
 import pytest
 
 from benchmark.core.errors import UserError
 from benchmark.datasets.base import DataMissingError
 from benchmark.datasets.medmnist import BloodMNIST, BreastMNIST, PneumoniaMNIST
+from benchmark.datasets.reading.npz import md5_of
 
 
 @pytest.fixture
@@ -156,3 +158,62 @@ def test_folder_or_single_array_in_place_of_the_file(tmp_path):
         np.save(file, np.zeros(3))
     with pytest.raises(UserError, match="no \\.npz file"):
         PneumoniaMNIST().load(root=tmp_path, download=False)
+
+
+SOURCES = {
+    "test": ["person1_virus_6.jpeg", "IM-0001-0001.jpeg", "person2_bacteria_9.jpeg", "IM-0003-0001.jpeg"],
+    "val": ["person3_virus_1.jpeg", "NORMAL2-IM-0001-0002.jpeg", "IM-0005-0001.jpeg", "person4_virus_1.jpeg"],
+    "train": ["person3_virus_2.jpeg", "IM-0007-0001.jpeg", "person1_virus_7.jpeg", "person8_virus_1.jpeg"],
+}
+
+
+def write_table(folder: Path, arrays, monkeypatch, *, header="split,index,image_id", edit=lambda rows: rows) -> None:
+    """A small file that is taken for the published one, and the table of its sources."""
+    stored = arrays(count=4)
+    for split in SOURCES:
+        stored[f"{split}_labels"] = np.array([[0] if "IM" in name else [1] for name in SOURCES[split]], np.uint8)
+    np.savez(folder / "pneumoniamnist.npz", **stored)
+    published = md5_of(folder / "pneumoniamnist.npz", most=2**20)
+    monkeypatch.setitem(medmnist.INFO["pneumoniamnist"], "MD5", published)
+    rows = [f"{split},{index},{name}" for split, names in SOURCES.items() for index, name in enumerate(names)]
+    (folder / "pneumoniamnist.csv").write_text("\n".join([header, *edit(rows)]) + "\n")
+
+
+def test_patients_of_the_source_file_names_are_kept_apart(tmp_path, arrays, monkeypatch):
+    write_table(tmp_path, arrays, monkeypatch, edit=lambda rows: rows[::-1])
+    data = PneumoniaMNIST().load(root=tmp_path, download=False)
+    assert data.evaluation.groups == ("person1", "IM-0001", "person2", "IM-0003")
+    assert data.validation.groups == ("person3", "IM-0005", "person4")
+    assert data.train.groups == ("IM-0007", "person8")
+    assert data.train.ids == ("train/00001", "train/00003")
+    assert np.array_equal(data.train.pixels[:, 0].numpy(), arrays(count=4)["train_images"][[1, 3]])
+    assert "9 patients, by the source file names in pneumoniamnist.csv" in data.notes
+    assert "2 train images of patients of another split were left out" in data.notes
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda rows: rows[1:], "does not name 1 images"),
+        (lambda rows: [*rows, rows[0]], "named before"),
+        (lambda rows: [*rows[:-1], "train,9,person1_virus_6.jpeg"], "names no image"),
+        (lambda rows: [*rows[:-1], "extra,3,person1_virus_6.jpeg"], "names no image"),
+        (lambda rows: [*rows[:-1], "train"], "names no image"),
+    ],
+)
+def test_a_table_that_does_not_fit_the_file_is_refused(tmp_path, arrays, monkeypatch, edit, said):
+    write_table(tmp_path, arrays, monkeypatch, edit=edit)
+    with pytest.raises(UserError, match=said):
+        PneumoniaMNIST().load(root=tmp_path, download=False)
+
+
+def test_a_table_of_another_kind_or_for_another_file_is_not_used_and_that_is_said(tmp_path, arrays, monkeypatch):
+    write_table(tmp_path, arrays, monkeypatch, header="train,train_0_1.png,1")
+    data = PneumoniaMNIST().load(root=tmp_path, download=False)
+    assert data.train.groups is None
+    assert any("names no source images" in note for note in data.notes)
+    write_table(tmp_path, arrays, monkeypatch)
+    monkeypatch.undo()
+    data = PneumoniaMNIST().load(root=tmp_path, download=False)
+    assert data.train.groups is None
+    assert "pneumoniamnist.csv is not used, since it numbers the images of the published file" in data.notes

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmark.datasets.reading.window import Bounds, Window, table, through
+from benchmark.datasets.reading.window import Bounds, Window, table
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO = 0
 _SIGNED = 2
+_AT_ONCE = 2**20
 
 
 def bits_of(image: Image) -> int:
@@ -41,18 +41,20 @@ def shown(image: Image, chosen: Bounds | None) -> tuple[Image, Window]:
     from PIL import Image
 
     bits, signed = bits_of(image), _tag(image, _SAMPLE_FORMAT, (1,)) == (_SIGNED,)
-    patterns = _patterns(np.asarray(image))
     every = np.arange(2**16)
     values = np.where(every < 2**15, every, every - 2**16) if signed else every
     low = -(2 ** (bits - 1)) if signed else 0
     window = Window(*chosen, "setting") if chosen else Window(low, low + 2**bits - 1, "full range")
     # Pillow turns such an image the right way round for 8 bits alone.
     inverted = _tag(image, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO
-    return Image.fromarray(through(table(values.astype(np.float64), window, inverted=inverted), patterns)), window
-
-
-def _patterns(stored: NDArray[Any]) -> NDArray[np.uint16]:
-    return stored if stored.dtype == np.uint16 else stored.astype(np.uint16)
+    seen = table(values.astype(np.float64), window, inverted=inverted)
+    result = np.empty((image.height, image.width), np.uint8)
+    # In strips, since an array of the whole image takes three times what the image does while it is made.
+    height = max(1, _AT_ONCE // image.width)
+    for top in range(0, image.height, height):
+        strip = np.asarray(image.crop((0, top, image.width, min(top + height, image.height))))
+        result[top : top + height] = seen[strip.astype(np.uint16, copy=False)]
+    return Image.fromarray(result), window
 
 
 def _tag(image: Image, number: int, otherwise: Any) -> Any:
