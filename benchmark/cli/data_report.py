@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from benchmark.core.errors import UserError
 from benchmark.core.harmless import line
-from benchmark.datasets.reading.unusable import UnusableError
 
 if TYPE_CHECKING:
     from benchmark.datasets.loading.report import Report
+    from benchmark.datasets.reading.unusable import UnusableError
 
 _WIDTH = 80
 _LONGEST = 32
@@ -57,12 +56,19 @@ def in_words(found: Report) -> str:
     return "\n".join(paragraphs)
 
 
-def problems_in_words(error: UserError, folder: Path | None = None) -> str:
+def problems_in_words(error: UnusableError) -> str:
     """Every file that cannot be used, one after another."""
-    problems = error.problems if isinstance(error, UnusableError) else (error,)
-    named = [f"{_within(e.where, folder)}: {e.problem}" for e in problems]
-    remedies = dict.fromkeys(e.remedy for e in problems if e.remedy)
-    return "\n".join([*_listed("cannot be used", named), *_listed("remedy", remedies)])
+    folder = os.path.commonpath([os.path.dirname(problem.where) for problem in error.problems])
+    named = [f"{os.path.relpath(problem.where, folder)} {problem.problem}" for problem in error.problems]
+    remedies = dict.fromkeys(problem.remedy for problem in error.problems if problem.remedy)
+    many = f"{len(named):,} {'image' if len(named) == 1 else 'images'}"
+    return "\n".join(
+        [
+            *_wrapped(f"{many} of {line(folder)} cannot be used:"),
+            *(part for text in named for part in _wrapped(f"  {line(text)}")),
+            *_listed("remedy", remedies),
+        ]
+    )
 
 
 def _listed(name: str, texts: Iterable[str]) -> list[str]:
@@ -72,10 +78,6 @@ def _listed(name: str, texts: Iterable[str]) -> list[str]:
 def _wrapped(text: str) -> list[str]:
     # A path is to be copied, so it is not broken.
     return wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _within(where: str, folder: Path | None) -> str:
-    return str(Path(where).relative_to(folder)) if folder and Path(where).is_relative_to(folder) else where
 
 
 def _patients(count: int | None) -> str:

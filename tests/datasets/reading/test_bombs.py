@@ -141,15 +141,15 @@ def test_a_file_far_larger_than_its_images_is_not_read_through(tmp_path: Path, a
         PneumoniaMNIST().load(root=tmp_path)
 
 
-def png(width: int, height: int) -> bytes:
+def png(width: int, height: int, bits: int = 8) -> bytes:
     """All black, and compressed a thousand times."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    packed, row = zlib.compressobj(9), bytes(1 + width)
+    packed, row = zlib.compressobj(9), bytes(1 + width * bits // 8)
     rows = b"".join(packed.compress(row) for _ in range(height)) + packed.flush()
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
@@ -203,14 +203,15 @@ def test_an_image_is_refused_by_its_header(
     assert grown < 300
 
 
+@pytest.mark.parametrize(("bits", "count"), [(8, 5), (16, 2)])
 def test_the_largest_image_is_unpacked_one_at_a_time(
-    python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+    python: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, bits: int, count: int
 ) -> None:
     side = int(MOST_PIXELS**0.5)
-    content = png(side, side)
+    content = png(side, side, bits)
     for label in "ab":
         (tmp_path / "mine" / label).mkdir(parents=True)
-        for number in range(5):
+        for number in range(count):
             (tmp_path / "mine" / label / f"{number}.png").write_bytes(content)
     words, grown = loaded(python, tmp_path, "folder")
     assert "copies of one, only" in words, "they are read, and copies of each other"
