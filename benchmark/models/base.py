@@ -13,6 +13,7 @@ from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
 from benchmark.core.plugin import Plugin
 from benchmark.models.training.pixel_statistics import pixel_statistics
+from benchmark.models.training.reading import Reading
 from benchmark.models.training.recipe import Recipe
 
 
@@ -57,6 +58,11 @@ class Classifier(Plugin):
     def trains(self) -> bool:
         """Whether the network is to be trained; False for weights that are used as they are."""
         return True
+
+    def reading(self, network: nn.Module) -> Reading:
+        """How the outputs of a network just built become logits; by default they are logits."""
+        del network
+        return Reading()
 
     def decision_threshold(self) -> float | None:
         """Probability from which a two-class network says class 1; None to choose it on validation images."""

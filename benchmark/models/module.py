@@ -23,6 +23,7 @@ from benchmark.core.keys import CODE
 from benchmark.core.settings import BatchRows, Count, Decay, Rate, Shift
 from benchmark.core.source import module_digest
 from benchmark.models.base import Classifier
+from benchmark.models.training.reading import Outputs, Reading, head_number
 from benchmark.models.training.weights import load_into
 
 
@@ -42,6 +43,10 @@ class Module(Classifier):
         weights: A safetensors file, or a state dict that torch.save wrote (.pt, .pth), beside the suite's file.
         train: Whether to train it here, from `weights` where there are any.
         threshold: Probability of class 1 from which it is said; two classes only.
+        outputs: What the network gives. The probabilities of a sigmoid or softmax at its end are turned back into
+            logits, whose gradients vanish where the network is sure: a network without that layer is better.
+        head: Of a network with many outputs, the one that is for class 1 of two: its number from 0, or its name in the
+            network's own list (`pathologies` or `targets`).
         rgb: The network takes three channels; grayscale images are repeated to three.
         mean, std: One number per image channel.
         epochs, patience, batch_size, optimizer, learning_rate, weight_decay, shift: As in `Recipe`.
@@ -60,6 +65,8 @@ class Module(Classifier):
         weights: Annotated[str, Free("a .safetensors or .pth file")] | None = None,
         train: bool | None = None,
         threshold: Annotated[float, Interval(ge=1e-6, le=1 - 1e-6)] | None = None,
+        outputs: Outputs = "logits",
+        head: Annotated[int, Interval(ge=0, le=10**6)] | Annotated[str, Free("a name that it lists")] | None = None,
         rgb: bool = False,
         mean: Annotated[list[Annotated[float, Interval(ge=-1000, le=1000)]], MinLen(1)] | None = None,
         std: Annotated[list[Annotated[float, Interval(ge=1e-6, le=1000)]], MinLen(1)] | None = None,
@@ -77,6 +84,8 @@ class Module(Classifier):
         self.weights = weights
         self.train = train
         self.threshold = threshold
+        self.outputs = outputs
+        self.head = head
         self.rgb = rgb
         self.mean = mean
         self.std = std
@@ -129,6 +138,11 @@ class Module(Classifier):
                 'set train = false to use the network as the function returns it, weights = "…" to fill it from a '
                 "file, or train = true to train it here",
             )
+
+    def reading(self, network: nn.Module) -> Reading:
+        """As `outputs` and `head` say; raises UserError for a head that the network does not list."""
+        head = head_number(network, self.head, where=f"classifier 'module', factory {self.factory!r}")
+        return Reading(outputs=self.outputs, head=head)
 
     def decision_threshold(self) -> float | None:
         """`threshold`."""

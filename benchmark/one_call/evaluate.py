@@ -17,7 +17,7 @@ from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.two_logits import TwoLogits
 from benchmark.models.given import Given, held
-from benchmark.models.training.deployed import gives_probabilities
+from benchmark.models.training.reading import gives_probabilities
 from benchmark.one_call.images import NAME, as_split, image_data
 from benchmark.one_call.plan import Attacks, refuse_unlearned, suite_of
 from benchmark.one_call.report import Report

@@ -9,7 +9,7 @@ from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
 from benchmark.models.base import Classifier
 from benchmark.models.training.classifier import assemble
-from benchmark.models.training.deployed import gives_probabilities
+from benchmark.models.training.reading import gives_probabilities
 from benchmark.testing.claims import Claims
 from benchmark.testing.isolation import global_randomness
 from benchmark.testing.settings import check_settings, instance_of

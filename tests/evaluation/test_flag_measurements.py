@@ -44,6 +44,8 @@ from benchmark.evaluation.flags.transfer_beats_white_box import TransferBeatsWhi
 from benchmark.evaluation.flags.unbounded_fails import UnboundedFails
 from benchmark.evaluation.flags.unstable_landscape import POINTS, SIDE, UnstableLandscape
 from benchmark.evaluation.flags.zero_gradient import ZeroGradient
+from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.models.training.reading import Outputs, Reading
 from benchmark.records.defense_record import DefenseTraits
 
 N, SHAPE = 12, (1, 6, 6)
@@ -123,6 +125,23 @@ def test_zero_gradient_tells_saturation_from_masking() -> None:
     assert saturated["zero"]["margin"] == clear["margin"]
     masked = ZeroGradient().measure(probe(purify=lambda x, noise: (x * 7).round() / 7))
     assert {n for zero in masked["zero"].values() for n in zero.values()} == {N}
+
+
+@pytest.mark.parametrize("outputs", ["sigmoid", "softmax"])
+def test_zero_gradient_sees_probabilities_that_have_reached_0_and_1(outputs: Outputs) -> None:
+    class Ending(Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            z = super().forward(x)
+            return z.softmax(1) if outputs == "softmax" else z[:, 1].sigmoid()
+
+    def measured(scale: float) -> set[int]:
+        model = DeployedClassifier(Ending(scale), channels=1, classes=2, reading=Reading(outputs=outputs))
+        found = ZeroGradient().measure(probe(model))
+        assert found["not finite"] == 0
+        return {n for zero in found["zero"].values() for n in zero.values()}
+
+    assert measured(1.0) == {0}
+    assert measured(1e6) == {N}
 
 
 def test_zero_gradient_sees_numbers_that_attacks_would_hide() -> None:

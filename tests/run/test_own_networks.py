@@ -65,6 +65,17 @@ def test_a_network_with_its_own_weights_is_measured_untouched_and_named(
     assert "not trained here; operating threshold given" in board
 
 
+@pytest.mark.parametrize("said", ["", 'outputs = "sigmoid"\narguments.sigmoid = true'])
+def test_one_head_of_many_is_the_network_of_a_run(said: str, suite: Callable[..., Path], tmp_path: Path) -> None:
+    path = suite('build"\ntrain = false', f'Findings"\ntrain = false\nhead = "Sick"\n{said}')
+    assert main(["run", "--suite", str(path), "--out", str(tmp_path / "run")]) == ExitStatus.DONE
+    record = Store(tmp_path / "run").manifest()
+    assert record.classifier.validation is not None
+    assert (record.classifier.validation.accuracy, record.classifier.doubt) == (1.0, "")
+    # What the one attack leaves is the same however the log-odds came to be.
+    assert {c.status for c in record.cells} == {"done"}
+
+
 @pytest.mark.parametrize("classes", [1, 2])
 def test_a_checkpoint_beside_the_suite_is_used(classes: int, suite: Callable[..., Path], tmp_path: Path) -> None:
     from own_networks import build
@@ -102,6 +113,17 @@ def test_other_weights_that_the_factory_loads_by_itself_are_another_result(
         ("train = false", 'weights = "cut.pth"', "damaged, cut short", "left as it is"),
         ("train = false", 'weights = "numbers.pth"', "holds no state dict", "state_dict()"),
         ("own_networks:build", "own_networks:sigmoid", "gives probabilities", "final softmax or sigmoid"),
+        ("train = false", 'train = false\noutputs = "sigmoid"', "outputs = 'sigmoid', and the network gave -", "final"),
+        ("train = false", 'train = false\noutputs = "sigmod"', "outputs = 'sigmod'", '"sigmoid" or "softmax"'),
+        ("train = false", "train = false\nhead = 1", "head = 1, and the network gave outputs of shape (2,)", "from 0"),
+        ('build"\ntrain = false', 'Findings"\ntrain = false', "outputs of shape (2, 3)", "[B, 2]"),
+        ('build"\ntrain = false', 'Findings"\ntrain = false\nhead = "Sik"', "0 outputs called 'Sik'", "Sick"),
+        (
+            'build"\ntrain = false',
+            'Findings"\ntrain = false\nhead = 1\narguments.sigmoid = true',
+            "gives probabilities",
+            "final softmax or sigmoid",
+        ),
         ("train = false", "train = false\nthreshold = 1.5", "threshold = 1.5", "from"),
     ],
 )

@@ -11,7 +11,7 @@ from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.models.base import Classifier
-from benchmark.models.training.deployed import DeployedClassifier, gives_probabilities
+from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.models.training.loop import EVALUATION_BATCH, Course, optimize, predict, seeded
 from benchmark.models.training.operating_point import youden_logit
 
@@ -25,7 +25,9 @@ def assemble(classifier: Classifier, *, shape: tuple[int, int, int], classes: in
     classifier.check_size((height, width))
     with seeded(seed, torch.device("cpu")):
         network = classifier.build(channels=3 if classifier.rgb else channels, classes=classes, size=(height, width))
-    return DeployedClassifier(network, channels=channels, classes=classes, rgb=classifier.rgb)
+    return DeployedClassifier(
+        network, channels=channels, classes=classes, rgb=classifier.rgb, reading=classifier.reading(network)
+    )
 
 
 def train_classifier(
@@ -82,10 +84,10 @@ def complete(
     """Give a network with its weights its operating point, and leave it in eval mode.
 
     Raises:
-        UserError: It gives probabilities, or has a threshold and more than two classes.
+        UserError: Its outputs are not what they are said to be, or it has a threshold and more than two classes.
     """
     deployed.eval()
-    _refuse_probabilities(classifier, deployed, validation, device)
+    _refuse_other_outputs(classifier, deployed, validation, device)
     threshold = classifier.decision_threshold()
     if threshold is not None and deployed.classes != 2:
         raise UserError(
@@ -111,7 +113,7 @@ def choose_operating_point(deployed: DeployedClassifier, validation: LabeledImag
     deployed.set_operating_logit(youden_logit(logits[:, 1] - logits[:, 0], validation.labels))
 
 
-def _refuse_probabilities(
+def _refuse_other_outputs(
     classifier: Classifier, deployed: DeployedClassifier, validation: LabeledImages, device: torch.device
 ) -> None:
     if not len(validation):
@@ -124,9 +126,11 @@ def _refuse_probabilities(
             deployed(x)
     finally:
         handle.remove()
-    if gives_probabilities(outputs[0]):
+    problem = deployed.reading.contradiction(outputs[0])
+    if problem:
         raise UserError(
-            "the network gives probabilities, not logits",
+            problem,
             where=f"classifier {classifier.name!r}",
-            remedy="leave out its final softmax or sigmoid",
+            remedy='leave out its final softmax or sigmoid; where that cannot be, a module says outputs = "sigmoid" '
+            'or "softmax", and its gradients vanish where it is sure',
         )

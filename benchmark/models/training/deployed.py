@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
+from benchmark.models.training.reading import Reading
 
 
 class DeployedClassifier(nn.Module):
@@ -17,15 +18,17 @@ class DeployedClassifier(nn.Module):
     log(t / (1 − t)), so that class 1 has the larger logit exactly when its probability reaches t. Normalisation and
     threshold are buffers and travel with the weights.
 
-    The network must give logits. Probabilities (a softmax or sigmoid at its end) are not converted: their gradients
-    vanish where the network is sure, which hides attacks; `gives_probabilities` finds such a network.
+    Probabilities (a softmax or sigmoid at the network's end) become logits only where `reading` says so: their
+    gradients vanish where the network is sure, which hides attacks; `Reading.contradiction` finds such a network.
 
     Args:
-        network: Normalised images → raw logits [B, K], or one log-odds [B, 1] or [B] when `classes` is 2.
+        network: Normalised images → raw logits [B, K], or one log-odds [B, 1] or [B] when `classes` is 2, or what
+            `reading` makes these of.
         channels: Channels C of the images.
         classes: K.
         mean, std: [C] taken off the pixels; by default 0 and 1.
         rgb: The network takes three channels; grayscale images are repeated to three.
+        reading: How the network's outputs become logits.
     """
 
     mean: Tensor
@@ -41,6 +44,7 @@ class DeployedClassifier(nn.Module):
         mean: Tensor | None = None,
         std: Tensor | None = None,
         rgb: bool = False,
+        reading: Reading | None = None,
     ) -> None:
         super().__init__()
         if classes < 2:
@@ -55,6 +59,7 @@ class DeployedClassifier(nn.Module):
         self.channels = channels
         self.classes = classes
         self.rgb = rgb
+        self.reading = Reading() if reading is None else reading
         self.register_buffer("mean", torch.zeros(channels, 1, 1) if mean is None else mean.view(channels, 1, 1).clone())
         self.register_buffer("std", torch.ones(channels, 1, 1) if std is None else std.view(channels, 1, 1).clone())
         self.register_buffer("operating_logit", torch.zeros(()))
@@ -84,6 +89,7 @@ class DeployedClassifier(nn.Module):
                 where=type(self.network).__name__,
                 remedy=f"let it return logits of shape [B, {self.classes}]",
             )
+        output = self.reading(output, where=type(self.network).__name__)
         rows = x.shape[0]
         if self.classes == 2 and output.shape in ((rows,), (rows, 1)):
             odds = output.reshape(rows)
@@ -119,17 +125,3 @@ class DeployedClassifier(nn.Module):
                 f"operating log-odds {logit} for {self.classes} classes", remedy="give a finite number and two classes"
             )
         self.operating_logit.fill_(logit)
-
-
-def gives_probabilities(outputs: Tensor) -> bool:
-    """Whether a network's raw outputs, [N, K] or [N, 1], look like a softmax's or a sigmoid's rather than logits.
-
-    One output counts as a sigmoid's when all lie in [0, 1] and spread over more than half of it.
-    """
-    outputs = outputs.detach().flatten(1) if outputs.dim() > 1 else outputs.detach()[:, None]
-    low, high = outputs.min().item(), outputs.max().item()
-    if low < 0 or high > 1:
-        return False
-    if outputs.shape[1] == 1:
-        return high - low > 0.5
-    return bool(((outputs.sum(1) - 1).abs() < 1e-4).all())

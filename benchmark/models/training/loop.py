@@ -143,7 +143,7 @@ def optimize(
     best: tuple[float, ...] = ()
     best_epoch = 0
     kept: dict[str, Tensor] = {}
-    plateau = Plateau(recipe)
+    plateau = Plateau(recipe, steps=batches_per_epoch)
     with seeded(seed, device):
         for epoch in range(recipe.epochs):
             model.train()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from benchmark.models.training.recipe import FALL, FALLS, Recipe
+from benchmark.models.training.recipe import FALL, FALLS, STANDSTILL, Recipe
 
 
 class Plateau:
     """Follows a training epoch by epoch; with any schedule but "plateau" nothing ever changes.
+
+    Args:
+        recipe: What is followed.
+        steps: Of an epoch.
 
     Attributes:
         scale: What the learning rate is to be multiplied by.
         over: Whether training has ended.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, steps: int) -> None:
         self.scale = 1.0
         self.over = False
-        self._patience = recipe.patience if recipe.schedule == "plateau" else None
+        patience = max(recipe.patience, -(-STANDSTILL // steps))
+        self._patience = patience if recipe.schedule == "plateau" else None
         self._waited = 0
         self._falls = 0
 

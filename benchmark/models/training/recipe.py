@@ -13,6 +13,8 @@ FALL = 0.2
 """What is left of the learning rate where validation has stood still for `patience` epochs."""
 FALLS = 2
 """How often it falls before the next standstill ends the training."""
+STANDSTILL = 150
+"""Steps that a standstill lasts at least: over the few of some short epochs a validation figure moves by chance."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Recipe:
         weight_decay: Strength of weight decay.
         schedule: "constant"; "cosine" (down to zero); "steps" (a tenth at one half, a hundredth at three quarters);
             "plateau" (see `patience`).
-        patience: With "plateau": after so many epochs without a better validation figure the best weights come back
-            and the learning rate falls to a fifth, and at the third time training ends.
+        patience: With "plateau": after so many epochs, and at least 150 steps, without a better validation figure the
+            best weights come back and the learning rate falls to a fifth, and at the third time training ends.
         warm_up: Share of the training during which the learning rate rises linearly to its highest value; with
             "plateau" that is the first epoch.
         shift: Augmentation: each image is moved by up to so many pixels in each direction, its border repeated.

@@ -114,13 +114,13 @@ def test_training_ends_by_validation_and_each_standstill_slows_it_from_the_best_
             starts.append({k: v.clone() for k, v in model.state_dict().items()})
         return x
 
-    images = stripes(40, 40, seed=0)
+    images = stripes(80, 80, seed=0)
     # Standstills after epochs 4 (back to 2), 7 (back to 5) and 9, which is the third and ends the training.
     course = optimize(
         model,
         images,
         images,
-        recipe=Recipe(epochs=50, schedule="plateau", patience=2, shift=0),
+        recipe=Recipe(epochs=50, schedule="plateau", patience=2, batch_size=2, shift=0),
         classes=2,
         seed=0,
         device=CPU,
@@ -141,13 +141,15 @@ def test_training_ends_by_validation_and_each_standstill_slows_it_from_the_best_
 
 
 def test_the_learning_rate_falls_at_each_standstill_and_only_where_that_is_the_schedule():
-    plateau = Plateau(Recipe(schedule="plateau", patience=2))
+    plateau = Plateau(Recipe(schedule="plateau", patience=2), steps=100)
     scales = []
     while not plateau.over:
         plateau.stands_still(better=len(scales) == 3)
         scales.append(plateau.scale)
     assert scales == pytest.approx([1, 0.2, 0.2, 0.2, 0.2, 0.04, 0.04, 0.008])
-    steady = Plateau(Recipe(schedule="cosine", patience=2))
+    short_epochs = Plateau(Recipe(schedule="plateau", patience=2), steps=40)
+    assert [short_epochs.stands_still(better=False) for _ in range(8)] == 2 * [False, False, False, True]
+    steady = Plateau(Recipe(schedule="cosine", patience=2), steps=100)
     assert not any(steady.stands_still(better=False) for _ in range(100))
     assert (steady.scale, steady.over) == (1, False)
 

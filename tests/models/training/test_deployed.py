@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from benchmark.core.errors import UserError
-from benchmark.models.training.deployed import DeployedClassifier, gives_probabilities
+from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.models.training.operating_point import youden_logit
+from benchmark.models.training.reading import gives_probabilities
 from benchmark.models.training.weights import fill
 
 
