@@ -12,13 +12,14 @@ from leaderboard.board import read_board
 from leaderboard.pages.adversarial import adversarial_files
 from leaderboard.pages.flat_csv import to_csv
 from leaderboard.pages.flat_json import to_json
+from leaderboard.strip.section import Strip
 
 
 def export(run: Path, folder: Path) -> list[str]:
     """Write a run's record, board and adversarial images into an empty folder.
 
     `run.json` is the run record (`docs/run-record.schema.json`), `board.json` findings and rows, `rows.csv` the rows,
-    and `adversarial/*.npz` what each attack submitted.
+    `adversarial/*.npz` what each attack submitted, and `strip.png` some of it to look at, where the run kept images.
 
     Returns:
         Names of the files within the folder.
@@ -40,4 +41,9 @@ def export(run: Path, folder: Path) -> list[str]:
     for name, arrays in adversarial_files(record, store):
         write_atomically(folder / "adversarial" / name, arrays)
         written.append(f"adversarial/{name}")
+    strip = board.section(Strip)
+    picture = strip.figure(board.title) if strip else None
+    if picture is not None:
+        write_atomically(folder / Strip.picture, picture)
+        written.append(Strip.picture)
     return written

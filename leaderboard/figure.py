@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 INK = "#222222"
 QUIET = "#6b6b6b"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+"""Of Okabe and Ito 2008, Color universal design; without yellow, which is too light for a line."""
+
+DASHES = ("-", "--", ":", "-.")
+"""For lines that share a colour."""
 
 
 def new_figure(width: float, height: float) -> Figure:

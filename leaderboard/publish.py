@@ -26,7 +26,7 @@ def publish(store: Store) -> list[str]:
     write_atomically(root / "rows.csv", to_csv(board))
     written = [FIRST, "rows.csv"]
     for page in pages(board):
-        write_atomically(root / "leaderboard" / f"{page}.md", to_markdown(board, page))
+        write_atomically(root / "leaderboard" / f"{page}.md", to_markdown(board, page, figures=figures))
         written.append(f"leaderboard/{page}.md")
     for section in board.sections:
         if section.file:

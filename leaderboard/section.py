@@ -55,9 +55,8 @@ class Section(ABC):
     Class attributes:
         file: Name of a flat table of its own; its columns are public, and only ever more.
         columns: Its columns, in their order.
-        picture: Name of its figure; empty where it has none.
+        picture: Name of its figure, which stands below its paragraphs; empty where it has none.
         page: Name of the page in Markdown that it stands on, one of `leaderboard.sections.PAGES`; empty for the first.
-        lead: Whether it stands above the figures of the first page.
         unasked: Whether a terminal shows anything of it unless everything is asked for.
     """
 
@@ -65,7 +64,6 @@ class Section(ABC):
     columns: ClassVar[tuple[str, ...]] = ()
     picture: ClassVar[str] = ""
     page: ClassVar[str] = ""
-    lead: ClassVar[bool] = False
     unasked: ClassVar[bool] = False
 
     @classmethod

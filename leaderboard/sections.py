@@ -6,6 +6,7 @@ from leaderboard.attacks.section import Attacks
 from leaderboard.clinical.section import Clinical
 from leaderboard.detection.section import Detection
 from leaderboard.diagnosis.section import Diagnoses
+from leaderboard.epsilon.section import AgainstEpsilon
 from leaderboard.findings.section import Findings
 from leaderboard.flags.section import Flags
 from leaderboard.per_class.section import PerClass
@@ -15,6 +16,7 @@ from leaderboard.reference.section import ConstantAnswer
 from leaderboard.robustness.section import Robustness
 from leaderboard.row_notes.section import RowNotes
 from leaderboard.section import Section
+from leaderboard.strip.section import Strip
 from leaderboard.summary.section import Summary
 from leaderboard.survival.section import Survival
 from leaderboard.threat_models.section import ThreatModels
@@ -24,12 +26,14 @@ from leaderboard.visibility.section import Visibility
 SECTIONS: tuple[type[Section], ...] = (
     Findings,
     Summary,
+    AgainstEpsilon,
     ThreatModels,
     Robustness,
     Ranks,
     Clinical,
     PerClass,
     Attacks,
+    Strip,
     Visibility,
     Randomness,
     Survival,
@@ -43,7 +47,7 @@ SECTIONS: tuple[type[Section], ...] = (
 
 PAGES = {
     "robustness": "Every robustness number, ranks and clinical metrics",
-    "attacks": "Every attack, how visible it is, fresh draws, and accuracy against attack step",
+    "attacks": "Every attack, its images and how visible it is, fresh draws, and accuracy against attack step",
     "reliability": "Reliability: rows without a rank, defenses, diagnoses and flags",
     "detection": "Detection",
     "transfer": "Transfer",

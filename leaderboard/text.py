@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from textwrap import wrap
 
 from tabulate import tabulate
 
@@ -13,13 +14,39 @@ from benchmark.evaluation.intervals import Estimate, Interval
 
 _SPECIAL = re.compile(r"[\\`*<>|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\](?=[(\[:])|!(?=\[)|&(?=#?\w+;)|^[#+>-]")
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_TOGETHER = re.compile(rf"{_NUMBER}(?: %)? \[{_NUMBER}, {_NUMBER}\]|(?:L∞|L[012]) {_NUMBER}|{_NUMBER} %")
+"""A number and its interval, a norm and its bound, per cent."""
+
+_INTERVAL = re.compile(rf"\[{_NUMBER}, {_NUMBER}\]")
+
 
 def escape(text: object) -> str:
     """Text from users or files as Markdown that shows it literally, on one line.
 
     Brackets and underscores are left alone where they have no meaning in Markdown, so that the source stays readable.
+    A number stays on a line with its interval.
     """
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(line(text).split()))
+    return unbroken(_SPECIAL.sub(r"\\\g<0>", " ".join(line(text).split())))
+
+
+def unbroken(text: str) -> str:
+    """The text with no-break spaces where a line must not end: between a number and its interval, and within both."""
+    return _TOGETHER.sub(_bound, text)
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most `width` characters, broken between words, and an interval only before it begins."""
+    whole = unbroken(text)
+    if max(map(len, whole.split(" ")), default=0) > width:
+        whole = _INTERVAL.sub(_bound, text)
+    lines = wrap(whole, width, break_on_hyphens=False)
+    return "\n".join(lines).replace(NO_BREAK, " ")
+
+
+def _bound(found: re.Match[str]) -> str:
+    return found[0].replace(" ", NO_BREAK)
 
 
 def markdown_table(headers: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

@@ -9,7 +9,7 @@ import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,7 @@ from benchmark.records.serialising import UnsaveableError, sample_bytes, tensor_
 from benchmark.records.step_folder import RECORD, DamagedError, FileMark, StepFolder, StepRecord
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 TENSORS, SAMPLES = "tensors.safetensors", "samples.parquet"
@@ -89,6 +90,17 @@ class Store:
         except (OSError, SafetensorError) as error:
             raise DamagedError(f"cannot be read ({in_words(error)})", path) from error
         return tensors
+
+    def arrays(self, key: str, *names: str) -> dict[str, NDArray[Any]]:
+        """Those of the step's tensors that it has, without torch; raises as `tensors`."""
+        from safetensors import SafetensorError, safe_open
+
+        path = StepFolder(self._step(key)).file(TENSORS)
+        try:
+            with safe_open(path, framework="np") as file:
+                return {name: file.get_tensor(name) for name in names if name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise DamagedError(f"cannot be read ({in_words(error)})", path) from error
 
     def samples(self, key: str) -> pd.DataFrame:
         """The step's per-sample records; raises DamagedError where they are not what was written."""

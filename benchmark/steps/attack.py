@@ -35,6 +35,7 @@ from benchmark.steps.context import StepContext
 from benchmark.steps.deceived import DeceivedDetector
 from benchmark.steps.features import FeaturesStep
 from benchmark.steps.replay import VERSIONS
+from benchmark.steps.shown import shown_images
 from benchmark.steps.subset import evaluation_rows
 from benchmark.steps.train import TrainStep
 from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge, verdict_noise
@@ -160,13 +161,15 @@ class AttackStep(Step):
         verdict = judge(self.clean.fit, submission, context)
         goal = Aim(images.labels, None if self.for_detection else self._targets(images, scores))
         fresh = self._fresh(model, images, goal, submission.x, verdict, context)
+        purifier, device = self.clean.fit.defense.purifier, context.device
+        shown = shown_images(model, images, submission.x, submission.noise, purifier=purifier, device=device)
         others = float(frame["fresh_right"][~right.numpy()].sum())
         return Result(
             {
                 "replayed": verdict.replayed,
                 "accuracy": ((fresh.double().sum(1) + others) / len(frame)).tolist(),
             },
-            tensors={"adversarial": outcome.adversarial, "row": rows},
+            tensors={"adversarial": outcome.adversarial, "row": rows, **shown},
             samples=_samples(frame, rows, images, goal, outcome, verdict, fresh),
         )
 

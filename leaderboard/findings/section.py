@@ -22,7 +22,6 @@ class Findings(Section):
     """
 
     unasked = True
-    lead = True
 
     sentences: tuple[str, ...]
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from leaderboard.text import unbroken
+
 GAP = 2
 """Blanks between two columns."""
 _COMFORT = 24
 """Wider cells may be broken between words."""
-_WITH_INTERVAL = re.compile(r"-?[\d.]+ \[[^\]]*\]")
+_WORD = re.compile(r"\[[^\]]*\]|\S+")
 
 
 def columns_that_fit(
@@ -19,9 +21,9 @@ def columns_that_fit(
 ) -> dict[int, int] | None:
     """Which columns stand side by side, each with its width.
 
-    A column is never narrower than its longest word; a number and its interval are one, where the others then still
-    fit. Groups of `extra` are added in their order, each where it fits beside columns of a comfortable width. What room
-    is left goes to the column that lacks most of its longest cell.
+    A column is never narrower than its longest word, or interval; a number and its interval are one, where the others
+    then still fit. Groups of `extra` are added in their order, each where it fits beside columns of a comfortable
+    width. What room is left goes to the column that lacks most of its longest cell.
 
     Args:
         headers: Of C columns.
@@ -37,7 +39,9 @@ def columns_that_fit(
     chosen = set(range(len(headers))) - {at for group in extra for at in group}
     least = [max(cell_len(word) for text in column for word in _words(text)) for column in texts]
     if _needed(chosen, least) > width:
-        least = [max((cell_len(word) for text in column for word in text.split()), default=0) for column in texts]
+        least = [
+            max((cell_len(word) for text in column for word in _WORD.findall(text)), default=0) for column in texts
+        ]
     if _needed(chosen, least) > width:
         return None
     comfortable = [max(word, min(whole, _COMFORT)) for word, whole in zip(least, wished, strict=True)]
@@ -54,7 +58,7 @@ def columns_that_fit(
 
 
 def _words(text: str) -> list[str]:
-    return [text] if _WITH_INTERVAL.fullmatch(text) else text.split() or [""]
+    return unbroken(text).replace("\t", " ").split(" ")
 
 
 def _needed(columns: set[int], least: Sequence[int]) -> int:

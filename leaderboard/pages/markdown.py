@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leaderboard.board import Board
-from leaderboard.section import Section
 from leaderboard.sections import PAGES
 from leaderboard.text import escape
 
@@ -15,7 +14,7 @@ FIRST = "leaderboard.md"
 
 def pages(board: Board) -> list[str]:
     """The names of the pages behind the first one that have something to show."""
-    return [page for page in PAGES if any(_parts(board, page))]
+    return [page for page in PAGES if any(_parts(board, page, ()))]
 
 
 def to_markdown(board: Board, page: str = "", *, figures: Sequence[str] = ()) -> str:
@@ -24,13 +23,13 @@ def to_markdown(board: Board, page: str = "", *, figures: Sequence[str] = ()) ->
     Args:
         board: What is shown.
         page: One of `pages`; the first by default.
-        figures: Names of the figures that lie in `figures`, for the first page.
+        figures: Names of the figures that lie in `figures`, each shown with its section.
     """
     phantom = "> **Phantom images.** Everything here is measured on drawn images and says nothing about patients."
     marked = [phantom] if board.phantom else []
     if page:
         about = f"{escape(board.title)} · [findings, protocol and data](../{FIRST})"
-        parts = [f"# {PAGES[page]}", about, *marked, *_parts(board, page)]
+        parts = [f"# {PAGES[page]}", about, *marked, *_parts(board, page, figures)]
     else:
         parts = [f"# {escape(board.title)}", *marked, *_first(board, figures)]
     return "\n\n".join(parts) + "\n"
@@ -40,9 +39,7 @@ def _first(board: Board, figures: Sequence[str]) -> list[str]:
     links = [f"- [{PAGES[page]}](leaderboard/{page}.md)" for page in pages(board)]
     notes = [f"- {escape(note)}" for note in board.notes]
     return [
-        *_parts(board, "", lead=True),
-        *(f"![{_caption(name)}](figures/{name})" for name in figures),
-        *_parts(board, "", lead=False),
+        *_parts(board, "", figures),
         *(["## Every other table", "\n".join(links)] if links else []),
         "## Protocol and data",
         "\n".join(f"- {escape(line)}" for line in board.protocol),
@@ -50,11 +47,15 @@ def _first(board: Board, figures: Sequence[str]) -> list[str]:
     ]
 
 
-def _parts(board: Board, page: str, *, lead: bool | None = None) -> list[str]:
-    def wanted(section: Section) -> bool:
-        return section.page == page and (lead is None or section.lead == lead)
-
-    return [part for section in board.sections if wanted(section) for part in section.markdown()]
+def _parts(board: Board, page: str, figures: Sequence[str]) -> list[str]:
+    folder = "../figures" if page else "figures"
+    parts = []
+    for section in board.sections:
+        if section.page == page:
+            parts += section.markdown()
+            if section.picture in figures:
+                parts.append(f"![{_caption(section.picture)}]({folder}/{section.picture})")
+    return parts
 
 
 def _caption(figure: str) -> str:

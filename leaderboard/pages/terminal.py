@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import rich.table
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -11,11 +12,14 @@ from benchmark.core.harmless import line, on_screen
 from leaderboard.board import Board
 from leaderboard.pages.columns import GAP, columns_that_fit
 from leaderboard.section import Table
+from leaderboard.text import wrapped
 
 MORE = "Threat models, flags and every other table: leaderboard.md, or show --full."
 """What stands below a board that is not shown in full."""
 
 _RULE = box.SIMPLE_HEAD
+_BETWEEN = 3
+"""Blanks between two values of a block."""
 
 
 def show(board: Board, console: Console, *, full: bool = False) -> None:
@@ -42,7 +46,7 @@ def show(board: Board, console: Console, *, full: bool = False) -> None:
         if isinstance(part, Table):
             _print(part, console, full=full)
         else:
-            console.print(on_screen(part.text, style=part.style))
+            console.print(Text(wrapped(line(part.text), console.width), style=part.style))
     if not full:
         console.print(on_screen(MORE, style="dim"))
 
@@ -60,15 +64,21 @@ def _print(shown: Table, console: Console, *, full: bool) -> None:
     for at, width in widths.items():
         table.add_column(on_screen(headers[at]), width=width)
     for row in cells:
-        table.add_row(*(on_screen(row[at]) for at in widths))
+        table.add_row(*(Text(wrapped(row[at], width)) for at, width in widths.items()))
     console.print(table)
 
 
 def _print_blocks(headers: list[str], cells: list[list[str]], console: Console) -> None:
-    """A block a row, for tables that are wider than the screen."""
+    """A block a row, for tables that are wider than the screen; a value stays beside its name where there is room."""
     for row in cells:
-        block = Text()
+        block, used = Text(), 0
         for header, cell in zip(headers, row, strict=True):
+            needed = cell_len(header) + 1 + cell_len(cell)
+            if used:
+                fits = used + _BETWEEN + needed <= console.width
+                block.append(" " * _BETWEEN if fits else "\n")
+                used = used + _BETWEEN if fits else 0
             block.append(f"{header} ", style="dim")
-            block.append(f"{cell}   ")
+            block.append(cell)
+            used += needed
         console.print(block)

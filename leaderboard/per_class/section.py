@@ -50,7 +50,10 @@ class PerClass(Section):
         ]
 
     def terminal(self) -> list[Table | Note]:
-        return [Table("Each class (per cent, 95 % intervals)", *class_table(self.table))]
+        headers, cells = class_table(self.table)
+        # What an attack turns is what is left of the clean images the other way round.
+        extra = [(at,) for at in range(headers.index("Turned"), len(headers))]
+        return [Table("Each class (per cent, 95 % intervals)", headers, cells, extra)]
 
     def own_rows(self) -> list[Line]:
         return [

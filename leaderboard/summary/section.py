@@ -23,8 +23,6 @@ class Summary(Section):
         reference: The constant answer; None where there are no images.
     """
 
-    lead = True
-
     table: tuple[RobustnessRow, ...]
     reference: Reference | None
 

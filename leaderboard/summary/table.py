@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leaderboard.reference.rows import Reference
-from leaderboard.robustness.schema import RobustnessRow
+from leaderboard.robustness.schema import AttackResult, RobustnessRow
 from leaderboard.text import percent, with_interval
 
 HEADERS = ("Rank", "Defense", "Clean", "Worst case", "Strongest attack", "Status")
@@ -30,16 +30,22 @@ def summary_table(rows: Sequence[RobustnessRow], reference: Reference | None) ->
     return list(HEADERS), cells
 
 
+def strongest(row: RobustnessRow) -> AttackResult | None:
+    """The first of the attacks that leave the fewest images; None where no attack has a result."""
+    left = [attack for attack in row.attacks if attack.robust is not None]
+    return min(left, key=lambda attack: attack.robust.value if attack.robust else 0, default=None)
+
+
 def strongest_attack(row: RobustnessRow) -> str:
     """The attack that leaves the fewest images, and how many others leave as few; a dash where no attack has a result.
 
     A row whose attacks break no image has no strongest one.
     """
-    left = [(attack.robust.value, attack.attack) for attack in row.attacks if attack.robust is not None]
-    if not left or row.clean is None:
+    first = strongest(row)
+    if first is None or first.robust is None or row.clean is None:
         return "–"
-    least = min(value for value, _ in left)
+    least = first.robust.value
     if least == row.clean.value:
         return "none breaks any"
-    first, *others = [name for value, name in left if value == least]
-    return f"{first} and {len(others)} more" if others else first
+    others = sum(attack.robust is not None and attack.robust.value == least for attack in row.attacks) - 1
+    return f"{first.attack} and {others} more" if others else first.attack

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from leaderboard.figure import INK, head, literal, new_figure, to_png
+from leaderboard.figure import COLOURS, DASHES, INK, head, literal, new_figure, to_png
 from leaderboard.survival.schema import SurvivalCurve
 
 if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
-# Okabe and Ito 2008, Color universal design; without yellow, which is too light for a line.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_DASHES = ("-", "--", ":", "-.")
 _PANELS_ACROSS = 3
 
 
@@ -24,7 +21,7 @@ def draw_survival(curves: Sequence[SurvivalCurve], title: str) -> bytes:
         raise ValueError("no attack says at which step an image fell")
     defenses = list(dict.fromkeys(curve.defense for curve in shown))
     attacks = list(dict.fromkeys(curve.attack for curve in shown))
-    styles = {a: (_COLOURS[i % len(_COLOURS)], _DASHES[i // len(_COLOURS) % 4]) for i, a in enumerate(attacks)}
+    styles = {a: (COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)]) for i, a in enumerate(attacks)}
     across = min(_PANELS_ACROSS, len(defenses))
     down = -(-len(defenses) // across)
     figure = new_figure(3.4 * across + 2.4, max(2.7 * down + 1.2, 0.21 * len(attacks) + 1.4))

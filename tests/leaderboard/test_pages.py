@@ -23,6 +23,9 @@ def made(tmp_path: Path) -> HandMadeRun:
     run, clean = HandMadeRun(tmp_path), clean_frame((np.arange(64) % 2).tolist(), [True] * 64)
     attacked = attack_frame(clean, np.arange(64) % 3 > 0)
     run.row("none", clean, {"pgd": attacked})
+    curve = {"n": 8, "epsilon": [0.01, 0.03, 1.0], "standing": [6, 3, 0], "rise": 0, "p": 1.0, "classes": 2}
+    measured = {"measurements": {"eps_monotone": curve}}
+    run.cell("probe", "none", "probe", None, measured, threat=None, facts=None)
     run.cell("detection", "none", "pgd", detection_frame(), {}, "kd")
     run.cell("transfer", "none", "source", attacked, {"accuracy": [0.5]})
     run.manifest()
@@ -35,7 +38,7 @@ def test_the_first_page_begins_with_the_findings_and_ends_with_protocol_and_data
     order = [
         "on 64 images.",
         "| Rank",
-        "figures/survival.png",
+        "(figures/epsilon.png)",
         "## Threat models",
         "## Every other table",
         "fingerprint",

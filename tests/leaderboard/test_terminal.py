@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from leaderboard.pages.columns import columns_that_fit
 from leaderboard.pages.terminal import show
 from leaderboard.robustness.screen import screen_table
 from leaderboard.summary.table import HEADERS
+from leaderboard.text import wrapped
 from tests.leaderboard.frames import HandMadeRun, attack_frame, clean_frame, detection_frame
 
 ATTACKS = ("fgsm", "bim", "pgd", "cw-linf", "square", "pgd-on-grid", "pgd-oblivious")
@@ -107,7 +109,22 @@ def test_columns_are_added_in_their_order_where_they_fit() -> None:
     assert columns_that_fit(headers, cells, [(1,), (2,), (3,)], 17) == {0: 7, 2: 5}
     assert columns_that_fit(headers, cells, [(1,), (2,), (3,)], 100) == {0: 7, 1: 30, 2: 5, 3: 17}
     assert columns_that_fit(headers, cells, [], 20) is None
-    assert columns_that_fit(headers[3:], [["50.0 [40.0, 60.0]"]], [], 10) == {0: 10}, "between number and interval"
+    assert columns_that_fit(headers[3:], [["50.0 [40.0, 60.0]"]], [], 12) == {0: 12}, "between number and interval"
+    assert columns_that_fit(headers[3:], [["50.0 [40.0, 60.0]"]], [], 10) is None, "not within an interval"
+
+
+@pytest.mark.parametrize("width", [60, 80, 90, 120])
+@pytest.mark.parametrize("full", [False, True])
+def test_no_interval_is_cut_in_findings_or_tables(made: HandMadeRun, width: int, full: bool) -> None:
+    text = screen(board(made), width, full=full)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("[") == len(re.findall(r"\[[^\]\n]*\]", text)) > 20
+
+
+def test_text_is_broken_between_words_and_around_intervals_alone() -> None:
+    text = "worst-case 36.4 % [26.5, 49.4] of L∞ 8/255"
+    assert wrapped(text, 20).split("\n") == ["worst-case", "36.4 % [26.5, 49.4]", "of L∞ 8/255"]
+    assert wrapped(text, 13).split("\n") == ["worst-case", "36.4 %", "[26.5, 49.4]", "of L∞ 8/255"]
 
 
 def test_reading_only_what_is_shown_unasked_changes_nothing_on_the_screen(made: HandMadeRun) -> None:

@@ -30,5 +30,18 @@ def test_no_special_character_is_left_bare(text: str) -> None:
 
 
 def test_ordinary_words_stay_readable() -> None:
-    for text in ("in_threat_model on [0, 1] pixels", "84.4 [73.6, 91.3]", "1. first"):
+    for text in ("in_threat_model on [0, 1] pixels", "rank 3: [see]", "1. first"):
         assert escape(text) == text
+
+
+def test_markdown_breaks_no_line_within_a_number_and_its_interval() -> None:
+    assert escape("a (84.4 % [73.6, 91.3]) at L∞ 8/255, 95 % of [0, 1]").split(" ") == [
+        "a",
+        "(84.4\xa0%\xa0[73.6,\xa091.3])",
+        "at",
+        "L∞\xa08/255,",
+        "95\xa0%",
+        "of",
+        "[0,",
+        "1]",
+    ]

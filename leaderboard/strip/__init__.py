@@ -1,0 +1,1 @@
+"""Images before and after attacks."""
