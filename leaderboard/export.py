@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from benchmark.core.discovery import load_plugins
 from benchmark.core.errors import UserError
 from benchmark.core.harmless import in_json
 from benchmark.core.writing import write_atomically, writing
 from benchmark.records.store import Store
 from leaderboard.board import read_board
+from leaderboard.methods import sources
 from leaderboard.pages.adversarial import adversarial_files
+from leaderboard.pages.bibliography import to_bibtex
 from leaderboard.pages.flat_csv import to_csv
 from leaderboard.pages.flat_json import to_json
 from leaderboard.strip.section import Strip
+
+METHODS = "methods.bib"
 
 
 def export(run: Path, folder: Path) -> list[str]:
     """Write a run's record, board and adversarial images into an empty folder.
 
     `run.json` is the run record (`docs/run-record.schema.json`), `board.json` findings and rows, `rows.csv` the rows,
-    `adversarial/*.npz` what each attack submitted, and `strip.png` some of it to look at, where the run kept images.
+    `adversarial/*.npz` what each attack submitted, `strip.png` some of it to look at, where the run kept images, and
+    `methods.bib` the sources of its methods.
 
     Returns:
         Names of the files within the folder.
@@ -41,6 +48,11 @@ def export(run: Path, folder: Path) -> list[str]:
     for name, arrays in adversarial_files(record, store):
         write_atomically(folder / "adversarial" / name, arrays)
         written.append(f"adversarial/{name}")
+    # A package of somebody else's that does not import leaves its own sources unknown and nothing unwritten.
+    with suppress(UserError):
+        load_plugins(kinds=("attack", "objective", "gradient", "detector"))
+    write_atomically(folder / METHODS, to_bibtex(sources(record)))
+    written.append(METHODS)
     strip = board.section(Strip)
     picture = strip.figure(board.title) if strip else None
     if picture is not None:

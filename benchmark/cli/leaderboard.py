@@ -88,7 +88,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="The folder that `run --out` wrote.")],
     out: Annotated[Path, typer.Option(help="An empty folder, or a new one.")],
 ) -> None:
-    """Write a run's record and board as JSON, its rows as CSV, and what the attacks submitted as arrays."""
+    """Write a run's record and board as JSON, its rows as CSV, what attacks submitted, and its methods as BibTeX."""
     from benchmark.cli.console import say
     from leaderboard.export import export as exported
 

@@ -38,7 +38,7 @@ def test_everything_is_there_and_nothing_outside(made: HandMadeRun, tmp_path: Pa
     out = tmp_path / "out"
     written = export(made.store.root, out)
     assert {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} == set(written)
-    assert len({name.lower() for name in written}) == len(written) == 3 + len(LABELS)
+    assert len({name.lower() for name in written}) == len(written) == 4 + len(LABELS)
     assert RunRecord.model_validate_json((out / "run.json").read_text(encoding="utf-8")) == made.store.manifest()
     board = read_board(made.store.root)
     assert json.loads((out / "board.json").read_text(encoding="utf-8"))["title"] == board.title
