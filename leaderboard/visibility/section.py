@@ -20,7 +20,7 @@ class Visibility(Section):
     """A line for each defense and attack.
 
     Attributes:
-        lines: In the suite's order.
+        lines: In the suite's order; at least one.
     """
 
     file = "visibility.csv"
@@ -36,8 +36,9 @@ class Visibility(Section):
     lines: tuple[Visible, ...]
 
     @classmethod
-    def of(cls, results: Results) -> Self:
-        return cls(visible_attacks(results))
+    def of(cls, results: Results) -> Self | None:
+        lines = visible_attacks(results)
+        return cls(lines) if lines else None
 
     def markdown(self) -> list[str]:
         # Attacks share their reasons where another version wrote the whole run.
@@ -45,8 +46,6 @@ class Visibility(Section):
         for line in self.lines:
             if line.reason:
                 failed.setdefault(line.reason, []).append(f"{line.defense} × {line.attack}")
-        if not self.lines:
-            return []
         return [
             "## How visible each attack is",
             markdown_table(*visibility_table(self.lines)),
@@ -59,7 +58,9 @@ class Visibility(Section):
         ]
 
     def terminal(self) -> list[Table | Note]:
-        return [Table("How visible each attack is (means, 95 % intervals)", *visibility_table(self.lines), detail=True)]
+        headers, cells = visibility_table(self.lines)
+        title = "How visible each attack is (means, 95 % intervals)"
+        return [Table(title, headers, cells, detail=True)] if cells else []
 
     def own_rows(self) -> list[Line]:
         """Means in the units of `samples.parquet`."""
