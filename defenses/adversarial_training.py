@@ -126,6 +126,9 @@ class AdversarialTraining(Defense):
             model.set_operating_logit(youden_logit(logits[:, 1] - logits[:, 0], data.validation.labels))
         self.weights_ = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
 
+    def abridged(self) -> AdversarialTraining:
+        return AdversarialTraining(**{**self.settings(), "epochs": 1})
+
     def defend(self, classifier: nn.Module) -> DefendedModel:
         """A copy of `classifier` with the trained weights; raises UserError before `fit` or when they do not fit."""
         if not self.weights_:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,13 @@ class Defense(Plugin):
 
         The harness saves `weights_` and gives them back, so `defend` must work from them and the settings alone.
         """
+
+    def abridged(self) -> Self:
+        """The same defense, fitted for a moment: what a question costs is measured on it before a run.
+
+        By default itself; one whose `fit` takes long gives one that stops after the first epoch, or earlier.
+        """
+        return self
 
     @property
     def purify_passes(self) -> Passes:

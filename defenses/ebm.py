@@ -135,6 +135,9 @@ class EBMPurification(Defense):
             _CONVERGENCE: convergence.to_tensor(),
         }
 
+    def abridged(self) -> EBMPurification:
+        return EBMPurification(**{**self.settings(), "iterations": 1, "sgd_iterations": 0})
+
     @property
     def convergence(self) -> Convergence:
         """How training ended; raises UserError before `fit`."""

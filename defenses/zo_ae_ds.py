@@ -21,7 +21,7 @@ from defenses.zeroth_order.estimators import (
     unit_sphere,
 )
 from defenses.zeroth_order.purifier import Purifier
-from defenses.zeroth_order.reconstruction import fit_reconstruction
+from defenses.zeroth_order.reconstruction import BATCH, fit_reconstruction
 from defenses.zeroth_order.stability import StabilityObjective, fit_stability
 
 _LOWEST = {
@@ -34,6 +34,9 @@ _LOWEST = {
     "steps": 0,
     "votes": 1,
 }
+
+_IN_QUERIES = (4, 2)
+"""What an image costs in training the denoiser and the autoencoder, in queries."""
 
 
 class ZOAEDS(Defense):
@@ -136,13 +139,14 @@ class ZOAEDS(Defense):
         purifier.initialise(torch.Generator().manual_seed(data.seed))
         purifier.to(data.device)
         black_box = BlackBox(classifier)
+        denoised, encoded = self._shares(len(data.train))
         fit_reconstruction(
             purifier.denoiser,
             self._smooth,
             data,
             epochs=self.denoiser_epochs,
             stream="denoiser",
-            report=lambda done: data.report(0.25 * done, "denoiser"),
+            report=lambda done: data.report(denoised * done, "denoiser"),
         )
         fit_reconstruction(
             nn.Sequential(purifier.encoder, purifier.decoder),
@@ -150,7 +154,7 @@ class ZOAEDS(Defense):
             data,
             epochs=self.autoencoder_epochs,
             stream="autoencoder",
-            report=lambda done: data.report(0.25 + 0.25 * done, "autoencoder"),
+            report=lambda done: data.report(denoised + (encoded - denoised) * done, "autoencoder"),
         )
         purifier.standardise(data.train, data.device)
         if self.gamma > 0 and self.steps > 0:
@@ -161,11 +165,25 @@ class ZOAEDS(Defense):
                 data,
                 steps=self.steps,
                 learning_rate=self.learning_rate,
-                report=lambda done: data.report(0.5 + 0.5 * done, f"{black_box.queries} queries"),
+                report=lambda done: data.report(encoded + (1 - encoded) * done, f"{black_box.queries} queries"),
             )
         self.queries_ = black_box.queries
         shape = torch.tensor(data.train.shape)
         self.weights_ = {"shape": shape} | {k: v.detach().cpu().clone() for k, v in purifier.state_dict().items()}
+
+    def abridged(self) -> ZOAEDS:
+        return ZOAEDS(**{**self.settings(), "denoiser_epochs": 0, "autoencoder_epochs": 0, "steps": 0})
+
+    def _shares(self, images: int) -> tuple[float, float]:
+        """Which share of the whole training is done after the denoiser's, and after the autoencoder's."""
+        asked = 2 * self.latent if self.estimator == "cge" else self.directions + 1
+        queries = BATCH * self.steps * asked if self.gamma > 0 else 0
+        denoiser, autoencoder = (
+            cost * images * epochs
+            for cost, epochs in zip(_IN_QUERIES, (self.denoiser_epochs, self.autoencoder_epochs), strict=True)
+        )
+        whole = max(1, denoiser + autoencoder + queries)
+        return denoiser / whole, (denoiser + autoencoder) / whole
 
     @property
     def purify_passes(self) -> Passes:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
-from typing import TextIO
+from typing import Protocol
 
 from benchmark.core.harmless import line, on_screen
+from benchmark.core.notebook import NotebookLine, in_notebook
+from benchmark.core.remaining import Remaining
+
+
+class Lines(Protocol):
+    """What lines are printed to."""
+
+    def write(self, text: str, /) -> int:
+        """Add text."""
+
+    def flush(self) -> None:
+        """Let it be seen."""
 
 
 class Progress:
@@ -25,10 +37,13 @@ class Progress:
         self.done = 0
         self.started = 0.0
         self.note = ""
+        self.key = ""
+        self.remaining: Remaining | None = None
 
-    def begin(self, label: str, total: int = 0) -> None:
-        """A step begins that goes through `total` images (0 where it does not count any)."""
+    def begin(self, label: str, total: int = 0, *, key: str = "") -> None:
+        """The step of this key begins, which goes through `total` images (0 where it does not count any)."""
         self.step += 1
+        self.key = key
         self.label, self.total, self.done, self.note = label, total, 0, ""
         self.started = time.monotonic()
         self.show(force=True)
@@ -53,11 +68,16 @@ class Progress:
 
     def end(self, outcome: str = "done") -> None:
         """The step is over."""
+        del outcome
+        if self.remaining is not None:
+            self.remaining.ended(self.key, time.monotonic() - self.started)
 
-    def reused(self, label: str) -> None:
+    def reused(self, label: str, *, key: str = "") -> None:
         """A step was found finished, or cannot run."""
         self.label = label
         self.step += 1
+        if self.remaining is not None:
+            self.remaining.ended(key)
 
     def close(self) -> None:
         """The run is over."""
@@ -77,6 +97,9 @@ class Progress:
             text += f", {self.note}"
         if 0 < self.done < self.total:
             text += f", {_clock(elapsed / self.done * (self.total - self.done))} left"
+        if self.remaining is not None:
+            share = self.done / self.total if self.total else 0.0
+            text += f"; run: about {_clock(self.remaining.seconds(self.key, elapsed, share))} left"
         return text
 
     def elapsed(self) -> str:
@@ -87,9 +110,9 @@ class Progress:
 class PlainProgress(Progress):
     """One line when a step begins and ends, and one every `every` seconds in between."""
 
-    def __init__(self, steps: int, stream: TextIO | None = None, *, every: float = 10.0) -> None:
+    def __init__(self, steps: int, stream: Lines | None = None, *, every: float = 10.0) -> None:
         super().__init__(steps)
-        self.stream = stream or sys.stderr
+        self.stream: Lines = stream or sys.stderr
         self.every = every
         self.shown = 0.0
 
@@ -105,6 +128,7 @@ class PlainProgress(Progress):
         self._print(f"[{self.step}/{self.steps}] {self.label} says: {text}")
 
     def end(self, outcome: str = "done") -> None:
+        super().end(outcome)
         self._print(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}")
 
     def _print(self, text: str) -> None:
@@ -132,6 +156,7 @@ class LiveProgress(Progress):
         self._live.console.print(on_screen(f"[{self.step}/{self.steps}] {self.label} says: {text}", style="dim"))
 
     def end(self, outcome: str = "done") -> None:
+        super().end(outcome)
         style = "green" if outcome == "done" else "red"
         self._live.console.print(
             on_screen(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}", style=style)
@@ -141,9 +166,76 @@ class LiveProgress(Progress):
         self._live.stop()
 
 
+class NotebookProgress(Progress):
+    """One line below the cell, rewritten in place, at most five times a second."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(steps)
+        self._line = NotebookLine()
+        self._began = self._due = time.monotonic()
+
+    def show(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now >= self._due:
+            self._due = now + 0.2
+            self._line.show(line(self.line()))
+
+    def close(self) -> None:
+        self._line.show(f"{self.step} of {self.steps} steps, {_clock(time.monotonic() - self._began)}")
+
+
+class Several(Progress):
+    """More than one display of the same run."""
+
+    def __init__(self, *parts: Progress) -> None:
+        super().__init__()
+        self._parts = parts
+
+    def begin(self, label: str, total: int = 0, *, key: str = "") -> None:
+        for part in self._parts:
+            part.begin(label, total, key=key)
+
+    def expect(self, total: int) -> None:
+        for part in self._parts:
+            part.expect(total)
+
+    def advance(self, images: int) -> None:
+        for part in self._parts:
+            part.advance(images)
+
+    def fraction(self, part: float, note: str = "") -> None:
+        for display in self._parts:
+            display.fraction(part, note)
+
+    def say(self, text: str) -> None:
+        for part in self._parts:
+            part.say(text)
+
+    def end(self, outcome: str = "done") -> None:
+        for part in self._parts:
+            part.end(outcome)
+
+    def reused(self, label: str, *, key: str = "") -> None:
+        for part in self._parts:
+            part.reused(label, key=key)
+
+    def close(self) -> None:
+        for part in self._parts:
+            part.close()
+
+
 def progress_for(steps: int) -> Progress:
-    """The display that suits where standard error goes."""
+    """The display that suits where standard error goes: a notebook, a terminal, or elsewhere."""
+    if in_notebook():
+        return NotebookProgress(steps)
     return LiveProgress(steps) if sys.stderr.isatty() else PlainProgress(steps)
+
+
+def duration(seconds: float) -> str:
+    """A length of time in words, to two digits."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _clock(seconds: float) -> str:

@@ -61,13 +61,13 @@ class Account:
             self._fail(step, f"{lacking.label} failed: {tally.failed[lacking.key]}")
         else:
             return False
-        context.progress.reused(step.label)
+        context.progress.reused(step.label, key=step.key)
         return True
 
     def begin(self, step: Step) -> None:
         """It is being computed from here on."""
         named = step.kind in ("attack", "detect")
-        self._context.progress.begin(f"{step.kind} {step.label}" if named else step.label)
+        self._context.progress.begin(f"{step.kind} {step.label}" if named else step.label, key=step.key)
 
     def end(self, step: Step, reason: str) -> None:
         """It is over; `reason` says why there is no result, and is empty where it is saved."""

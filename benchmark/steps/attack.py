@@ -28,24 +28,16 @@ from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Access, Epsilon, Norm
 from benchmark.evaluation.visibility import psnr, ssim
-from benchmark.steps.attack_cost import attack_passes
+from benchmark.steps.attack_cost import attack_passes, followed
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.context import StepContext
 from benchmark.steps.deceived import DeceivedDetector
 from benchmark.steps.features import FeaturesStep
-from benchmark.steps.replay import VERSIONS
 from benchmark.steps.shown import shown_images
 from benchmark.steps.subset import evaluation_rows
 from benchmark.steps.train import TrainStep
 from benchmark.steps.verdict import Submission, Verdict, fresh_decisions, judge, verdict_noise
-
-FOLLOWED = 64
-"""Attacked images whose questions are sampled, to be asked again in a fresh process; fewer of a dear model."""
-
-LEAST_FOLLOWED = 8
-REPLAYED_PASSES = 20_000
-"""Forward passes that asking an attack's questions again may take, unless that leaves too few."""
 
 
 @dataclass(frozen=True)
@@ -246,10 +238,9 @@ class AttackStep(Step):
                     known_detector,
                 )
             )
-        each = VERSIONS * max(estimator.draws * (1 + model.purify_passes.forwards), model.decision_passes.forwards)
-        count = min(FOLLOWED, max(LEAST_FOLLOWED, REPLAYED_PASSES // each))
-        followed = torch.zeros(len(images), dtype=torch.bool)
-        followed[evaluation_rows(images, count, self.seed)] = True
+        count = followed(estimator.draws, model.purify_passes, model.decision_passes)
+        sampled = torch.zeros(len(images), dtype=torch.bool)
+        sampled[evaluation_rows(images, count, self.seed)] = True
 
         def attack(rows: slice) -> tuple[Outcome, Transcript]:
             # Keyed by the method, not by its label: the same attack with another objective starts at the same points.
@@ -258,7 +249,7 @@ class AttackStep(Step):
             noise = Noise.of(self.seed, images.index[rows], device=context.device).stream(purpose)
             wanted = None if targets is None else targets[rows].to(context.device)
             aim = Aim(images.labels[rows].to(context.device), wanted, images.index[rows].to(context.device))
-            transcript = Transcript(numbers[rows].tolist(), followed[rows].to(context.device))
+            transcript = Transcript(numbers[rows].tolist(), sampled[rows].to(context.device))
             outcome = self.attack(
                 model, images.floats(rows, device=context.device), aim, noise, composition, transcript
             )

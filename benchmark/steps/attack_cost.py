@@ -11,7 +11,26 @@ from attacks.effort import Effort
 from attacks.gradients.base import GradientEstimator
 from benchmark.core.defended import DefendedModel, Passes
 from benchmark.core.threat import Epsilon, Norm
+from benchmark.steps.replay import VERSIONS
 from defenses.base import Defense
+
+FOLLOWED = 64
+"""Attacked images whose questions are sampled, to be asked again in a fresh process; fewer of a dear model."""
+
+LEAST_FOLLOWED = 8
+REPLAYED_PASSES = 20_000
+"""Forward passes that asking an attack's questions again may take, unless that leaves too few."""
+
+
+def followed(draws: int, purify: Passes, decision: Passes) -> int:
+    """Attacked images whose questions are asked again.
+
+    Args:
+        draws: Draws of a question.
+        purify, decision: What purifying one image takes, and deciding on it.
+    """
+    each = VERSIONS * max(draws * (1 + purify.forwards), decision.forwards)
+    return min(FOLLOWED, max(LEAST_FOLLOWED, REPLAYED_PASSES // each))
 
 
 def attack_passes(
@@ -36,7 +55,7 @@ def attack_passes(
         asks_detector: Whether questions about a detector without a gradient are asked.
     """
     effort = attack.effort(norm, epsilon.value)
-    model = _unfitted(defense, votes=getattr(defense, "votes", 1))
+    model = unfitted(defense)
     asked, once = _passes(effort, estimator, model), model.purify_passes
     questions = effort.detector_questions * asks_detector
     # The attacker's own classifiers are no passes of the victim, but time all the same.
@@ -54,7 +73,7 @@ def least_passes(attack: Attack, estimators: Sequence[GradientEstimator], defens
         estimators: How it differentiates through the defense, one after the other.
         defense: Need not be fitted.
     """
-    model = _unfitted(defense, votes=1)
+    model = unfitted(defense, votes=1)
     parts = [_passes(part.least(), estimator, model) for part in attack.parts() for estimator in estimators]
     return Passes(sum(p.forwards for p in parts), sum(p.backwards for p in parts))
 
@@ -67,5 +86,7 @@ def _passes(effort: Effort, estimator: GradientEstimator, model: DefendedModel) 
     )
 
 
-def _unfitted(defense: Defense, *, votes: int) -> DefendedModel:
+def unfitted(defense: Defense, *, votes: int | None = None) -> DefendedModel:
+    """A model that costs what the defended one will cost, with the defense's own votes where None are given."""
+    votes = getattr(defense, "votes", 1) if votes is None else votes
     return DefendedModel(nn.Identity(), purify_passes=defense.purify_passes, votes=votes, randomized=defense.randomized)

@@ -80,6 +80,7 @@ def train_energy(
     total = recipe.iterations + recipe.sgd_iterations
     gaps = torch.zeros(total, device=device)
     ratios: list[Tensor] = []
+    seen = ""
     for i in range(total):
         if i == recipe.iterations:
             optimizer = torch.optim.SGD(network.parameters(), lr=recipe.sgd_learning_rate)
@@ -109,7 +110,8 @@ def train_energy(
         bank.put(chosen, states)
         gaps[i] = loss.detach() / recipe.temperature
         if i % _LOOK == 0 or i == total - 1:
-            report((i + 1) / total, f"energy gap {float(gaps[i]):.0f}, drift ratio {float(ratios[-1]):.2f}")
+            seen = f"energy gap {float(gaps[i]):.0f}, drift ratio {float(ratios[-1]):.2f}"
+        report((i + 1) / total, seen)
     last = min(total, max(100, total // 5))
     return Convergence.measure(gaps[-last:], torch.stack(ratios[-math.ceil(last / _LOOK) :]), bank.states)
 

@@ -50,7 +50,7 @@ def fit_reconstruction(
     best = Checkpoint(network)
     best.offer(validation_error(network, corrupt, data))
     step = 0
-    for epoch in range(epochs):
+    for _ in range(epochs):
         for rows in shuffled(data.train, order):
             x = data.train.floats(rows, device=data.device)
             loss = nn.functional.mse_loss(network(corrupt(x, noise[rows.to(data.device)].at(step))), x)
@@ -59,8 +59,8 @@ def fit_reconstruction(
             optimizer.step()
             schedule.step()
             step += 1
+            report(step / total)
         best.offer(validation_error(network, corrupt, data))
-        report((epoch + 1) / epochs)
     best.restore()
     return best.loss
 

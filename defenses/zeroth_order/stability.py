@@ -106,7 +106,7 @@ def fit_stability(
         schedule.step()
         if (step + 1) * _VALIDATIONS // steps > step * _VALIDATIONS // steps:
             best.offer(disagreement(purifier, black_box, objective.sigma, validation_targets, data))
-            report((step + 1) / steps)
+        report((step + 1) / steps)
     best.restore()
     return best.loss
 

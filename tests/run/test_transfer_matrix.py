@@ -90,10 +90,10 @@ def test_the_ensemble_is_every_classifier_but_the_targets_own(suite: Path) -> No
 
 
 def test_estimates_cover_the_matrix(suite: Path) -> None:
-    from benchmark.planning.estimate import cell_estimates
+    from benchmark.planning.estimate.cells import estimated
 
     run = prepare(RunRequest(str(suite), selection=Selection(attacks=SOURCES)))
-    rows, _ = cell_estimates(run.plan, run.data, run.device, run.batch_size)
+    rows = estimated(run.plan, {}).rows
     found = {(row[2], row[1]): row for row in rows if row[0] == "transfer"}
     assert len(found) == 16
     for (source, target), (*_, forwards, backwards, _) in found.items():

@@ -123,7 +123,8 @@ def optimize(
         classes: K.
         seed: Of shuffling, augmentation, dropout and the noise given to `perturb`.
         device: Where `model` is.
-        report: Called after each epoch with the share done (of the most epochs) and the best validation figure so far.
+        report: Called after each batch and each epoch with the share done (of the most epochs) and the best validation
+            figure so far.
         perturb: Replaces each batch before the step on it, e.g. by adversarial examples; called with the model in
             eval mode and its parameters frozen.
         criterion: What the best epoch is best at; by default validation AUROC.
@@ -165,6 +166,8 @@ def optimize(
                 torch.autograd.backward(loss)
                 optimizer.step()
                 total += loss.detach()
+                done = (epoch + (number + 1) / batches_per_epoch) / recipe.epochs
+                report(done, _so_far(epoch, recipe.epochs, best))
             model.eval()
             if not all(bool(tensor.isfinite().all()) for tensor in (total, *model.state_dict().values())):
                 raise UserError(
@@ -175,13 +178,17 @@ def optimize(
             if better:
                 best, best_epoch = value, epoch + 1
                 kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-            report((epoch + 1) / recipe.epochs, f"epoch {epoch + 1}/{recipe.epochs}, best validation {best[0]:.3f}")
+            report((epoch + 1) / recipe.epochs, _so_far(epoch, recipe.epochs, best))
             if plateau.stands_still(better=better):
                 model.load_state_dict(kept)
             if plateau.over:
                 break
     model.load_state_dict(kept)
     return Course(best, best_epoch, epoch + 1)
+
+
+def _so_far(epoch: int, epochs: int, best: tuple[float, ...]) -> str:
+    return f"epoch {epoch + 1}/{epochs}" + (f", best validation {best[0]:.3f}" if best else "")
 
 
 def augment(pixels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,34 @@
+"""How long the rest of a run will take, corrected by how long its finished steps took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Remaining:
+    """What is left of a run: what was expected of the steps, times how wrong that has been so far.
+
+    Args:
+        expected: Seconds of the steps that are still to do, by key.
+    """
+
+    def __init__(self, expected: Mapping[str, float]) -> None:
+        self._left = dict(expected)
+        self._expected = self._taken = 0.0
+
+    def ended(self, key: str, seconds: float | None = None) -> None:
+        """A step is over, after so many seconds where it was computed."""
+        expected = self._left.pop(key, None)
+        if expected is not None and seconds is not None:
+            self._expected += expected
+            self._taken += seconds
+
+    def seconds(self, key: str = "", elapsed: float = 0.0, share: float = 0.0) -> float:
+        """Seconds that are left while the step `key` has gone on for `elapsed`, and is `share` of the way through."""
+        correction = self._taken / self._expected if self._expected > 0 else 1.0
+        others = correction * sum(seconds for other, seconds in self._left.items() if other != key)
+        if key not in self._left:
+            return others
+        if share > 0:
+            return others + elapsed * (1 - share) / share
+        return others + max(0.0, correction * self._left[key] - elapsed)
