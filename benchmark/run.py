@@ -15,7 +15,7 @@ from benchmark.core.batching import BatchSize
 from benchmark.core.devices import choose_device
 from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData
-from benchmark.core.progress import progress_for
+from benchmark.core.progress import Progress, progress_for
 from benchmark.core.settings import shortened
 from benchmark.core.termination import terminations_raised
 from benchmark.datasets.loading.resolve import AUTO, resolve_data
@@ -100,6 +100,7 @@ def execute(
     publish: Callable[[Store], list[str]],
     say: Callable[[str], None] = lambda _: None,
     engine: Engine | None = None,
+    progress: Progress | None = None,
 ) -> Tally:
     """Compute what is missing, write the records, and call `publish` with the store, which gives the files it wrote.
 
@@ -110,6 +111,7 @@ def execute(
         publish: Makes the tables of a store whose records are complete.
         say: Is told what the user should know meanwhile.
         engine: Where the steps run; on this machine by default.
+        progress: Shows how far it has come; by default where standard error goes.
 
     Raises:
         UserError: The folder holds another suite's board, or the disk does not let the run go on.
@@ -120,11 +122,13 @@ def execute(
     with terminations_raised(), at_work(run.out, store.sweep) as others:
         if others:
             say(f"another run is at work in {run.out}: they share finished steps, and the last to end writes the board")
-        return _execute(run, store, publish, engine or LocalEngine(step_timeout=run.request.step_timeout))
+        engine = engine or LocalEngine(step_timeout=run.request.step_timeout)
+        return _execute(run, store, publish, engine, progress or progress_for(len(run.plan.steps)))
 
 
-def _execute(run: PreparedRun, store: Store, publish: Callable[[Store], list[str]], engine: Engine) -> Tally:
-    progress = progress_for(len(run.plan.steps))
+def _execute(
+    run: PreparedRun, store: Store, publish: Callable[[Store], list[str]], engine: Engine, progress: Progress
+) -> Tally:
     context = StepContext(data=run.data, store=store, device=run.device, batch_size=run.batch_size, progress=progress)
     failures: dict[str, str] = {}
 

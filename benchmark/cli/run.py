@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from benchmark.cli.talk import Talk
+    from benchmark.core.exit_status import ExitStatus
     from benchmark.run import PreparedRun
 
 
@@ -35,8 +37,17 @@ def run(
     fail_below: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="End with status 3 where a ranked row keeps a smaller share in the worst case."
+            min=0, max=1, help="End with status 4 where a ranked row keeps a smaller share in the worst case."
         ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say no more than results, warnings and errors.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="A line for every step and every two seconds of it.")
+    ] = False,
+    log_file: Annotated[
+        Path | None, typer.Option(help="Add everything that is said, with its time, to this text file.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cells with estimates, and stop.")] = False,
 ) -> None:
@@ -48,16 +59,14 @@ def run(
     wrong input or the run could not go on, 3 where all went well on drawn images that stood in for a shipped suite's
     data, 4 where a row is below --fail-below, 130 interrupted (143 terminated, 129 hung up).
     """
-    from benchmark.cli.console import print_board, say
+    from benchmark.cli.log_file import logging_to
+    from benchmark.cli.talk import Talk
     from benchmark.core.discovery import load_plugins
     from benchmark.core.errors import UserError, did_you_mean
     from benchmark.core.exit_status import ExitStatus
     from benchmark.planning.plan import Selection
-    from benchmark.records.run_folder import check_writable
-    from benchmark.run import RunRequest, execute, prepare
+    from benchmark.run import RunRequest, prepare
     from benchmark.suites.suite import PROFILES
-    from leaderboard.publish import publish
-    from leaderboard.robustness.floor import below_floor
 
     if profile not in PROFILES:
         raise UserError(f"unknown profile {profile!r}", where="--profile", remedy=did_you_mean(profile, list(PROFILES)))
@@ -67,65 +76,96 @@ def run(
         raise UserError("nan is no share", where="--fail-below", remedy="give a number from 0 to 1, or leave it out")
     if out is not None and (not out.strip() or "\0" in out):
         raise UserError(f"{out!r} is no folder", where="--out", remedy="give a folder, or leave it out")
+    if quiet and verbose:
+        raise UserError("--quiet and --verbose together", where="--verbose", remedy="leave one of them out")
     load_plugins(plugin or ())
     selection = Selection(tuple(defense or ()), tuple(attack or ()), tuple(detector or ()), limit, seed)
     folder = None if out is None else Path(out)
     request = RunRequest(suite, profile, folder, data, data_root, selection, device, batch_size, force, step_timeout)
-    prepared = prepare(request)
-    _announce(prepared)
-    if dry_run:
-        _estimate(prepared)
-        if prepared.stands_in:
-            raise typer.Exit(ExitStatus.STAND_IN)
-        return
+    with logging_to(log_file) as log:
+        talk = Talk(quiet=quiet, verbose=verbose, log=log)
+        prepared = prepare(request)
+        _announce(prepared, talk)
+        if dry_run:
+            _estimate(prepared)
+            status = ExitStatus.STAND_IN if prepared.stands_in else ExitStatus.DONE
+        else:
+            status = _run(prepared, talk, fail_below)
+    if status:
+        raise typer.Exit(status)
+
+
+def _run(prepared: PreparedRun, talk: Talk, fail_below: float | None) -> ExitStatus:
+    """Compute what is missing, print the board, and say how it ended."""
+    from benchmark.cli.console import print_board
+    from benchmark.core.exit_status import ExitStatus
+    from benchmark.records.run_folder import check_writable
+    from benchmark.run import execute
+    from leaderboard.publish import publish
+    from leaderboard.robustness.floor import below_floor
+
     check_writable(prepared.out)
-    tally = execute(prepared, publish, lambda text: say(f"note: {text}", error=True))
+    progress = talk.progress(len(prepared.plan.steps), _expected(prepared) if talk.tells_what_remains else {})
+    tally = execute(prepared, publish, lambda text: talk.note(f"note: {text}"), progress=progress)
     board = print_board(prepared.out)
     failed = board.failures()
-    say(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
-    say(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
+    talk.result(f"{len(tally.computed)} steps computed, {len(tally.reused)} reused, {len(tally.failed)} failed")
+    talk.result(f"Leaderboard: {prepared.out / 'leaderboard.md'}")
     for problem in failed:
-        say(f"error: {problem}", error=True)
+        talk.warn(f"error: {problem}")
     if tally.failed or failed:
-        raise typer.Exit(ExitStatus.SOME_FAILED)
+        return ExitStatus.SOME_FAILED
     low = [] if fail_below is None else below_floor(board.robustness, fail_below)
     for line in low:
-        say(line, error=True)
+        talk.warn(line)
     if low:
-        raise typer.Exit(ExitStatus.BELOW_FLOOR)
-    if prepared.stands_in:
-        raise typer.Exit(ExitStatus.STAND_IN)
+        return ExitStatus.BELOW_FLOOR
+    return ExitStatus.STAND_IN if prepared.stands_in else ExitStatus.DONE
 
 
-def _announce(prepared: PreparedRun) -> None:
-    from benchmark.cli.console import say
-
+def _announce(prepared: PreparedRun, talk: Talk) -> None:
     data = prepared.data
     if data.phantom:
-        say("PHANTOM DATA: drawn images, no patients. Results say nothing about real ones.", bold=True, error=True)
-    say(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}", error=True)
+        talk.warn("PHANTOM DATA: drawn images, no patients. Results say nothing about real ones.", bold=True)
+    talk.note(f"{prepared.suite.title}, {prepared.suite.profile} profile, {data.title} on {prepared.device}")
     for note in data.notes:
-        say(f"note: {note}", error=True)
+        talk.note(f"note: {note}")
     rehearsal = prepared.plan.rehearsal
     if rehearsal is not None and rehearsal.quality is not None:
-        say(
+        talk.note(
             f"classifier: used as it is, weights {rehearsal.weights[:16]}; on clean validation images: "
-            f"{rehearsal.quality}",
-            error=True,
+            f"{rehearsal.quality}"
         )
         if rehearsal.quality.doubt:
-            say(f"warning: {rehearsal.quality.doubt}", bold=True, error=True)
+            talk.warn(f"warning: {rehearsal.quality.doubt}", bold=True)
+
+
+def _expected(prepared: PreparedRun) -> dict[str, float]:
+    """Seconds of the steps that are not finished, by key."""
+    from benchmark.planning.estimate.costs import Costs
+    from benchmark.planning.estimate.measure import Machine
+    from benchmark.records.store import Store
+
+    store = Store(prepared.out)
+    machine = Machine(prepared.data, prepared.device, prepared.batch_size)
+    return Costs(prepared.plan, machine).by_step(lambda step: not store.has(step.key))
 
 
 def _estimate(prepared: PreparedRun) -> None:
-    """Print every cell with its passes, and the time they take at the measured speed of the classifier."""
+    """Print every cell with its passes and the time that it takes here, and what takes longest."""
     from tabulate import tabulate
 
     from benchmark.cli.console import print_document, say
     from benchmark.core.harmless import line
-    from benchmark.planning.estimate import cell_estimates
+    from benchmark.planning.estimate.cells import estimated
+    from benchmark.planning.estimate.costs import Costs
+    from benchmark.planning.estimate.measure import Machine
 
-    rows, total = cell_estimates(prepared.plan, prepared.data, prepared.device, prepared.batch_size)
+    machine = Machine(prepared.data, prepared.device, prepared.batch_size)
+    found = estimated(prepared.plan, Costs(prepared.plan, machine).by_step())
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]
-    print_document(tabulate([[*map(line, row)] for row in rows], headers, tablefmt="simple"))
-    say(f"{len(rows)} cells, about {total} on {prepared.device} (attacks stop early where images fall)")
+    print_document(tabulate([[*map(line, row)] for row in found.rows], headers, tablefmt="simple"))
+    say(f"{len(found.rows)} cells, about {found.total} on {prepared.device} at its present load")
+    say(f"longest: {', '.join(found.largest)}")
+    if found.unmeasured:
+        say(f"not in it, since it could not be measured: {', '.join(found.unmeasured)}")
