@@ -57,7 +57,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from benchmark.cli.app import app
 
     try:
-        app(args=arguments, prog_name="python -m benchmark")
+        app(args=arguments, prog_name=_called(sys.argv if arguments is None else arguments))
     except SystemExit as leaving:
         # What typer makes of these two depends on its version; that they happened does not.
         cause = leaving.__context__
@@ -67,6 +67,12 @@ def _run(arguments: Sequence[str] | None) -> int:
             cause = cause.__context__
         return leaving.code if isinstance(leaving.code, int) else ExitStatus.DONE
     return ExitStatus.DONE
+
+
+def _called(words: Sequence[str]) -> str:
+    """The name in messages; a shell completes the installed command, whichever way it is asked for."""
+    completing = "_MEDROBUST_COMPLETE" in os.environ or {"--install-completion", "--show-completion"} & set(words)
+    return "medrobust" if completing else "python -m benchmark"
 
 
 def _tell_harmlessly() -> None:

@@ -50,8 +50,11 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
+            if ctx.resilient_parsing:
+                # A shell that completes a line wants no lecture on it.
+                return None
             raise UserError(f"no command {cmd_name!r}", remedy=did_you_mean(cmd_name, list(COMMANDS)))
         module, attribute = COMMANDS[cmd_name].split(":")
         found = getattr(importlib.import_module(module), attribute)
@@ -63,7 +66,7 @@ class _Commands(TyperGroup):
         return command
 
 
-app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _print_version(asked: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +27,11 @@ def print_document(text: str, *, error: bool = False) -> None:
     typer.echo(harmless(text), err=error, nl=not text.endswith("\n"))
 
 
+def print_json(value: object) -> None:
+    """Lists, dicts, texts and numbers as a JSON document in ASCII, since whoever reads it may not expect UTF-8."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
 def print_board(run: Path, *, full: bool = False, unasked: bool = False) -> Board:
     """Print the findings and tables of a run folder, as wide as the terminal or, elsewhere, as 200 columns.
 
@@ -44,7 +50,20 @@ def print_board(run: Path, *, full: bool = False, unasked: bool = False) -> Boar
 
     board, console = read_board(run, unasked=unasked), Console()
     show(board, console if console.is_terminal else Console(width=200), full=full)
+    _print_completions(run)
     return board
+
+
+def _print_completions(run: Path) -> None:
+    """What to add to the suite for each row that lacks attacks, so that it can be copied."""
+    from benchmark.records.store import Store
+    from leaderboard.robustness.completion import completion
+
+    record = Store(run).manifest()
+    for defense in record.defenses:
+        if tables := completion(record, defense):
+            say(f"To complete the row {defense}, add to the suite:")
+            print_document(f"\n{tables}\n")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

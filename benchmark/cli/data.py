@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Say where data belong, and check what is there.")
 
 Root = Annotated[Path | None, typer.Option("--data-root", help="Where data are; by default $MEDROBUST_DATA.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON.")]
 Plugins = Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")]
 
 
 @app.command()
-def where(data_root: Root = None, plugin: Plugins = None) -> None:
+def where(data_root: Root = None, as_json: AsJson = False, plugin: Plugins = None) -> None:
     """Print what to put where, for every data set."""
     from benchmark.cli.console import print_fields
     from benchmark.core.discovery import load_plugins
     from benchmark.datasets.loading.check import placements
 
     load_plugins(plugin or (), kinds=["dataset"])
-    print_fields(_title(data_root), placements(data_root))
+    if as_json:
+        _print_datasets(data_root, [{"name": name, "placement": text} for name, text in placements(data_root)])
+    else:
+        print_fields(_title(data_root), placements(data_root))
 
 
 @app.command()
@@ -40,7 +44,7 @@ def check(
     sheet: Annotated[
         Path | None, typer.Option(help="Draw up to 8 images of each class and split into this PNG file.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+    as_json: AsJson = False,
     data_root: Root = None,
     plugin: Plugins = None,
 ) -> None:
@@ -94,17 +98,11 @@ def _named(what: str) -> Dataset:
 
 
 def _check_one(dataset: Dataset, root: Path | None, sheet: Path | None, as_json: bool) -> None:
-    import json
-
-    from benchmark.cli.console import print_document, say
+    from benchmark.cli.console import print_document, print_json, say
     from benchmark.cli.data_report import in_words, problems_in_words
-    from benchmark.core.harmless import in_json
     from benchmark.datasets.drawing.contact_sheet import contact_sheet
     from benchmark.datasets.loading.report import report
     from benchmark.datasets.reading.unusable import UnusableError
-
-    def print_json(values: dict[str, Any]) -> None:
-        print_document(in_json(json.dumps(values, indent=1, ensure_ascii=False)))
 
     try:
         found, data = report(dataset, root=root)
@@ -137,11 +135,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _check_all(root: Path | None, as_json: bool) -> None:
-    import json
-    from dataclasses import asdict
-
-    from benchmark.cli.console import print_document, print_fields, say
-    from benchmark.core.harmless import in_json
+    from benchmark.cli.console import print_fields, say
     from benchmark.datasets.loading import check as checking
 
     if not as_json:
@@ -152,9 +146,28 @@ def _check_all(root: Path | None, as_json: bool) -> None:
         if not as_json:
             print_fields(f"{status.name}: {_verdict(status)}", _details(status))
     if as_json:
-        print_document(in_json(json.dumps([asdict(s) for s in statuses], indent=1, ensure_ascii=False)))
+        _print_datasets(root, [_entry(status) for status in statuses])
     if any(status.found and status.problem for status in statuses):
         raise typer.Exit(ExitStatus.REFUSED)
+
+
+def _print_datasets(given: Path | None, datasets: list[dict[str, Any]]) -> None:
+    from benchmark.cli.console import print_json
+    from benchmark.datasets.reading.root import data_root
+
+    print_json({"data_root": str(data_root(given)), "datasets": datasets})
+
+
+def _entry(status: DatasetStatus) -> dict[str, Any]:
+    return {
+        "name": status.name,
+        "found": status.found,
+        "usable": status.found and not status.problem,
+        "published": status.official,
+        "counts": {split: dict(zip(status.classes, numbers, strict=True)) for split, numbers in status.counts},
+        "notes": list(status.notes),
+        "problem": status.problem,
+    }
 
 
 def _title(given: Path | None) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from benchmark.cli import words
+
 if TYPE_CHECKING:
     from attacks.base import Attack
     from benchmark.core.plugin import Parameter, Plugin
@@ -18,11 +20,17 @@ Field = tuple[str, object]
 
 
 def describe(
-    name: Annotated[str, typer.Argument(help="A plug-in, a suite or a flag; KIND:NAME where kinds share a name.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A plug-in, a suite or a flag; KIND:NAME where kinds share a name.", autocompletion=words.described
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
 ) -> None:
     """Show a plug-in's traits, settings, source and threat model, what a suite contains, or what a flag means."""
-    from benchmark.cli.console import print_fields
+    from benchmark.cli.console import print_fields, print_json
     from benchmark.cli.describe_suite import suite_fields
     from benchmark.core.discovery import load_plugins
     from benchmark.core.errors import UserError, did_you_mean
@@ -49,7 +57,22 @@ def describe(
         fields = _flag_fields(next(check for check in CHECKS if check.id == entry))
     else:
         fields = _plugin_fields(look_up(kind, entry))
-    print_fields(f"{kind} {entry}", fields)
+    if as_json:
+        print_json({"kind": kind, "name": entry, **_document(fields, look_up(kind, entry) if kind in KINDS else None)})
+    else:
+        print_fields(f"{kind} {entry}", fields)
+
+
+def _document(fields: Iterable[Field], plugin: type[Plugin] | None) -> dict[str, Any]:
+    """The fields by name; of a plug-in, what `list` has in parts is there as it has it."""
+    from benchmark.cli.entry import entry, plain
+
+    told = {name.replace(" ", "_"): plain(value) for name, value in fields}
+    if plugin is None:
+        return told
+    in_parts = {"what_it_is", "source", "settings", "version", "defined_in", *plugin.traits()}
+    words = {name: value for name, value in told.items() if name not in in_parts}
+    return {**entry(plugin), "description": told["what_it_is"], **words}
 
 
 def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:

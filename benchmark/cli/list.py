@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.cli import words
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -16,14 +18,16 @@ def list_plugins(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="attack, objective, gradient, defense, detector, dataset, classifier or suite; all by default."
+            help="attack, objective, gradient, defense, detector, dataset, classifier or suite; all by default.",
+            autocompletion=words.kinds,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything that is known as JSON.")] = False,
     plugin: Annotated[list[str] | None, typer.Option(help="A plug-in file or module; may be repeated.")] = None,
 ) -> None:
     """List the plug-ins and the suites."""
-    from benchmark.cli.console import print_document, print_table
+    from benchmark.cli.console import print_json, print_table
+    from benchmark.cli.entry import entry
     from benchmark.core.errors import UserError, did_you_mean
     from benchmark.core.plugin import KINDS
 
@@ -34,11 +38,7 @@ def list_plugins(
     kinds = [k for k in wanted if k in KINDS]
     suites = _suites() if "suite" in wanted else []
     if as_json:
-        import json
-
-        plugins = _loaded(kinds, plugin or ())
-        # ASCII escapes, because whoever reads this may not expect UTF-8.
-        print_document(json.dumps([*map(_entry, plugins), *suites], indent=2))
+        print_json([*map(entry, _loaded(kinds, plugin or ())), *suites])
     else:
         rows = [*_lines(kinds, plugin or ()), *((suite["kind"], suite["name"], suite["summary"]) for suite in suites)]
         print_table(("kind", "name", "what it is"), rows)
@@ -63,43 +63,8 @@ def _loaded(kinds: Sequence[str], extra: Sequence[str]) -> list[type[Plugin]]:
     return [found for kind in kinds for found in registered(kind).values()]
 
 
-def _entry(plugin: type[Plugin]) -> dict[str, Any]:
-    return {
-        "kind": plugin.kind,
-        "name": plugin.name,
-        "summary": plugin.summary(),
-        "source": plugin.source,
-        "version": plugin.version,
-        "origin": plugin.origin(),
-        "traits": {name: _plain(value) for name, value in plugin.traits().items()},
-        "parameters": [
-            {
-                "name": p.name,
-                "type": p.annotation,
-                "range": p.allowed,
-                "required": p.required,
-                "default": _plain(p.default),
-            }
-            for p in plugin.parameters()
-            if p.name not in plugin.handed
-        ],
-    }
-
-
 def _suites() -> list[dict[str, Any]]:
     from benchmark.suites.suite import read_suite, suite_names
 
     found = [(name, *read_suite(name)) for name in suite_names()]
     return [{"kind": "suite", "name": n, "summary": suite.title, "origin": str(path)} for n, suite, path in found]
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold; infinities, which it cannot, as text."""
-    if isinstance(value, (set, frozenset, tuple, list)):
-        plain = [_plain(v) for v in value]
-        return sorted(plain, key=str) if isinstance(value, (set, frozenset)) else plain
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float) and abs(value) < float("inf"):
-        return value
-    return str(value)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.cli import words
+
 if TYPE_CHECKING:
     from benchmark.cli.talk import Talk
     from benchmark.core.exit_status import ExitStatus
@@ -15,12 +17,21 @@ if TYPE_CHECKING:
 
 
 def run(
-    suite: Annotated[str, typer.Option(help="A suite that ships with medrobust, or your own .toml file.")],
+    suite: Annotated[
+        str,
+        typer.Option(help="A suite that ships with medrobust, or your own .toml file.", autocompletion=words.suites),
+    ],
     profile: Annotated[
-        str, typer.Option(help="quick (minutes on two cores), standard (hours, or a GPU), large or paper.")
+        str,
+        typer.Option(
+            help="quick (minutes on two cores), standard (hours, or a GPU), large or paper.",
+            autocompletion=words.profiles,
+        ),
     ] = "quick",
     out: Annotated[str | None, typer.Option(help="Run folder; by default runs/SUITE-PROFILE.")] = None,
-    data: Annotated[str, typer.Option(help="auto for the suite's data, or the name of a data set.")] = "auto",
+    data: Annotated[
+        str, typer.Option(help="auto for the suite's data, or the name of a data set.", autocompletion=words.data_sets)
+    ] = "auto",
     data_root: Annotated[Path | None, typer.Option(help="Where data are; by default $MEDROBUST_DATA.")] = None,
     defense: Annotated[list[str] | None, typer.Option(help="Only defenses whose label matches this glob.")] = None,
     attack: Annotated[list[str] | None, typer.Option(help="Only attacks whose label matches this glob.")] = None,

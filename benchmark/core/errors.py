@@ -52,8 +52,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
     # A part of the right name is as good a hint as a misspelling of it.
-    parts = [k for k in sorted(known) if len(name) > 1 and (name in k or k in name)][:3]
-    close = get_close_matches(name, known, n=3, cutoff=0.5) or parts
+    parts = [k for k in sorted(set(known)) if len(name) > 1 and (name in k or k in name)][:3]
+    close = get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5) or parts
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    return "known: " + (", ".join(sorted(known)) or "none")
+    return "known: " + (", ".join(sorted(set(known))) or "none")

@@ -15,6 +15,9 @@ from defenses.base import Defense
 MINIMUM_EOT_SAMPLES = 20
 BLACK_BOX = "a black-box attack"
 EXACT = "the exact gradient through purification"
+_BY_GRADIENT = frozenset({Norm.LINF, Norm.L2, Norm.L1})
+_BLACK_BOXES: dict[Norm, dict[str, str | int]] = {Norm.LINF: {"method": "square"}, Norm.L2: {"method": "hopskipjump"}}
+"""What the project has for a need, by norm."""
 
 
 def required(defense: Defense) -> list[str]:
@@ -41,6 +44,27 @@ def missing_attacks(needs: Sequence[str], attacks: Iterable[AttackFacts]) -> lis
     for attack in attacks:
         groups.setdefault(attack.effort.allowed_set, []).append(attack)
     return min((_missing(needs, group) for group in groups.values() or [[]]), key=len)
+
+
+def completing(missing: str, norm: Norm, *, randomized: bool) -> dict[str, str | int]:
+    """Settings of an attack that serves what a row lacks; empty where the project has none for it at this norm.
+
+    Args:
+        missing: What is lacking, as `missing_attacks` words it.
+        norm: Of the perturbations that the row allows.
+        randomized: Whether the row's model draws random numbers.
+    """
+    draws: dict[str, str | int] = {"eot_samples": MINIMUM_EOT_SAMPLES} if randomized else {}
+    gradient: dict[str, str | int] = {"method": "pgd"} if norm in _BY_GRADIENT else {}
+    if missing.startswith(BLACK_BOX):
+        return dict(_BLACK_BOXES.get(norm, {}))
+    if missing.startswith(EXACT):
+        return gradient and {**gradient, "gradient": "exact", **draws}
+    if missing.startswith(f"a white-box attack on {Need.MARGIN}"):
+        return gradient and {**gradient, "objective": "margin", **draws}
+    if missing.startswith(f"a white-box attack on {Need.CROSS_ENTROPY}"):
+        return gradient and {**gradient, **draws}
+    return {}
 
 
 def served(

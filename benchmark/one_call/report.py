@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SHOWN = ("attack", "status", "robust", "robust_low", "robust_high", "forwards", "backwards")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The result of `benchmark.evaluate`. In a notebook it shows itself.
 
@@ -121,6 +121,9 @@ class Report:
         with writing(target):
             shutil.copytree(self.folder, target, dirs_exist_ok=True)
         return target
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.board.title}: {self.row.standing}>"
 
     def _repr_html_(self) -> str:
         shares = dict.fromkeys(("robust", "robust_low", "robust_high"), "{:.1%}".format)

@@ -15,6 +15,7 @@ from benchmark.core.plugin import Plugin, look_up
 from benchmark.core.settings import SEEDS
 from benchmark.datasets.base import Dataset
 from benchmark.models.base import Classifier
+from benchmark.planning.labels import DIAGNOSIS, PROBE
 from benchmark.planning.network_size import refuse_too_large
 from benchmark.planning.plan import Selection
 from benchmark.planning.rehearsal import Rehearsal, rehearse
@@ -118,12 +119,11 @@ class Context:
         return FeaturesStep(clean.fit, self.seed, len(self.data.train))
 
     def refuse_unmatched(self, option: str, globs: tuple[str, ...], labels: list[str]) -> None:
-        """Raise UserError where a filter of the command line matches nothing."""
+        """Raise UserError where a filter of the command line matches nothing; suggested are labels of the suite."""
+        own = [label for label in dict.fromkeys(labels) if label not in (PROBE, DIAGNOSIS)]
         for glob in globs:
             if not any(fnmatchcase(label, glob) for label in labels):
-                raise UserError(
-                    f"{glob!r} matches nothing in the suite", where=option, remedy=did_you_mean(glob, labels)
-                )
+                raise UserError(f"{glob!r} matches nothing in the suite", where=option, remedy=did_you_mean(glob, own))
 
     def _build(self, kind: str, name: str, settings: dict[str, Any], key: str) -> Plugin:
         where = f"{self.where}: {key}"

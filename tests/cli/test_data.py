@@ -159,7 +159,7 @@ def test_a_data_set_is_checked_by_its_name(medrobust, tmp_path):
 def test_all_data_sets_as_json(medrobust, tmp_path):
     (tmp_path / "pneumoniamnist.npz").write_bytes(b"PK\x03\x04 not an archive")
     answer = medrobust("data", "check", "--json", "--data-root", tmp_path)
-    found = {status["name"]: status for status in json.loads(answer.out)}
+    found = {status["name"]: status for status in json.loads(answer.out)["datasets"]}
     assert answer.status == 2
     assert found["pneumoniamnist"]["found"]
     assert not found["retinamnist"]["found"]

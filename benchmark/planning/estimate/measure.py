@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 
 import torch
@@ -104,16 +105,17 @@ class Machine:
             )
 
     def _fitted(self, step: FitStep, estimators: Sequence[GradientEstimator]) -> Pace:
-        data, watch, defense = self.data, Stopwatch(), step.defense
+        data, watch, defense = self.data, Stopwatch(), deepcopy(step.defense)
         classifier = self.classifier(step)
         with frozen(classifier), training_threads(data.train.shape, self.device):
             asked = QueryOnly(classifier) if defense.query_only else classifier
             seconds = _timed(watch, lambda: defense.fit(asked, self._lessons(data.train, data.validation, watch)))
             if not defense.weights_:
-                defense = defense.abridged()
-                if defense is not step.defense:
+                brief = defense.abridged()
+                if brief is not defense:
                     some = self._lessons(_some(data.train), _some(data.validation), lambda _share, _note: None)
-                    defense.fit(asked, some)
+                    brief.fit(asked, some)
+                defense = brief
         model = self._defended(defense, classifier)
         with frozen(model):
             draw = _seconds_each(lambda rows: self._answer(model, rows), self._rows)
