@@ -16,9 +16,10 @@ from benchmark.core.discovery import load_plugins
 from benchmark.core.remaining import Remaining
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble
+from benchmark.models.training.recipe import Recipe
 from benchmark.planning.estimate.cells import estimated
 from benchmark.planning.estimate.costs import Costs
-from benchmark.planning.estimate.measure import Machine
+from benchmark.planning.estimate.measure import Machine, trained_share
 from benchmark.planning.estimate.questions import Questions, questions
 from benchmark.planning.estimate.stopwatch import EnoughError, Stopwatch, whole
 from benchmark.run import PreparedRun, RunRequest, prepare
@@ -101,6 +102,12 @@ def test_time_is_read_from_the_pace_between_reports_so_that_a_slow_start_counts_
     # Two seconds to begin with and for the first tenth, then a tenth a second.
     assert whole([(2.0, 0.1), (3.0, 0.2), (5.0, 0.4)]) == pytest.approx(2 + 9)
     assert whole([(6.0, 0.25)]) == pytest.approx(24)
+
+
+def test_training_that_ends_by_validation_is_not_expected_to_take_all_its_epochs() -> None:
+    assert trained_share(Recipe(epochs=100, schedule="plateau", patience=5)) == 0.3
+    assert trained_share(Recipe(epochs=10, schedule="plateau", patience=5)) == 1
+    assert trained_share(Recipe(epochs=100, schedule="cosine")) == 1
 
 
 def test_what_never_ends_is_ended_and_has_a_length(run: PreparedRun) -> None:

@@ -24,6 +24,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.threads import training_threads
 from benchmark.models.training.classifier import assemble, train_classifier
 from benchmark.models.training.deployed import DeployedClassifier
+from benchmark.models.training.recipe import FALLS, Recipe
 from benchmark.planning.estimate.stopwatch import EnoughError, Stopwatch
 from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
@@ -91,7 +92,7 @@ class Machine:
             return 0.0
         data, watch = self.data, Stopwatch()
         with training_threads(data.train.shape, self.device):
-            return _timed(
+            seconds = _timed(
                 watch,
                 lambda: train_classifier(
                     step.classifier,
@@ -103,6 +104,7 @@ class Machine:
                     report=watch,
                 ),
             )
+        return seconds * trained_share(step.classifier.recipe())
 
     def _fitted(self, step: FitStep, estimators: Sequence[GradientEstimator]) -> Pace:
         data, watch, defense = self.data, Stopwatch(), deepcopy(step.defense)
@@ -169,6 +171,16 @@ class Machine:
     def _shown(self, rows: int) -> tuple[torch.Tensor, Noise]:
         images = self.data.evaluation
         return images.floats(slice(0, rows), device=self.device), Noise.of(0, images.index[:rows], device=self.device)
+
+
+def trained_share(recipe: Recipe) -> float:
+    """Share of the most epochs that training is expected to take.
+
+    Where it ends by validation, it is taken to get better for as long as it then stands still.
+    """
+    if recipe.schedule != "plateau":
+        return 1.0
+    return min(1.0, 2 * recipe.patience * (FALLS + 1) / recipe.epochs)
 
 
 def _timed(watch: Stopwatch, work: Callable[[], object]) -> float:
