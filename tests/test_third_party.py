@@ -30,6 +30,8 @@ SUITE = """
     votes = 2
     [robustness]
     epsilon = "16/255"
+    probes = 4
+    diagnoses = 4
     [robustness.attack.stripes]
     steps = 5
     [robustness.attack.pgd]

@@ -68,6 +68,41 @@ def command(
         asked: A signal that the run gets instead, and can answer.
         limits: Called in the process before anything else.
     """
+    begun = begin(arguments, folder, kill=kill, only_the_caller=only_the_caller, asked=asked, limits=limits)
+    begun.process.join()
+    return begun.ended()
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A command that is running.
+
+    Attributes:
+        process: Its process.
+        log, said: Where its calls, and what it prints, are written.
+    """
+
+    process: Any
+    log: Path
+    said: Path
+
+    def ended(self) -> Ended:
+        """How it went, once it is over."""
+        assert self.process.exitcode is not None
+        calls = self.log.read_text(encoding="utf-8").splitlines()
+        return Ended(self.process.exitcode, self.said.read_text(encoding="utf-8", errors="replace"), calls)
+
+
+def begin(
+    arguments: list[str],
+    folder: Path,
+    *,
+    kill: Callable[[str], bool] | None = None,
+    only_the_caller: bool = False,
+    asked: int = 0,
+    limits: Callable[[], None] | None = None,
+) -> Begun:
+    """`command`, not waited for."""
     log, said = folder.with_name(f"{folder.name}.calls"), folder.with_name(f"{folder.name}.said")
     for path in (log, said):
         path.unlink(missing_ok=True)
@@ -76,10 +111,7 @@ def command(
     work = (arguments, folder, log, said, kill, only_the_caller, asked, own_server, limits)
     process = _forks().Process(target=_run, args=work)
     process.start()
-    process.join()
-    assert process.exitcode is not None
-    calls = log.read_text(encoding="utf-8").splitlines()
-    return Ended(process.exitcode, said.read_text(encoding="utf-8", errors="replace"), calls)
+    return Begun(process, log, said)
 
 
 def _forks() -> Any:

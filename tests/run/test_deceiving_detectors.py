@@ -23,6 +23,7 @@ ATTACKS = "[detector.lid]\n" + "".join(
 DETECTORS = ("kd", "lid", "svm")
 
 
+@pytest.mark.usefixtures("registry")
 def test_every_adaptive_attack_has_a_row_per_detector(suite_file: Callable[..., Path], tmp_path: Path) -> None:
     # A step runs in a process of its own, so what it was handed is noted in a file.
     handed = tmp_path / "handed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from benchmark.records.store import Store
 from benchmark.run import RunRequest, execute, prepare
 from leaderboard.board import read_board
 from leaderboard.publish import publish
+from tests.records import ended_calls
+from tests.run.tiny import TINY
 
 TABLES = ("leaderboard.md", "rows.csv")
 
@@ -40,9 +43,17 @@ def command(suite: Path, out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "benchmark", "run", "--suite", str(suite), "--out", str(out), *more]
 
 
-def test_a_run_leaves_one_record_per_sample_and_cell(suite_file: Callable[..., Path], tmp_path: Path) -> None:
-    store = run(suite_file(), tmp_path / "run")
-    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, plugins: None) -> Path:
+    """The folder of a run of the tiny suite, which lies beside it; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(TINY, encoding="utf-8")
+    return run(folder / "tiny.toml", folder / "run").root
+
+
+def test_a_run_leaves_one_record_per_sample_and_cell(finished: Path) -> None:
+    store = Store(finished)
+    samples = pd.read_parquet(finished / "samples.parquet")
     required = "defense attack detector sample_id label clean_prediction adversarial_prediction robust linf l2 forwards"
     assert set((required + " backwards detector_score").split()) <= set(samples.columns)
     assert not samples.duplicated(["table", "defense", "attack", "detector", "sample_id"]).any()
@@ -61,10 +72,9 @@ def test_a_run_leaves_one_record_per_sample_and_cell(suite_file: Callable[..., P
     assert row.worst.value == pytest.approx(float(attacks.all(axis=1).mean()))
 
 
-def test_batch_size_does_not_matter(suite_file: Callable[..., Path], tmp_path: Path) -> None:
-    one, other = tmp_path / "16", tmp_path / "128"
-    run(suite_file(), one, batch_size="16")
-    run(suite_file(), other, batch_size="128")
+def test_batch_size_does_not_matter(suite_file: Callable[..., Path], finished: Path, tmp_path: Path) -> None:
+    # The other one took all forty images at once.
+    one, other = run(suite_file(), tmp_path / "16", batch_size="16").root, finished
     assert tables(one) == tables(other)
     # Scores are sums whose order depends on the batch and the processor: five digits, and every outcome.
     pd.testing.assert_frame_equal(
@@ -90,34 +100,32 @@ def test_a_limit_keeps_the_random_numbers_of_each_image(suite_file: Callable[...
 
 
 def test_killed_at_random_moments_the_tables_are_the_same(suite_file: Callable[..., Path], tmp_path: Path) -> None:
-    suite = suite_file()
+    suite, whole, killed = suite_file(), tmp_path / "whole", tmp_path / "killed"
+    # The first one waits for the process that the others are forked from.
+    assert ended_calls.command(["list"], tmp_path / "warm").status == 0
     started = time.monotonic()
-    subprocess.run(command(suite, tmp_path / "whole"), check=True, capture_output=True)
+    assert ended_calls.command(["run", "--suite", str(suite), "--out", str(whole)], whole).status == 0
     duration = time.monotonic() - started
     moments = random.Random(0)
-    kills = 0
-    while kills < 5:
-        process = subprocess.Popen(
-            command(suite, tmp_path / "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(moments.uniform(0.3, 0.9) * duration)
-        process.send_signal(signal.SIGKILL)
-        kills += 1
-        process.wait()
-    subprocess.run(command(suite, tmp_path / "killed"), check=True, capture_output=True)
-    assert tables(tmp_path / "whole") == tables(tmp_path / "killed")
+    again = ["run", "--suite", str(suite), "--out", str(killed)]
+    for _ in range(5):
+        begun = ended_calls.begin(again, killed)
+        time.sleep(moments.uniform(0.1, 0.9) * duration)
+        begun.process.kill()
+        begun.process.join()
+    assert ended_calls.command(again, killed).status == 0
+    assert tables(whole) == tables(killed)
 
 
-def test_a_finished_run_computes_nothing(suite_file: Callable[..., Path], tmp_path: Path) -> None:
-    suite = suite_file()
-    run(suite, tmp_path / "run")
-    before = tables(tmp_path / "run")
-    prepared = prepare(RunRequest(str(suite), out=tmp_path / "run"))
-    tally = execute(prepared, publish)
+def test_a_finished_run_computes_nothing(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished.parent, tmp_path / "copied")
+    suite, out = tmp_path / "copied" / "tiny.toml", tmp_path / "copied" / "run"
+    tally = execute(prepare(RunRequest(str(suite), out=out)), publish)
     assert not tally.computed
-    assert tables(tmp_path / "run") == before
+    assert tables(out) == tables(finished)
 
 
+@pytest.mark.usefixtures("registry")
 def test_an_attack_that_raises_is_an_error_and_the_others_go_on(
     suite_file: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -139,6 +147,7 @@ def test_an_attack_that_raises_is_an_error_and_the_others_go_on(
     assert "crashes-in-tests" not in set(samples["attack"])
 
 
+@pytest.mark.usefixtures("registry")
 def test_an_error_that_is_no_text_ends_nothing(suite_file: Callable[..., Path], tmp_path: Path) -> None:
     class UnspeakableError(Exception):
         def __str__(self) -> str:

@@ -16,6 +16,7 @@ from benchmark.steps.attack import AttackStep
 from leaderboard.board import read_board
 from leaderboard.publish import publish
 from leaderboard.transfer.schema import TransferMatrix
+from tests.run.tiny import TINY
 
 MATRIX = """
 [transfer]
@@ -52,8 +53,16 @@ def suite(suite_file: Callable[..., Path]) -> Path:
     return suite_file(MATRIX)
 
 
-def test_what_is_crafted_on_the_target_breaks_most(suite: Path, tmp_path: Path) -> None:
-    matrix = run(suite, tmp_path / "run")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, plugins: None) -> tuple[Path, TransferMatrix]:
+    """The folder of a run of the whole matrix and one attack beside it, and the matrix; not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.toml").write_text(TINY + MATRIX, encoding="utf-8")
+    return folder / "run", run(folder / "tiny.toml", folder / "run", (*SOURCES, "pgd"))
+
+
+def test_what_is_crafted_on_the_target_breaks_most(finished: tuple[Path, TransferMatrix]) -> None:
+    folder, matrix = finished
     assert matrix.sources == SOURCES
     assert matrix.targets == ("small-cnn", "reseeded", "wide", "jpeg")
     undefended = [e for e in matrix.entries if e.target != "jpeg" and e.source != "ensemble"]
@@ -63,7 +72,7 @@ def test_what_is_crafted_on_the_target_breaks_most(suite: Path, tmp_path: Path) 
     assert [len(shares[False]), len(shares[True])] == [6, 3]
     assert sum(shares[True]) / 3 >= sum(shares[False]) / 6
     assert min(shares[True]) > 0
-    samples = pd.read_parquet(tmp_path / "run" / "samples.parquet").query("table == 'transfer'")
+    samples = pd.read_parquet(folder / "samples.parquet").query("table == 'transfer'")
     for entry in matrix.entries:
         own = samples[(samples["defense"] == entry.target) & (samples["attack"] == entry.source)]
         right = own[own["clean_prediction"] == own["label"]]
@@ -136,10 +145,9 @@ def test_a_source_that_fails_takes_only_what_rests_on_it(
     assert (tmp_path / "figures" / "transfer.png").is_file()
 
 
-def test_the_same_run_gives_the_same_bytes(suite: Path, tmp_path: Path) -> None:
-    folders = [tmp_path / "one", tmp_path / "other"]
-    for folder in folders:
-        run(suite, folder, (*SOURCES, "pgd"))
+def test_the_same_run_gives_the_same_bytes(suite: Path, finished: tuple[Path, TransferMatrix], tmp_path: Path) -> None:
+    folders = [tmp_path / "other", finished[0]]
+    run(suite, folders[0], (*SOURCES, "pgd"))
     names = (
         "leaderboard.md",
         "leaderboard/transfer.md",
