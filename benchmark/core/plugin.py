@@ -196,8 +196,9 @@ def _register(cls: type[Plugin]) -> None:
             remedy='write, for example, name = "my-method"',
         )
     _check_constructor(cls)
-    for method in dir(cls):
-        if getattr(inspect.getattr_static(cls, method), "__isabstractmethod__", False):
+    abstract = {name for base in cls.__mro__ for name, value in vars(base).items() if _is_abstract(value)}
+    for method in sorted(abstract):
+        if _is_abstract(inspect.getattr_static(cls, method)):
             raise UserError(f"{cls.kind} {cls.name!r} has no method {method!r}", where=cls.origin(), remedy="define it")
     holder = _registry[cls.kind].get(cls.name)
     if holder is not None and (holder.__qualname__, _source_file(holder)) != (cls.__qualname__, _source_file(cls)):
@@ -206,6 +207,10 @@ def _register(cls: type[Plugin]) -> None:
             remedy="rename one of them",
         )
     _registry[cls.kind][cls.name] = cls
+
+
+def _is_abstract(value: object) -> bool:
+    return getattr(value, "__isabstractmethod__", False) is True
 
 
 def _check_constructor(cls: type[Plugin]) -> None:
