@@ -82,11 +82,15 @@ def build_manifest(
             leaks=tuple(map(str, data.leaks)),
         ),
         classifier=_classifier(plan.train, store),
-        defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if c.attack == "clean"},
+        defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if _begins_row(c)},
         cells=tuple(cells),
         steps=tuple(_step(step, store) for step in plan.steps),
         environment=_environment(device),
     )
+
+
+def _begins_row(cell: Cell) -> bool:
+    return (cell.table, cell.attack) == ("robustness", "clean")
 
 
 def _classifier(train: TrainStep | None, store: Store) -> ClassifierRecord:
@@ -131,6 +135,7 @@ def _cell(cell: Cell, store: Store, failures: Mapping[str, str]) -> CellRecord:
         threat=None if cell.threat is None else _at_operating_point(cell.threat, attack, store),
         facts=None if attack is None else attack_facts(attack, attack.clean.fit.defense),
         trained_on=watched.trained_on.name if watched else None,
+        sweep=cell.sweep,
     )
 
 

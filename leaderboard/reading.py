@@ -44,7 +44,7 @@ def alone(read: Callable[[], T], otherwise: Callable[[str], T]) -> T:
 
 def evaluation_images(results: Results) -> pd.DataFrame | None:
     """Clean records of the images that most rows are about; None where no row can be read."""
-    keys = [c.done_key for c in results.run.cells if c.attack == "clean" and c.status == "done"]
+    keys = [c.done_key for c in results.run.of("robustness") if c.attack == "clean" and c.status == "done"]
     read = [alone(lambda k=key: clean_samples(results, k), lambda _: None) for key in keys]  # type: ignore[misc]
     found = {tuple(samples["sample_id"]): samples for samples in reversed(read) if samples is not None}
     count = Counter(tuple(samples["sample_id"]) for samples in read if samples is not None)

@@ -19,6 +19,7 @@ from leaderboard.section import Section
 from leaderboard.strip.section import Strip
 from leaderboard.summary.section import Summary
 from leaderboard.survival.section import Survival
+from leaderboard.sweeps.section import Sweeps
 from leaderboard.threat_models.section import ThreatModels
 from leaderboard.transfer.section import Transfer
 from leaderboard.visibility.section import Visibility
@@ -43,6 +44,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Detection,
     ConstantAnswer,
     Transfer,
+    Sweeps,
 )
 
 PAGES = {
@@ -51,5 +53,6 @@ PAGES = {
     "reliability": "Reliability: rows without a rank, defenses, diagnoses and flags",
     "detection": "Detection",
     "transfer": "Transfer",
+    "sweeps": "Sweeps: accuracy against a setting",
 }
 """The pages behind the first one, by the name of their file, with their titles, in the order of the links."""

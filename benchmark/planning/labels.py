@@ -35,6 +35,7 @@ def check_labels(suite: Suite, where: str) -> None:
     for name, section in (("robustness", suite.robustness), ("detection", suite.detection)):
         if section is not None:
             _check("attack", section.attack, _ATTACKS, f"{where}: {name}.attack")
+    _check("sweep", suite.sweep, (), f"{where}: sweep")
     if suite.transfer is not None:
         _check("classifier", suite.transfer.classifier, (), f"{where}: transfer.classifier")
     _check_undefended(suite, where)

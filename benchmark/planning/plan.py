@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmark.core.threat import ThreatModel
 from benchmark.planning.rehearsal import Rehearsal
+from benchmark.records.sweep_point import SweepPoint
 from benchmark.steps.base import Step
 from benchmark.steps.train import TrainStep
 
@@ -26,13 +27,14 @@ class Cell:
     """One result on the leaderboard: a defended model, alone, under an attack, watched by a detector, or probed.
 
     Attributes:
-        table: "robustness", "detection", "transfer", "probe" (what the flags of a robustness row measure) or
+        table: "robustness", "detection", "transfer", "sweep", "probe" (what the flags of a robustness row measure) or
             "diagnosis" (what the number of a randomized or purifying defense must be read with).
         defense, attack, detector: Labels; attack is "clean" and detector "none" where there is none. In a transfer cell
             they are the attacked model and the classifier that the images were crafted on.
         step: The step that computes it; None where the pairing makes no sense.
         reason: Why there is no step.
         threat: The threat model, for cells with an attack.
+        sweep: Where on a sweep it stands, whose table is "sweep".
     """
 
     table: str
@@ -42,6 +44,7 @@ class Cell:
     step: Step | None
     reason: str = ""
     threat: ThreatModel | None = None
+    sweep: SweepPoint | None = None
 
 
 @dataclass

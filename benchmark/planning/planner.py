@@ -15,6 +15,7 @@ from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.probe import ProbePlanner
 from benchmark.planning.references import check_references
 from benchmark.planning.robustness import RobustnessPlanner
+from benchmark.planning.sweep import SweepPlanner
 from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.planning.tables import check_tables
 from benchmark.planning.transfer import TransferPlanner
@@ -28,6 +29,7 @@ PLANNERS: tuple[type[TablePlanner], ...] = (
     DiagnosisPlanner,
     DetectionPlanner,
     TransferPlanner,
+    SweepPlanner,
 )
 """In the order of a defense's cells."""
 

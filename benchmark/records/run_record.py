@@ -12,6 +12,7 @@ from benchmark.records.classifier_record import ClassifierRecord
 from benchmark.records.defense_record import DefenseRecord
 from benchmark.records.part import Part, Text
 from benchmark.records.step_folder import FileMark
+from benchmark.records.sweep_point import SweepPoint
 from benchmark.suites.suite import Suite
 
 
@@ -72,6 +73,7 @@ class CellRecord(Part):
         threat: The threat model, for cells with an attack.
         facts: How the attack is put together.
         trained_on: The attack whose examples the detector was fitted on.
+        sweep: Where on a sweep it stands, whose table is "sweep".
     """
 
     table: str
@@ -84,6 +86,7 @@ class CellRecord(Part):
     threat: ThreatModel | None = None
     facts: AttackFacts | None = None
     trained_on: str | None = None
+    sweep: SweepPoint | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

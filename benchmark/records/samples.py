@@ -23,6 +23,8 @@ COLUMNS = {
     "defense": _TEXT,
     "attack": _TEXT,
     "detector": _TEXT,
+    "sweep": _TEXT,
+    "sweep_value": _TEXT,
     "sample_id": _TEXT,
     "group": _TEXT,
     "label": _COUNT,
@@ -87,6 +89,8 @@ def _frame(cell: CellRecord, store: Store) -> pd.DataFrame:
         table=cell.table, defense=cell.defense, attack=cell.attack, detector=cell.detector, draws=draws
     )
     empty: dict[str, Any] = {"linf": 0.0, "l2": 0.0, "psnr": math.inf, "ssim": 1.0, "broken_at": -1, "split": ""}
+    if cell.sweep is not None:
+        frame = frame.assign(sweep=cell.sweep.sweep, sweep_value=cell.sweep.value)
     for column in COLUMNS:
         if column not in frame:
             frame[column] = empty.get(column)

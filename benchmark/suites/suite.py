@@ -29,6 +29,7 @@ _Epsilon = (
 )
 _Name = Annotated[str, Free("the name of a plug-in, an objective or an estimator")]
 _Target = Annotated[str, Free('"likeliest", "least-likely", "random" or a class by name')] | Annotated[Whole, Strict()]
+_Values = tuple[Annotated[bool, Strict()] | Annotated[int, Strict()] | Annotated[float, Strict()] | str, ...]
 _Glob = Annotated[str, Free("a label of a defense, or a glob")]
 
 
@@ -170,6 +171,21 @@ class TransferTable(_Table):
     classifier: dict[str, TransferClassifierTable] = {}
 
 
+class SweepTable(_Table):
+    """`[sweep.LABEL]`: one setting and the values that it takes in turn.
+
+    `defense.LABEL.SETTING`, `attack.LABEL.SETTING` (of the robustness table), `detector.LABEL.SETTING`,
+    `robustness.epsilon` or `robustness.eot_samples`. `attacks` and `defenses` narrow it to some of the suite's.
+    """
+
+    attacks: tuple[_Glob, ...] = ("*",)
+    defenses: tuple[_Glob, ...] = ("*",)
+    robustness: dict[str, _Values] = {}
+    defense: dict[str, dict[str, _Values]] = {}
+    attack: dict[str, dict[str, _Values]] = {}
+    detector: dict[str, dict[str, _Values]] = {}
+
+
 class Suite(_Table):
     """A suite with one profile applied.
 
@@ -189,6 +205,7 @@ class Suite(_Table):
     detection: DetectionTable | None = None
     detector: dict[str, DetectorTable] = {}
     transfer: TransferTable | None = None
+    sweep: dict[str, SweepTable] = {}
 
 
 def suite_names() -> list[str]:

@@ -21,7 +21,7 @@ def detection_rows(results: Results) -> tuple[DetectionRow, ...]:
     """One row per defended model, detector and attack, in the suite's order; one that cannot be read is an "error"."""
     return tuple(
         alone(
-            lambda c=cell: _row(c, results),  # type: ignore[misc]
+            lambda c=cell: detection_row(c, results),  # type: ignore[misc]
             lambda reason, c=cell: _without_result(c, "error", reason),  # type: ignore[misc]
         )
         for cell in results.run.of("detection")
@@ -32,7 +32,8 @@ def _without_result(cell: CellRecord, status: str, reason: str) -> DetectionRow:
     return DetectionRow(*_names(cell), status, reason, 0, None, None, cell.sentence)
 
 
-def _row(cell: CellRecord, results: Results) -> DetectionRow:
+def detection_row(cell: CellRecord, results: Results) -> DetectionRow:
+    """What a cell of a detector and an attack came to; raises where its records cannot be read."""
     if cell.status != "done":
         return _without_result(cell, cell.status, cell.reason)
     samples = checked(results.samples(cell.done_key), _COLUMNS)
