@@ -68,7 +68,7 @@ def test_the_doctor_of_a_run_folder_names_what_is_wrong(medrobust, tmp_path):
     assert medrobust("run", "--suite", suite, "--out", run, "--quiet").status == ExitStatus.DONE
     assert parsed(medrobust("doctor", "--run", run, "--json")) == {"problems": []}
     board = parsed(medrobust("leaderboard", "show", "--run", run, "--json"))
-    assert {row["defense"] for row in board["rows"]} == {"none"}
+    assert "none" in {row["defense"] for row in board["rows"]}
     compared = parsed(medrobust("leaderboard", "compare", run, run, "--json"))
     assert compared
     (run / "rows.csv").write_text("forged", encoding="utf-8")

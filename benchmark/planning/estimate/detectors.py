@@ -19,7 +19,7 @@ from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.planning.estimate.measure import Machine
 from benchmark.steps.detect import DetectStep
 from benchmark.steps.detector_fitting import feature_set
-from benchmark.steps.detector_scoring import score_sets
+from benchmark.steps.detector_scoring import AGAIN, ALONE, score_sets
 from benchmark.steps.isolated_detector import IsolatedDetector
 from detectors.base import DetectorData, FeatureSet
 
@@ -32,18 +32,29 @@ _PART, _FIRST = 8, 32
 def detector_seconds(machine: Machine, step: DetectStep) -> float | None:
     """Seconds that one detector takes with one attack; None where it cannot be measured.
 
-    Measured on an eighth of the images, and taken to grow with their number: what grows with its square is beyond what
-    this sees, and what looks at no more than a fixed number of them short of it.
+    Measured on an eighth of the images, and taken to grow with the number of those that are scored, of which some are
+    scored again: what grows with its square is beyond what this sees.
     """
     told = machine.apart(lambda: json.dumps([_trial(machine, step, 1 / part) for part in (_FIRST, _PART)]))
-    return None if told is None else _PART * float(json.loads(told)[1])
+    images = step.attack.clean.images
+    return None if told is None else float(json.loads(told)[1]) * _scored(images) / _scored(_few(images, 1 / _PART))
+
+
+def _scored(images: int) -> int:
+    """How often an image is scored where so many are attacked."""
+    shown = len(_SETS) * images
+    return shown + min(AGAIN, shown) + min(ALONE, shown)
+
+
+def _few(images: int, share: float) -> int:
+    return min(images, max(8, round(share * images)))
 
 
 def _trial(machine: Machine, step: DetectStep, share: float) -> float:
     classifier = machine.classifier(step.features.fit)
     train, shown = machine.data.train, machine.data.evaluation
     reference = _part(train, max(2 * len(machine.data.classes), round(share * len(train))))
-    images = _part(shown, max(8, round(share * step.attack.clean.images)))
+    images = _part(shown, _few(step.attack.clean.images, share))
     known, seen = (_features(machine, classifier, split.floats()) for split in (reference, images))
     # A supervised detector is to have two classes to tell.
     moved = _features(machine, classifier, 0.9 * images.floats())
