@@ -1,15 +1,15 @@
-"""Defenses that are broken on purpose, and one that is not: what the flags must and must not raise on."""
+"""Defenses that are broken on purpose, and one that is not, in the harness: what the flags must and must not raise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
 
 from attacks.base import Composition, Stop
 from attacks.gradients.autograd import Autograd
@@ -20,18 +20,17 @@ from attacks.objectives.margin import Margin
 from attacks.pgd import PGD
 from benchmark.core import plugin
 from benchmark.core.batching import BatchSize
-from benchmark.core.defended import DefendedModel
 from benchmark.core.discovery import load_plugins
 from benchmark.core.frozen import frozen
-from benchmark.core.images import ImageData, LabeledImages
+from benchmark.core.images import ImageData
 from benchmark.core.noise import Noise
 from benchmark.core.progress import Progress
-from benchmark.core.threat import Epsilon, Norm
+from benchmark.core.threat import Norm
 from benchmark.engines.local import LocalEngine
+from benchmark.evaluation.flags.base import Verdict
 from benchmark.evaluation.flags.page import Control
 from benchmark.manifest import build_manifest
-from benchmark.models.base import Classifier
-from benchmark.models.training.recipe import Recipe
+from benchmark.planning.plan import Selection
 from benchmark.planning.planner import make_plan
 from benchmark.records.store import Store
 from benchmark.steps.clean import CleanStep
@@ -41,154 +40,25 @@ from defenses.base import Defense
 from leaderboard.results import Results
 from leaderboard.robustness.rows import robustness_rows
 from leaderboard.robustness.schema import RobustnessRow
+from tests.evaluation.broken_defenses import (
+    EPSILON,
+    SIZES,
+    BatchStatistics,
+    DeclaredNoise,
+    GradientKiller,
+    HighTemperature,
+    HonestQuantizer,
+    Ignorant,
+    LookUp,
+    Plain,
+    Quantizer,
+    ToyNetwork,
+    TwoFaced,
+    UndeclaredNoise,
+    draw,
+)
 
-SIDE = 8
-EPSILON = Epsilon.parse("8/255")
 ADAPTIVE = 400
-SIZES = {"train": 600, "validation": 200, "evaluation": 1200}
-
-
-def draw(split: str) -> LabeledImages:
-    """Two classes told apart by many faint pixels, or by four clear ones that are right 19 times of 20.
-
-    The task of Tsipras et al. 2019, section 2: what is accurate is fragile, what is robust is less accurate.
-    """
-    count = SIZES[split]
-    labels = torch.arange(count) % 2
-    noise = Noise.of(0, torch.arange(count)).stream(f"toy {split}")
-    sign = (2 * labels - 1).float()[:, None, None, None]
-    board = torch.ones(SIDE, SIDE)
-    board[1::2, ::2] = board[::2, 1::2] = -1
-    images = 0.5 + 0.015 * sign * board + 0.03 * noise.normal((1, SIDE, SIDE))
-    honest = (noise.stream("honest").uniform((1, 1, 1)) < 0.95).float() * 2 - 1
-    images[..., :2, :2] = 0.5 + 0.1 * sign * honest + 0.03 * noise.stream("clear").normal((1, 2, 2))
-    pixels = images.clamp(0, 1).mul(255).round().to(torch.uint8)
-    return LabeledImages(pixels, labels, tuple(f"{split}/{i:04d}" for i in range(count)))
-
-
-class ToyNetwork(Classifier):
-    """A small smooth network."""
-
-    fixed_recipe = Recipe(epochs=8, batch_size=50, learning_rate=1e-2, shift=0)
-
-    def build(self, *, channels: int, classes: int, size: tuple[int, int]) -> nn.Module:
-        inputs = channels * size[0] * size[1]
-        return nn.Sequential(nn.Flatten(), nn.Linear(inputs, 16), nn.SiLU(), nn.Linear(16, classes))
-
-
-class Quantizer(Defense):
-    """Rounds pixels to 8 levels and claims to be differentiable."""
-
-    purifier = True
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        return DefendedModel(classifier, purify=lambda x, noise: (7 * x).round() / 7)
-
-
-class HonestQuantizer(Quantizer):
-    """Rounds pixels to 8 levels and says that this has no gradient, so that attacks replace it."""
-
-    differentiable = False
-
-
-class GradientKiller(Defense):
-    """Cuts the graph and claims to be differentiable."""
-
-    purifier = True
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        return DefendedModel(classifier, purify=lambda x, noise: x.detach().clone())
-
-
-class HighTemperature(Defense):
-    """Multiplies the logits by 1,000."""
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        return DefendedModel(nn.Sequential(classifier, _Scale()))
-
-
-class _Scale(nn.Module):
-    def forward(self, logits: Tensor) -> Tensor:
-        return 1000 * logits
-
-
-class UndeclaredNoise(Defense):
-    """Adds Gaussian noise and does not say so."""
-
-    purifier = True
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        def purify(x: Tensor, noise: Noise) -> Tensor:
-            return x + 0.08 * noise.stream("layer").normal(x.shape[1:])
-
-        return DefendedModel(classifier, purify=purify, randomized=self.randomized)
-
-
-class DeclaredNoise(UndeclaredNoise):
-    """Adds Gaussian noise, says so, and is attacked one draw at a time."""
-
-    randomized = True
-
-
-class BatchStatistics(Defense):
-    """Normalises each pixel by the batch that the image is in, whatever mode it was put in."""
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        return DefendedModel(nn.Sequential(_InTraining(), classifier))
-
-
-class _InTraining(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(1, affine=False, track_running_stats=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.norm.train()
-        return 0.5 + 0.1 * self.norm(x)
-
-
-class Plain(Defense):
-    """The classifier as it is."""
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        return DefendedModel(classifier)
-
-
-class TwoFaced(Defense):
-    """Hands attacks, who record gradients, the gradient of the mirrored image, and judges the image itself."""
-
-    purifier = True
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        return DefendedModel(classifier, purify=lambda x, noise: x.flip(3) if torch.is_grad_enabled() else x)
-
-
-class LookUp(Defense):
-    """Knows the evaluation images and answers with their labels whatever lies within 1.5 ε of one."""
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        known = draw("evaluation")
-        return DefendedModel(_LookUp(classifier, known.floats(), known.labels))
-
-
-class Ignorant(Defense):
-    """The look-up where it knows nothing."""
-
-    def defend(self, classifier: nn.Module) -> DefendedModel:
-        assert isinstance(classifier, _LookUp)
-        return DefendedModel(classifier.classifier)
-
-
-class _LookUp(nn.Module):
-    def __init__(self, classifier: nn.Module, images: Tensor, labels: Tensor) -> None:
-        super().__init__()
-        self.classifier, self.images, self.labels = classifier, images.flatten(1), labels
-
-    def forward(self, x: Tensor) -> Tensor:
-        own = self.classifier(x)
-        distance, nearest = torch.cdist(x.flatten(1), self.images, p=float("inf")).min(1)
-        known = nn.functional.one_hot(self.labels[nearest], own.shape[1]) + 1e-2 * own
-        return torch.where((distance < 1.5 * EPSILON.value)[:, None], known, own)
 
 
 @dataclass(frozen=True)
@@ -201,6 +71,7 @@ class Trial:
         gradient, draws: How that attack differentiates.
         together: All images are attacked and judged as one batch.
         raises: Flags that its row must raise, besides which it may raise others; none at all where empty.
+        deceives: Whether the attack that does not adapt leaves more than half of the images.
         truth: What the attacker takes the defense for, where it is not what it says.
     """
 
@@ -213,6 +84,7 @@ class Trial:
     together: bool = False
     truth: type[Defense] | None = None
     raises: tuple[str, ...] = ()
+    deceives: bool = False
 
 
 TRIALS = (
@@ -229,6 +101,7 @@ TRIALS = (
             "black_box_beats_white_box",
             "transfer_beats_white_box",
         ),
+        deceives=True,
     ),
     Trial(
         "gradient-killer",
@@ -244,6 +117,7 @@ TRIALS = (
         "High-temperature softmax (logits × 1,000)",
         "on the margin",
         raises=("zero_gradient", "black_box_beats_white_box"),
+        deceives=True,
     ),
     Trial(
         "declared-noise",
@@ -261,6 +135,7 @@ TRIALS = (
         draws=20,
         truth=DeclaredNoise,
         raises=("randomised", "silent_success", "one_step_beats_iterative", "unbounded_fails"),
+        deceives=True,
     ),
     Trial(
         "batch-statistics",
@@ -269,6 +144,7 @@ TRIALS = (
         "all images as one batch",
         together=True,
         raises=("batch_dependence", "train_mode"),
+        deceives=True,
     ),
     Trial(
         "two-faced",
@@ -319,39 +195,51 @@ SUITE = {
 }
 
 
-@dataclass
-class Controls:
-    """The rows of the controls and what the adaptive attacks leave."""
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a control.
 
-    rows: dict[str, RobustnessRow]
-    adaptive: dict[str, float]
+    Attributes:
+        trial: Which one.
+        row: Its row.
+        adaptive: Robust accuracy under the attack that adapts to it.
+    """
 
-    def documented(self) -> list[Control]:
-        return [self._documented(trial) for trial in TRIALS]
+    trial: Trial
+    row: RobustnessRow
+    adaptive: float
 
-    def _documented(self, trial: Trial) -> Control:
-        row = self.rows[trial.label]
-        verdicts = {f.id: f.verdict for f in row.flags}
-        return Control(
-            title=trial.title,
-            status=row.status,
-            raised={flag: verdicts[flag] for flag in trial.raises},
-            careless=next((a.robust.value for a in row.attacks if a.attack == "pgd" and a.robust), None),
-            attack=trial.adaptive,
-            adaptive=self.adaptive[trial.label],
-        )
+    def raised(self, *verdicts: Verdict) -> set[str]:
+        """Its flags with one of these verdicts."""
+        return {flag.id for flag in self.row.flags if flag.verdict in verdicts}
+
+    @property
+    def careless(self) -> float | None:
+        """Robust accuracy under PGD as its own claims suggest it; None where that raised."""
+        return next((a.robust.value for a in self.row.attacks if a.attack == "pgd" and a.robust), None)
+
+    def documented(self) -> Control:
+        """As the page shows it."""
+        verdicts = {flag.id: flag.verdict for flag in self.row.flags}
+        raised = {flag: verdicts[flag] for flag in self.trial.raises}
+        return Control(self.trial.title, self.row.status, raised, self.careless, self.trial.adaptive, self.adaptive)
 
 
-def run_controls(folder: Path) -> Controls:
-    """The controls through the whole harness: plan, steps, store, leaderboard."""
+@cache
+def _toy() -> ImageData:
     splits = {split: draw(split) for split in SIZES}
-    data = ImageData("toy", "Toy images", ("healthy", "disease"), **splits)
+    return ImageData("toy", "Toy images", ("healthy", "disease"), **splits)
+
+
+def run_control(trial: Trial, folder: Path) -> Outcome:
+    """A control through the whole harness: plan, steps, store, leaderboard; `folder` may be that of other controls."""
+    data = _toy()
     suite = Suite.model_validate(SUITE)
     store = Store(folder)
     device = torch.device("cpu")
     context = StepContext(data=data, store=store, device=device, batch_size=BatchSize(256), progress=Progress())
-    with _registered():
-        plan = make_plan(suite, Path("controls.toml"), data)
+    with controls_registered():
+        plan = make_plan(suite, Path("controls.toml"), data, Selection(defenses=(trial.label,)))
         tally = LocalEngine().run(plan, context)
         manifest = build_manifest(
             suite=suite,
@@ -363,10 +251,9 @@ def run_controls(folder: Path) -> Controls:
             device=device,
             seed=suite.seed,
         )
-        rows = {row.defense: row for row in robustness_rows(Results(manifest, store))}
-        clean = {c.defense: c.step for c in plan.cells if c.attack == "clean"}
-        adaptive = {trial.label: _adaptive(trial, clean[trial.label], context) for trial in TRIALS}
-    return Controls(rows, adaptive)
+        (row,) = robustness_rows(Results(manifest, store))
+        clean = next(c.step for c in plan.cells if c.attack == "clean")
+        return Outcome(trial, row, _adaptive(trial, clean, context))
 
 
 def _adaptive(trial: Trial, clean: object, context: StepContext) -> float:
@@ -390,7 +277,7 @@ def _adaptive(trial: Trial, clean: object, context: StepContext) -> float:
 
 
 @contextmanager
-def _registered() -> Iterator[None]:
+def controls_registered() -> Iterator[None]:
     """The controls can be looked up by name within the block, and by nobody afterwards."""
     load_plugins()
     found = {kind: dict(entries) for kind, entries in plugin._registry.items()}
