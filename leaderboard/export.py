@@ -54,8 +54,8 @@ def export(run: Path, folder: Path) -> list[str]:
     write_atomically(folder / METHODS, to_bibtex(sources(record)))
     written.append(METHODS)
     strip = board.section(Strip)
-    picture = strip.figure(board.title) if strip else None
-    if picture is not None:
-        write_atomically(folder / Strip.picture, picture)
+    figure = strip.figure(board.title) if strip else None
+    if figure is not None:
+        write_atomically(folder / Strip.picture, figure)
         written.append(Strip.picture)
     return written

@@ -36,7 +36,7 @@ class Report:
         clean: The evaluated images, float32 [N, C, H, W] in [0, 1].
     """
 
-    folder: Path
+    folder: Path = field(repr=False)
     clean: Tensor = field(repr=False)
     _temporary: TemporaryDirectory[str] | None = field(default=None, repr=False)
 

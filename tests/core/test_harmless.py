@@ -88,8 +88,8 @@ def test_warnings_and_uncaught_errors_are_harmless_too(tmp_path: Path) -> None:
         "import sys, warnings\n"
         f"warnings.warn({HOSTILE!r})\n"
         f"def late(): raise RuntimeError({HOSTILE!r})\n"
-        "import atexit, benchmark.cli.list\n"
-        "benchmark.cli.list._entry = lambda plugin: late()\n"
+        "import benchmark.cli.entry\n"
+        "benchmark.cli.entry.plain = lambda value: late()\n"
         "from defenses.none import NoDefense\n"
         "class Loud(NoDefense):\n    name = 'loud'\n"
     )
@@ -118,6 +118,9 @@ _SPEAKING = {
     *("typer.echo", "typer.secho", "click.echo", "click.secho"),
     *("sys.stdout.write", "sys.stderr.write", "warnings.showwarning", "traceback.print_exc"),
 }
+_LOGGING = tuple(
+    f"{way}.{level}" for way in ("logging", "logger") for level in ("debug", "info", "warn", "error", "exc", "crit", "log")
+)
 
 
 def speaking(source: str) -> set[str]:
@@ -128,7 +131,7 @@ def speaking(source: str) -> set[str]:
             found.add(ast.unparse(node.func))
         if isinstance(node, ast.ImportFrom) and node.module == "rich.text":
             found.add("rich.text.Text")
-        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("logging.", "logger.")):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(_LOGGING):
             found.add("logging")
     return found
 
@@ -142,7 +145,7 @@ def test_nothing_writes_to_the_terminal_but_the_files_that_make_it_harmless(pack
 
 def test_every_text_file_of_a_run_is_written_through_it() -> None:
     """Markdown, CSV and JSON each have one way out; `write_atomically` writes pictures and arrays beside them."""
-    ways = {"to_markdown", "to_csv", "flat_table", "in_json", "to_json", "sealed", "sample_bytes"}
+    ways = {"to_markdown", "to_csv", "flat_table", "in_json", "to_json", "sealed", "sample_bytes", "to_bibtex"}
     for package in ("benchmark", "leaderboard"):
         for path in (ROOT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):

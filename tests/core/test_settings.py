@@ -83,7 +83,7 @@ def allowed(hint: Any, value: Any) -> bool:
         if value == math.inf and hint == Confidence:
             return True
         return number and math.isfinite(value) and within(words, value)
-    return isinstance(value, str) and "str" in kinds and "from" not in words
+    return isinstance(value, str) and "str" in kinds and any("from" not in part for part in words.split(" or "))
 
 
 def refused(constructor: Any, name: str, value: Any) -> UserError | None:
