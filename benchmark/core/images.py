@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -90,6 +90,8 @@ class ImageData:
         notes: What a reader must know: unofficial file, duplicates across splits, how the split was made.
         phantom: True for drawn images, which say nothing about patients.
         leaks: Those of the notes that say why images of `evaluation` are not apart from the others.
+        subgroups: What is known of each image of `evaluation` besides, such as {"sex": ("f", "m", …)}: N texts by the
+            name of what they tell.
     """
 
     name: str
@@ -101,6 +103,7 @@ class ImageData:
     notes: tuple[str, ...] = ()
     phantom: bool = False
     leaks: tuple[str, ...] = ()
+    subgroups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Hash of the decoded pixels and labels of all three splits."""

@@ -78,3 +78,10 @@ def whole_number(value: object, *, name: str, low: int, high: int, where: str) -
             f"{name} = {value!r} is not a whole number from {low} to {high}", where=where, remedy=f"set {name}"
         )
     return value
+
+
+def check_shape(size: object, channels: object, *, where: str) -> None:
+    """Raise UserError unless images of this side, 8 to 1,024, and this many channels, 1 or 3, can be made."""
+    whole_number(size, name="size", low=8, high=1024, where=where)
+    if channels not in (1, 3):
+        raise UserError(f"channels = {channels!r} is neither 1 nor 3", where=where, remedy="set channels")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,17 +9,20 @@ from typing import Annotated, Literal
 from annotated_types import Len, MinLen
 
 from benchmark.core.allowed import Free
-from benchmark.core.errors import UserError, did_you_mean
+from benchmark.core.errors import UserError
 from benchmark.core.images import ImageData, LabeledImages
 from benchmark.core.plain_file import is_folder
 from benchmark.core.settings import ImageSide
-from benchmark.datasets.base import DataMissingError, Dataset, whole_number
+from benchmark.datasets.base import DataMissingError, Dataset, check_shape
 from benchmark.datasets.reading.assemble import assemble
 from benchmark.datasets.reading.folders import ImageFile, list_images, subfolders
 from benchmark.datasets.reading.given_splits import three_splits
-from benchmark.datasets.reading.patients import FOLDER, patient_rule
+from benchmark.datasets.reading.label_order import check_order, label_order
+from benchmark.datasets.reading.near_names import near
+from benchmark.datasets.reading.patients import FOLDER, UNKNOWN, patient_rule
 from benchmark.datasets.reading.root import data_root
 from benchmark.datasets.reading.usable import read_usable
+from benchmark.datasets.reading.window import bounds
 
 _ClassName = Annotated[str, Free("a class folder")]
 _Bound = Annotated[float, Free("in stored units, the lower one first")]
@@ -79,17 +81,13 @@ class ImageFolder(Dataset):
     def load(self, *, root: Path | None, download: bool = True) -> ImageData:
         """uint8 [N, channels, size, size]; see `Dataset.load`. Never downloads."""
         del download
-        where = f"dataset {self.name}"
-        whole_number(self.size, name="size", low=8, high=1024, where=where)
-        if self.channels not in (1, 3):
-            raise UserError(f"channels = {self.channels!r} is neither 1 nor 3", where=where, remedy="set channels")
+        check_shape(self.size, self.channels, where=f"dataset {self.name}")
         path = self.locate(root=data_root(root))
         splits = _splits(path)
         classes, notes = self._classes(path / splits[0])
         listed = [self._list(path, classes, split) for split in splits]
-        window = (float(self.window[0]), float(self.window[1])) if self.window else None
         read, of_files = read_usable(
-            *listed, size=self.size, channels=self.channels, window=window, skip=self.on_error == "skip"
+            *listed, size=self.size, channels=self.channels, window=bounds(self.window), skip=self.on_error == "skip"
         )
         train, validation, evaluation, made = three_splits(dict(zip(splits, read, strict=True)), where=str(path))
         return assemble(
@@ -113,7 +111,8 @@ class ImageFolder(Dataset):
         """The folder; raises DataMissingError when it is not there."""
         path = root / os.path.expanduser(str(self.path))
         if not is_folder(path):
-            raise DataMissingError("no such folder", where=str(path), remedy=_meant(path) + self.where(root=root))
+            beside = subfolders(path.parent) if is_folder(path.parent) else []
+            raise DataMissingError("no such folder", where=str(path), remedy=near(path, beside) + self.where(root=root))
         return path
 
     def where(self, *, root: Path) -> str:
@@ -123,43 +122,21 @@ class ImageFolder(Dataset):
 
     def check_settings(self) -> None:
         patient_rule(self.patient, where=f"dataset {self.name}")
-        if self.window and not (math.isfinite(sum(self.window)) and self.window[0] < self.window[1]):
-            raise UserError(f"window = {self.window} is empty", remedy="give [low, high], the lower number first")
+        bounds(self.window)
         if self.positive and self.disease:
             raise UserError("positive and disease are both set", remedy="set one of them")
-        if self.classes and len(set(self.classes)) < len(self.classes):
-            raise UserError("classes names a folder twice", remedy="name each once")
-        chosen = self.positive or self.disease
-        if self.classes and chosen and self.classes[-1] != chosen:
-            raise UserError(
-                f"classes puts {self.classes[-1]!r} last, and {chosen!r} is to be the positive class",
-                remedy="leave one of the two settings out, or let the last of classes be the positive one",
-            )
+        check_order(self.classes, self.positive or self.disease)
 
     def _classes(self, folder: Path) -> tuple[list[str], list[str]]:
-        found = subfolders(folder)
-        if len(found) < 2:
-            raise UserError(
-                f"has {len(found)} class folders, and at least 2 are needed",
-                where=str(folder),
-                remedy="sort the images into one folder a class",
-            )
-        positive, key = self.positive or self.disease, "positive" if self.positive else "disease"
-        for name, of in [*((name, "classes") for name in self.classes or ()), *([(positive, key)] if positive else [])]:
-            if name not in found:
-                raise UserError(
-                    f"{of} names {name!r}, which is not among the class folders",
-                    where=str(folder),
-                    remedy=did_you_mean(str(name), found),
-                )
-        if self.classes:
-            left = [name for name in found if name not in self.classes]
-            return list(self.classes), [f"class folders that are left out: {', '.join(left)}"] if left else []
-        if len(found) > 2:
-            return found, []
-        last = positive or found[1]
-        note = "" if positive else ", as the last in alphabetical order; set positive to change that"
-        return [c for c in found if c != last] + [last], [f"label 1 (disease) is {last!r}{note}"]
+        return label_order(
+            subfolders(folder),
+            self.classes,
+            self.positive or self.disease,
+            key="positive" if self.positive else "disease",
+            called="class folder",
+            where=str(folder),
+            remedy="sort the images into one folder a class",
+        )
 
     def _list(self, path: Path, classes: list[str], split: str) -> list[ImageFile]:
         extra = [name for name in subfolders(path / split) if name not in classes] if is_folder(path / split) else []
@@ -177,10 +154,7 @@ class ImageFolder(Dataset):
         known = [images.groups for images in read if images.groups is not None]
         if len(known) == len(read):
             return f"{len(set().union(*known)):,} patients (patient = {self.patient!r}); none is in two splits"
-        return (
-            "patients unknown: images of one patient may stand in several splits, and intervals are then too narrow; "
-            "set patient where file names or folders tell it"
-        )
+        return f"{UNKNOWN}; set patient where file names or folders tell it"
 
 
 def _splits(path: Path) -> list[str]:
@@ -189,12 +163,3 @@ def _splits(path: Path) -> list[str]:
     if not found:
         return [""]
     return found if "test" in found else [found[0], "test", *found[1:]]
-
-
-def _meant(path: Path) -> str:
-    """A guess at a folder beside the one that is not there, whose name is close."""
-    from difflib import get_close_matches
-
-    beside = subfolders(path.parent) if is_folder(path.parent) else []
-    close = get_close_matches(path.name, beside, n=1, cutoff=0.6)
-    return f"did you mean {str(path.parent / close[0])!r}? else " if close else ""

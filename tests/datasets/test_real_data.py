@@ -9,6 +9,7 @@ from benchmark.core.images import ImageData
 from benchmark.datasets.brain_tumor_mri import BrainTumorMRI
 from benchmark.datasets.kaggle_chest_xray import KaggleChestXray
 from benchmark.datasets.medmnist import PneumoniaMNIST
+from benchmark.datasets.reading.duplicates import leaked_images
 
 pytestmark = pytest.mark.data
 
@@ -27,6 +28,7 @@ def test_pneumoniamnist_has_the_published_counts_and_its_known_copies(real_root)
     data = PneumoniaMNIST().load(root=real_root, download=False)
     assert counts(data) == [[1214, 3494], [135, 389], [234, 390]]
     assert "8 images stand in both train and validation" in data.notes
+    assert leaked_images(data.evaluation, data.train, data.validation) == 0
     official = PneumoniaMNIST().official(root=real_root)
     assert any(note.startswith("unofficial") for note in data.notes) is not official
     assert data.fingerprint() == PneumoniaMNIST().load(root=real_root, download=False).fingerprint()
@@ -50,3 +52,5 @@ def test_brain_tumor_mri_mixes_color_and_gray_files_into_one_channel(real_root):
     assert data.train.shape == (1, 64, 64)
     assert (torch.tensor(counts(data)[0]) + torch.tensor(counts(data)[1])).tolist() == [250] * 4
     assert counts(data)[2] == [100] * 4
+    # More than one in a hundred: its rows are flagged.
+    assert leaked_images(data.evaluation, data.train, data.validation) == 13

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _check(data: Any, where: str) -> None:
             raise UserError(
                 f"{name} images are {images.shape}, train images {data.train.shape}", where=where, remedy=_CONTRACT
             )
+    _check_subgroups(data.subgroups, len(data.evaluation), where)
     for (first, one), (second, other) in combinations(splits.items(), 2):
         if _overlap(one.pixels, other.pixels):
             raise UserError(
@@ -104,6 +106,16 @@ def _check_split(name: str, images: Any, classes: int, where: str) -> None:
         raise refuse("lacks images of a class")
 
 
+def _check_subgroups(subgroups: Any, count: int, where: str) -> None:
+    sound = isinstance(subgroups, Mapping) and _are_texts(tuple(subgroups))
+    if not sound or not all(_are_texts(values) and len(values) == count for values in subgroups.values()):
+        raise UserError(
+            "subgroups must be one text in UTF-8 an evaluation image, in tuples by the name of what they tell",
+            where=where,
+            remedy=_CONTRACT,
+        )
+
+
 def _are_texts(values: Any) -> bool:
     return isinstance(values, tuple) and all(isinstance(value, str) and is_utf8(value) for value in values)
 
@@ -126,4 +138,5 @@ def _of_our_own(data: ImageData) -> ImageData:
         notes=data.notes,
         phantom=bool(data.phantom),
         leaks=data.leaks,
+        subgroups=dict(data.subgroups),
     )

@@ -45,5 +45,11 @@ def duplicate_notes(splits: dict[str, LabeledImages]) -> tuple[list[str], list[s
     return notes, leaks
 
 
+def leaked_images(evaluation: LabeledImages, *others: LabeledImages) -> int:
+    """How many images of `evaluation` stand in another split, too, pixel for pixel."""
+    elsewhere = {digest for images in others for digest in pixel_digests(images)}
+    return sum(digest in elsewhere for digest in pixel_digests(evaluation))
+
+
 def _images(count: int) -> str:
     return f"{count:,} image" + ("" if count == 1 else "s")

@@ -6,7 +6,7 @@ from benchmark.core.images import LabeledImages
 from benchmark.datasets.reading.splitting import VALIDATION_SHARE, split_off
 
 EVALUATION_SHARE = 0.2
-"""Share of each class that is for evaluation where there are no split folders."""
+"""Share of each class that is for evaluation where no splits are given."""
 
 _FITTING_SHARE = 0.2
 _UNKNOWN = "whether a network with weights of its own was trained on them is not known"
@@ -19,7 +19,7 @@ def three_splits(
 
     Args:
         given: "train", "val" and "test" as far as they are there, test at least, or "" alone for images in no split.
-        where: The folder, for messages.
+        where: Where they were found, for messages.
 
     Raises:
         UserError: A class has too few patients to be split.
@@ -36,7 +36,7 @@ def three_splits(
             validation,
             evaluation,
             [
-                f"no split folders: {EVALUATION_SHARE:.0%} of each class is for evaluation; {_UNKNOWN}",
+                f"no splits are given: {EVALUATION_SHARE:.0%} of each class is for evaluation; {_UNKNOWN}",
                 f"validation is {VALIDATION_SHARE:.0%} of each class, split off here",
             ],
         )
@@ -51,13 +51,13 @@ def three_splits(
             train,
             validation,
             given["test"],
-            ["no train folder: what is fitted here is fitted to half of each class of val, and the rest is validation"],
+            ["no train split: what is fitted here is fitted to half of each class of val, and the rest is validation"],
         )
     rest, train = off(given["test"], _FITTING_SHARE, "fitting")
     evaluation, validation = off(rest, VALIDATION_SHARE / (1 - _FITTING_SHARE), "validation")
     left = 1 - _FITTING_SHARE - VALIDATION_SHARE
     note = (
-        f"a test folder alone: {left:.0%} of each class is for evaluation, {VALIDATION_SHARE:.0%} for validation, and "
+        f"a test split alone: {left:.0%} of each class is for evaluation, {VALIDATION_SHARE:.0%} for validation, and "
         f"{_FITTING_SHARE:.0%} for what is fitted here; {_UNKNOWN}"
     )
     return train, validation, evaluation, [note]

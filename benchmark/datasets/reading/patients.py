@@ -14,6 +14,9 @@ FOLDER = "folder"
 DICOM = "dicom"
 """Says that the files are DICOM, and name their patient; a hash of that is kept."""
 
+UNKNOWN = "patients unknown: images of one patient may stand in several splits, and intervals are then too narrow"
+"""What must stand beside results where it is not known whose an image is."""
+
 
 def patient_rule(written: str, *, where: str) -> Callable[[Path], str] | None:
     """From a file to its patient; None where nothing is written, and patients are unknown.

@@ -58,7 +58,7 @@ def split_off(
             raise UserError(
                 f"label {stratum} has {known} only, so no {purpose} split can be made",
                 where=where,
-                remedy="add images, or give the split in folders of its own",
+                remedy="add images, or say which are in which split",
             )
         candidates.sort(key=lambda name: hashlib.blake2b(f"{purpose}/{name}".encode()).digest())
         wanted = share * sum(len(members[name]) for name in candidates)

@@ -40,7 +40,7 @@ def unusable(problems: Sequence[UserError], *, of: int) -> UnusableError:
     more = f"; and {len(problems) - _NAMED:,} more" if len(problems) > _NAMED else ""
     remedies = {error.remedy for error in problems}
     return UnusableError(
-        f"{len(problems):,} of {of:,} images cannot be used: {named}{more}",
+        f"{len({error.where for error in problems}):,} of {of:,} images cannot be used: {named}{more}",
         where=folder,
         remedy=remedies.pop() if len(remedies) == 1 else "replace the files, or remove them",
         problems=problems,

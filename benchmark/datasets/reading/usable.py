@@ -47,6 +47,6 @@ def read_usable(
 def _left_out(skipped: list[ImageFile], *, of: int) -> list[str]:
     if not skipped:
         return []
-    counts = Counter(PurePosixPath(*PurePosixPath(file.id).parts[:2]).as_posix() for file in skipped)
+    counts = Counter(PurePosixPath(*PurePosixPath(file.id).parent.parts[:2]).as_posix() for file in skipped)
     where = ", ".join(f"{count:,} of {folder}" for folder, count in sorted(counts.items()))
     return [f'{len(skipped):,} of {of:,} images cannot be read and are left out (on_error = "skip"): {where}']

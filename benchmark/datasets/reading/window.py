@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.core.errors import UserError
+
 _AT_ONCE = 2**20
 _NARROWEST = 1e-9
 Bounds = tuple[float, float]
+
+
+def bounds(written: Sequence[float] | None) -> Bounds | None:
+    """[low, high] as a setting; raises UserError where nothing lies between them."""
+    if written is None:
+        return None
+    low, high = map(float, written)
+    if not (math.isfinite(low + high) and low < high):
+        raise UserError(f"window = {list(written)} is empty", remedy="give [low, high], the lower number first")
+    return low, high
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
-from benchmark.datasets.reading.duplicates import duplicate_notes, pixel_digests
+from benchmark.datasets.reading.duplicates import duplicate_notes, leaked_images, pixel_digests
 from benchmark.datasets.reading.splitting import split_off
 
 
@@ -86,3 +86,11 @@ def test_duplicates_are_counted_within_and_across_and_contradictions_named():
         *leaks,
         "1 image stands in the data with different labels",
     ]
+
+
+def test_each_evaluation_image_that_stands_elsewhere_is_a_leak():
+    evaluation = images_of([0, 0, 0, 1], pixels=[7, 7, 8, 9])
+    train, validation = images_of([0, 1], pixels=[7, 30]), images_of([1, 1, 1], pixels=[9, 9, 7])
+    assert leaked_images(evaluation, train, validation) == 3
+    assert leaked_images(evaluation, train) == 2
+    assert leaked_images(evaluation, evaluation[torch.arange(0)]) == 0
