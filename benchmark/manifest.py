@@ -17,6 +17,7 @@ from benchmark import __version__
 from benchmark.core.devices import device_name
 from benchmark.core.images import ImageData
 from benchmark.core.threat import ThreatModel
+from benchmark.datasets.reading.duplicates import leaked_images
 from benchmark.evaluation.required import missing_attacks, required
 from benchmark.models.module import Module
 from benchmark.planning.plan import Cell, Plan
@@ -24,6 +25,7 @@ from benchmark.records.classifier_record import ClassifierRecord, OnValidation
 from benchmark.records.defense_record import DefenseRecord, DefenseTraits
 from benchmark.records.run_record import CellRecord, DataRecord, Environment, ImageCounts, RunRecord, StepSummary
 from benchmark.records.store import Store
+from benchmark.records.subgroups import subgroups_record
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.attack_facts import attack_facts
 from benchmark.steps.base import Step
@@ -80,6 +82,8 @@ def build_manifest(
             notes=tuple(map(str, data.notes)),
             phantom=bool(data.phantom),
             leaks=tuple(map(str, data.leaks)),
+            leaked=leaked_images(data.evaluation, data.train, data.validation),
+            subgroups=subgroups_record(data),
         ),
         classifier=_classifier(plan.train, store),
         defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if _begins_row(c)},

@@ -29,6 +29,7 @@ from benchmark.records.run_folder import at_work, check_same_suite
 from benchmark.records.run_record import RunRecord
 from benchmark.records.samples import SAMPLES, write_samples
 from benchmark.records.store import Store
+from benchmark.records.subgroups import SUBGROUPS, write_subgroups
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite, read_suite, ships
 
@@ -145,14 +146,17 @@ def _execute(
         )
 
     try:
+        write_subgroups(run.data, store)
         store.write_manifest(described("running"))
         tally = engine.run(run.plan, context)
         failures |= tally.failed
         manifest = described("running")
+        # Plug-ins have been at work in this folder.
+        write_subgroups(run.data, store)
         # The board is read from the manifest, and the manifest vouches for the board.
         store.write_manifest(manifest)
         write_samples(manifest, store)
-        files = [*publish(store), SAMPLES]
+        files = [*publish(store), SAMPLES, *[SUBGROUPS] * bool(run.data.subgroups)]
         ended = {"status": "failed" if failures else "done", "published": published(store.root, files)}
         store.write_manifest(manifest.model_copy(update=ended))
     except KeyboardInterrupt:

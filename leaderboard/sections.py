@@ -17,6 +17,7 @@ from leaderboard.robustness.section import Robustness
 from leaderboard.row_notes.section import RowNotes
 from leaderboard.section import Section
 from leaderboard.strip.section import Strip
+from leaderboard.subgroups.section import Subgroups
 from leaderboard.summary.section import Summary
 from leaderboard.survival.section import Survival
 from leaderboard.sweeps.section import Sweeps
@@ -33,6 +34,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Ranks,
     Clinical,
     PerClass,
+    Subgroups,
     Attacks,
     Strip,
     Visibility,

@@ -24,6 +24,18 @@ class ImageCounts(Part):
     evaluation: int
 
 
+class SubgroupsRecord(Part):
+    """What `subgroups.parquet` holds.
+
+    Attributes:
+        columns: Names of the columns, but the image's.
+        file: What it is known by.
+    """
+
+    columns: tuple[Text, ...]
+    file: FileMark
+
+
 class DataRecord(Part):
     """The images.
 
@@ -37,6 +49,8 @@ class DataRecord(Part):
         notes: What must stand beside every result.
         phantom: Whether they are drawn and show no patient.
         leaks: Those of the notes that say why evaluation images are not apart from the others.
+        leaked: Evaluation images that stand in another split, too, pixel for pixel.
+        subgroups: What is known of evaluation images besides, and the file that says it; None where nothing is.
     """
 
     name: str
@@ -48,6 +62,8 @@ class DataRecord(Part):
     notes: tuple[Text, ...]
     phantom: bool
     leaks: tuple[Text, ...]
+    leaked: int
+    subgroups: SubgroupsRecord | None
 
 
 class Environment(Part):
@@ -150,7 +166,7 @@ class RunRecord(Part):
         published: Files that the run published; None before its end.
     """
 
-    version: Literal[2] = 2
+    version: Literal[3] = 3
     medrobust: str
     status: Literal["running", "done", "failed", "interrupted"]
     suite: Suite

@@ -12,6 +12,7 @@ from benchmark.core.writing import write_atomically
 from benchmark.records.run_record import CellRecord, RunRecord
 from benchmark.records.serialising import sample_bytes
 from benchmark.records.store import Store
+from benchmark.records.subgroups import read_subgroups
 
 SAMPLES = "samples.parquet"
 """Its name in the run folder."""
@@ -58,18 +59,19 @@ COLUMNS = {
 `scores` are the K class probabilities of the decision on the image as submitted (clean, in clean records);
 `fresh_right` is the share of `draws` fresh decisions on it that are right; `stored_*` is the decision on it after
 rounding to 8 bit. `linf`, `l2`, `psnr` (dB) and `ssim` compare the image as submitted, before any rounding, with the
-clean one; where it was left as it was `psnr` is infinite.
+clean one; where it was left as it was `psnr` is infinite. Behind these columns stands one for each subgroup that the
+data set knows, such as `subgroup_sex`.
 """
 
 
 def write_samples(run: RunRecord, store: Store) -> None:
     """Gather the finished cells into `samples.parquet`, in the run's order; one that cannot be read is left out."""
-    frames = []
+    frames, subgroups = [], read_subgroups(run, store)
     for cell in run.cells:
         if cell.table in ("probe", "diagnosis") or cell.status != "done":
             continue
         try:
-            frames.append(_frame(cell, store))
+            frames.append(_frame(cell, store).join(subgroups, on="sample_id"))
         except MemoryError:
             raise
         except Exception as error:

@@ -30,6 +30,8 @@ def row_evidence(defense: str, clean: pd.DataFrame, attacks: list[AttackEvidence
         replicates=len(store.record(key).results["accuracy"]),
         claimed_accuracy=facts.claimed_accuracy,
         detection=[e for c in cells if c.table == "detection" and (e := _detection(c, results)) is not None],
+        leaked=run.data.leaked,
+        evaluation=run.data.counts.evaluation,
     )
 
 

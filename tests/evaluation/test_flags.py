@@ -32,7 +32,7 @@ random_noise_beats_gradient unbounded_fails eps_monotone zero_gradient unstable_
 incomplete_optimisation not_converged randomised dynamic softmax_output batch_dependence train_mode
 transfer_beats_white_box bpda_component_alone detector_joint known_broken_control sample_size"""
 ADDED = """gradient_contradicted asker_dependence replayed_answers replayed_gradients memorised_images
-probe_beats_row"""
+leaked_images probe_beats_row"""
 
 
 def clean(n: int = N, wrong: int = 0) -> pd.DataFrame:
@@ -412,3 +412,9 @@ def test_attackers_must_be_told_the_truth(found: dict[str, Any], answers: Verdic
     assert verdict("replayed_answers", evidence) is answers
     assert verdict("replayed_gradients", evidence) is gradients
     assert verdict("replayed_answers", row(attack(range(0)))) is Verdict.NOT_RUN
+
+
+@pytest.mark.parametrize(("leaked", "expected"), [(0, PASS), (1, WARN), (6, WARN), (7, FAIL), (624, FAIL)])
+def test_more_than_one_image_in_a_hundred_that_was_learned_is_too_many(leaked: int, expected: Verdict) -> None:
+    flag = BY_ID["leaked_images"].evaluate(row(leaked=leaked, evaluation=624))
+    assert (flag.verdict, flag.value, flag.n) == (expected, leaked / 624, 624)

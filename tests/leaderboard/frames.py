@@ -172,6 +172,8 @@ class HandMadeRun:
                 notes=(),
                 phantom=True,
                 leaks=(),
+                leaked=0,
+                subgroups=None,
             ),
             classifier=ClassifierRecord(
                 name="none",

@@ -104,6 +104,8 @@ class RowEvidence:
         replicates: Fresh decisions on every image.
         claimed_accuracy: Clean accuracy that the defense's authors report, in [0, 1], where the suite says it.
         detection: The finished detection cells of the same model.
+        leaked: How many of the data set's evaluation images stand in another split, too; None where it was not counted.
+        evaluation: How many evaluation images the data set has.
     """
 
     traits: DefenseTraits
@@ -114,6 +116,8 @@ class RowEvidence:
     replicates: int = 1
     claimed_accuracy: float | None = None
     detection: list[DetectionEvidence] = field(default_factory=list)
+    leaked: int | None = None
+    evaluation: int = 0
 
     def where(self, **facts: Any) -> list[AttackEvidence]:
         """The attacks whose facts have these values."""

@@ -15,6 +15,7 @@ from benchmark.evaluation.flags.gradient_contradicted import GradientContradicte
 from benchmark.evaluation.flags.in_threat_model import InThreatModel
 from benchmark.evaluation.flags.incomplete_optimisation import IncompleteOptimisation
 from benchmark.evaluation.flags.known_broken_control import KnownBrokenControl
+from benchmark.evaluation.flags.leaked_images import LeakedImages
 from benchmark.evaluation.flags.memorised_images import MemorisedImages
 from benchmark.evaluation.flags.not_converged import NotConverged
 from benchmark.evaluation.flags.one_step_beats_iterative import OneStepBeatsIterative
@@ -59,6 +60,7 @@ CHECKS: tuple[FlagCheck, ...] = (
     BPDAComponentAlone(),
     DetectorJoint(),
     MemorisedImages(),
+    LeakedImages(),
     KnownBrokenControl(),
     SampleSize(),
 )

@@ -1,0 +1,1 @@
+"""Robust accuracy by subgroup."""
