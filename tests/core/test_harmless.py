@@ -119,7 +119,9 @@ _SPEAKING = {
     *("sys.stdout.write", "sys.stderr.write", "warnings.showwarning", "traceback.print_exc"),
 }
 _LOGGING = tuple(
-    f"{way}.{level}" for way in ("logging", "logger") for level in ("debug", "info", "warn", "error", "exc", "crit", "log")
+    f"{way}.{level}"
+    for way in ("logging", "logger")
+    for level in ("debug", "info", "warn", "error", "exc", "crit", "log")
 )
 
 
