@@ -38,7 +38,7 @@ def unbroken(text: str) -> str:
 
 def wrapped(text: str, width: int) -> str:
     """The text in lines of at most `width` characters, broken between words, and an interval only before it begins."""
-    whole = unbroken(text)
+    whole = _INTERVAL.sub(_bound, unbroken(text))
     if max(map(len, whole.split(" ")), default=0) > width:
         whole = _INTERVAL.sub(_bound, text)
     lines = wrap(whole, width, break_on_hyphens=False)

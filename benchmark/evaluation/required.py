@@ -9,15 +9,9 @@ from attacks.effort import LEAST, LEAST_VALUES
 from attacks.gradients.base import GradientEstimator
 from attacks.objectives.base import Need, Objective
 from benchmark.core.threat import Access, Epsilon, Norm
+from benchmark.evaluation.completing import BLACK_BOX, EXACT, MINIMUM_EOT_SAMPLES, WHITE_BOX
 from benchmark.records.attack_facts import AttackFacts
 from defenses.base import Defense
-
-MINIMUM_EOT_SAMPLES = 20
-BLACK_BOX = "a black-box attack"
-EXACT = "the exact gradient through purification"
-_BY_GRADIENT = frozenset({Norm.LINF, Norm.L2, Norm.L1})
-_BLACK_BOXES: dict[Norm, dict[str, str | int]] = {Norm.LINF: {"method": "square"}, Norm.L2: {"method": "hopskipjump"}}
-"""What the project has for a need, by norm."""
 
 
 def required(defense: Defense) -> list[str]:
@@ -44,27 +38,6 @@ def missing_attacks(needs: Sequence[str], attacks: Iterable[AttackFacts]) -> lis
     for attack in attacks:
         groups.setdefault(attack.effort.allowed_set, []).append(attack)
     return min((_missing(needs, group) for group in groups.values() or [[]]), key=len)
-
-
-def completing(missing: str, norm: Norm, *, randomized: bool) -> dict[str, str | int]:
-    """Settings of an attack that serves what a row lacks; empty where the project has none for it at this norm.
-
-    Args:
-        missing: What is lacking, as `missing_attacks` words it.
-        norm: Of the perturbations that the row allows.
-        randomized: Whether the row's model draws random numbers.
-    """
-    draws: dict[str, str | int] = {"eot_samples": MINIMUM_EOT_SAMPLES} if randomized else {}
-    gradient: dict[str, str | int] = {"method": "pgd"} if norm in _BY_GRADIENT else {}
-    if missing.startswith(BLACK_BOX):
-        return dict(_BLACK_BOXES.get(norm, {}))
-    if missing.startswith(EXACT):
-        return gradient and {**gradient, "gradient": "exact", **draws}
-    if missing.startswith(f"a white-box attack on {Need.MARGIN}"):
-        return gradient and {**gradient, "objective": "margin", **draws}
-    if missing.startswith(f"a white-box attack on {Need.CROSS_ENTROPY}"):
-        return gradient and {**gradient, **draws}
-    return {}
 
 
 def served(
@@ -134,4 +107,4 @@ def _by_gradient(
 def _white_box(kind: Need, defense: Defense) -> str:
     draws = f" and {MINIMUM_EOT_SAMPLES} EOT samples" * bool(defense.randomized)
     through = " through every surrogate" * (len(defense.surrogates) > 1)
-    return f"a white-box attack on {kind} of at least {LEAST[Access.GRADIENT].steps} steps{draws}{through}"
+    return f"{WHITE_BOX} {kind} of at least {LEAST[Access.GRADIENT].steps} steps{draws}{through}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import count
 
-from benchmark.evaluation.required import completing
+from benchmark.evaluation.completing import completing
 from benchmark.records.attack_facts import AttackFacts
 from benchmark.records.run_record import RunRecord
 

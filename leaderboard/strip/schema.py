@@ -62,4 +62,5 @@ class AttackStrip:
     def factor(self) -> int:
         """By how much differences are amplified, so that the largest of all just fits around grey; at least 1."""
         largest = max(float(np.abs(image.adversarial - image.clean).max()) for image in self.images)
-        return max(1, int(0.5 / largest)) if largest > 0 else 1
+        # Pixels are floats, so that 0.5 / 0.025 may come out a hair below 20.
+        return max(1, int(0.5 / largest + 1e-3)) if largest > 0 else 1

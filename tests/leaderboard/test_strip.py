@@ -33,7 +33,9 @@ KEPT = {
 
 def made(folder: Path, **tensors: torch.Tensor) -> HandMadeRun:
     run = HandMadeRun(folder)
-    run.row("none", CLEAN, {"weak": attack_frame(CLEAN, [True] * 8)})
+    run.row("none", CLEAN, {})
+    weak = attack_frame(CLEAN, [True] * 8)
+    run.cell("robustness", "none", "weak", weak, {"accuracy": [0.5], "replayed": {}}, tensors=tensors)
     strong = attack_frame(CLEAN, np.arange(8) != 2)
     run.cell("robustness", "none", "strong", strong, {"accuracy": [0.5], "replayed": {}}, tensors=tensors)
     run.manifest()

@@ -13,7 +13,7 @@ from attacks.square import Square
 from benchmark.core.discovery import load_plugins
 from benchmark.core.errors import UserError
 from benchmark.core.threat import Norm
-from benchmark.evaluation.required import completing
+from benchmark.evaluation.completing import completing
 from benchmark.manifest import build_manifest
 from benchmark.planning.plan import Selection
 from benchmark.records.run_record import RunRecord
