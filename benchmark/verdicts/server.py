@@ -45,8 +45,13 @@ def main() -> None:
             os.close(requests.fileno())
             os.close(replies.fileno())
             _end(Path(folder))
-        replies.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])} {folder}\n")
-        replies.flush()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        try:
+            replies.write(f"{status} {folder}\n")
+            replies.flush()
+        except BrokenPipeError:
+            # Whoever asked was killed, and nobody else can ask.
+            os._exit(0)
 
 
 def _end(folder: Path) -> None:
