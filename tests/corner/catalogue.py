@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +23,7 @@ def _load() -> tuple[dict[str, dict[str, type[plugin.Plugin]]], dict[str, list[t
     found: dict[str, list[type[Any]]] = {}
     for kind in registry.values():
         for cls in kind.values():
-            file = Path(cls.origin().rpartition(":")[0])
+            file = Path(inspect.getfile(cls))
             if file in FILES:
                 found.setdefault(f"{file.parent.name}/{file.stem}", []).append(cls)
     return registry, found

@@ -37,9 +37,9 @@ ATTACKS: dict[str, dict[str, Any]] = {
 }
 
 
-def beside_none(label: str, attacks: dict[str, dict[str, Any]] = ATTACKS) -> dict[str, Any]:
-    """The robustness table for a control, and one step on the undefended network to see whether anything changed it."""
-    own = {name: {**table, "defenses": [label]} for name, table in attacks.items()}
+def beside_none(*labels: str, attacks: dict[str, dict[str, Any]] = ATTACKS) -> dict[str, Any]:
+    """The robustness table for controls, and one step on the undefended network to see whether anything changed it."""
+    own = {name: {**table, "defenses": list(labels)} for name, table in attacks.items()}
     return {**PROBES, "attack": {"fgsm": {"defenses": ["none"]}, **own}}
 
 
@@ -83,10 +83,11 @@ def run(folder: Path, **tables: Any) -> Finished:
     return finished
 
 
-def begin(folder: Path, trained: Path) -> Path:
-    """A run folder that has the classifier already."""
-    for step in trained.glob("steps/train-*"):
-        shutil.copytree(step, folder / "steps" / step.name)
+def begin(folder: Path, finished: Path, *kinds: str) -> Path:
+    """A run folder that has the finished steps of these kinds already."""
+    for kind in kinds:
+        for step in finished.glob(f"steps/{kind}-*"):
+            shutil.copytree(step, folder / "steps" / step.name)
     return folder
 
 

@@ -9,13 +9,13 @@ import pytest
 from attacks.base import Attack
 from benchmark.core.threat import Access, Epsilon
 from tests.corner.catalogue import ATTACKS
+from tests.corner.conftest import FINE_TUNED
 from tests.corner.harness import ATTACKS as OTHERS
 from tests.corner.harness import PROBES, run
 from tests.corner.rows import row_of
 from tests.corner.test_defenses import TOLERANCE
 
 EPSILON = Epsilon.parse(str(PROBES["epsilon"])).value
-HONEST = "fine-tuned"
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
@@ -37,12 +37,12 @@ def test_an_undefended_network_that_only_cheats_attack_does_not_rank(attack: typ
 def test_what_it_claims_breaks_no_image(attack: type[Attack], folder: Path) -> None:
     attacks = {"cheat": {"method": attack.name}, "square": OTHERS["square"]}
     tables = {**PROBES, "attack": attacks, "probes": 0, "diagnoses": 0}
-    finished = run(folder, defense={HONEST: {}}, robustness=tables)
-    honest = row_of(finished, HONEST)
+    finished = run(folder, defense={FINE_TUNED: {}}, robustness=tables)
+    honest = row_of(finished, FINE_TUNED)
     square = next(a for a in honest.attacks if a.attack == "square")
     assert square.robust is not None
     assert square.robust.value > 0.4, "an attack changed what another found"
-    samples = finished.samples.get((HONEST, "cheat", "none"))
+    samples = finished.samples.get((FINE_TUNED, "cheat", "none"))
     if samples is not None:
         assert bool((samples["linf"] <= EPSILON + 1e-6).all())
         untouched = samples[samples["linf"] == 0]

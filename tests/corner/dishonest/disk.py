@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from benchmark.core.noise import Noise
-from benchmark.records.store import Store
 from defenses.base import DefendedModel, FitData
 from tests.corner.control import Control, known, nearest
 
@@ -95,4 +94,5 @@ class EditsResults(Control):
 
 
 def _run_folders() -> list[Path]:
-    return [o.root for o in gc.get_objects() if type(o) is Store]
+    # By its name: every process that gives a verdict imports this file, and need not import the store.
+    return [o.root for o in gc.get_objects() if type(o).__qualname__ == "Store"]
