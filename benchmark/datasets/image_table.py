@@ -77,7 +77,7 @@ class ImageTable(Dataset):
         label: _Column = "label",
         patient: _Column = "",
         split: _Column = "",
-        subgroups: list[_Column] | None = None,
+        subgroups: Annotated[list[_Column], MinLen(1)] | None = None,
         size: ImageSide = 64,
         channels: Literal[1, 3] = 1,
         classes: Annotated[list[_ClassName], MinLen(2)] | None = None,

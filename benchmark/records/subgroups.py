@@ -30,14 +30,14 @@ def subgroups_record(data: ImageData) -> SubgroupsRecord | None:
     """What the manifest says of the file; None where nothing is known."""
     if not data.subgroups:
         return None
-    return SubgroupsRecord(columns=tuple(map(str, data.subgroups)), file=FileMark.of(_content(data)))
+    return SubgroupsRecord(columns=tuple(map(str, data.subgroups)), file=FileMark.of(sample_bytes(_table(data))))
 
 
 def write_subgroups(data: ImageData, store: Store) -> None:
     """Write the file into the run folder, or remove that of an earlier run where nothing is known."""
     path = store.root / SUBGROUPS
     if data.subgroups:
-        write_atomically(path, _content(data))
+        write_atomically(path, sample_bytes(_table(data)))
         return
     with writing(path):
         path.unlink(missing_ok=True)
@@ -57,6 +57,6 @@ def read_subgroups(run: RunRecord, store: Store) -> pd.DataFrame:
     return pd.read_parquet(path, use_threads=False).set_index(_IMAGE)
 
 
-def _content(data: ImageData) -> bytes:
+def _table(data: ImageData) -> pd.DataFrame:
     columns = {column_of(name): list(values) for name, values in data.subgroups.items()}
-    return sample_bytes(pd.DataFrame({_IMAGE: list(data.evaluation.ids), **columns}))
+    return pd.DataFrame({_IMAGE: list(data.evaluation.ids), **columns})
