@@ -54,6 +54,20 @@ def test_a_published_network_with_its_own_checkpoint_is_planned(
     assert set(prepared.data.evaluation.groups) == {"p00", "p01", "p02", "p03"}
 
 
+def test_a_patient_in_two_splits_is_refused_before_any_work(
+    written: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaked = tmp_path / "images" / "test" / "sick" / "p02_002.png"
+    leaked.rename(leaked.with_name("train-p02_099.png"))
+    (tmp_path / "my.toml").write_text(written)
+    torch.save({}, tmp_path / "own.pth")
+    assert main(["run", "--suite", str(tmp_path / "my.toml"), "--out", str(tmp_path / "run")]) == ExitStatus.REFUSED
+    said = capsys.readouterr().err
+    assert "'train-p02'" in said
+    assert "stands in both train and evaluation" in " ".join(said.split())
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_network_in_a_file_beside_the_suite_is_run_and_named(
     written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,4 +82,5 @@ def test_a_network_in_a_file_beside_the_suite_is_run_and_named(
     assert main(["run", "--suite", "../my.toml", "--limit", "8", "--out", "run"]) == ExitStatus.DONE
     board = (elsewhere / "run" / "leaderboard.md").read_text()
     assert "made by beside_the_suite:build, 1 parameter, weights of own.pth (SHA-256 " in board
+    assert "; not trained here; " in board
     assert "intervals count patients as clusters" in board

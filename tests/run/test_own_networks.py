@@ -144,6 +144,28 @@ def test_what_cannot_be_meant_is_refused_before_any_work(
     assert "delete" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("/images", "/imagse", "no such folder"),
+        ("train = false", 'weights = "other.pth"', "do not fit the network: slope is missing"),
+    ],
+)
+@pytest.mark.parametrize("more", [["--dry-run"], []])
+def test_a_refusal_is_one_error_said_once_and_nothing_is_written(
+    old: str, new: str, problem: str, more: list[str], suite: Callable[..., Path], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    path = suite(old, new)
+    torch.save({"weight": torch.zeros(3)}, path.parent / "other.pth")
+    assert main(["run", "--suite", str(path), "--out", str(tmp_path / "run"), *more]) == ExitStatus.REFUSED
+    told = capsys.readouterr()
+    said = " ".join((told.out + told.err).split())
+    assert said.count(problem) == 1
+    assert "hantom" not in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_network_whose_classes_are_in_another_order_is_doubted_before_the_run_and_on_the_board(
     suite: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

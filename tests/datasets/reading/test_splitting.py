@@ -71,6 +71,8 @@ def test_copies_stay_together_where_no_patient_is_known():
 def test_class_of_one_patient_cannot_be_split():
     with pytest.raises(UserError, match="label 1 has images of one patient only"):
         split_off(images_of([0, 2, 4, 1, 1, 1]), 0.2, purpose="validation")
+    with pytest.raises(UserError, match="label 1 has one image, or copies of one, only"):
+        split_off(images_of([0, 2, 4, 1], grouped=False), 0.2, purpose="validation")
 
 
 def test_duplicates_are_counted_within_and_across_and_contradictions_named():
