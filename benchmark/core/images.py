@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -71,10 +72,11 @@ class LabeledImages:
             yield self.floats(rows, device=device), self.labels[rows].to(device), self.index[rows].to(device)
 
     def digest(self) -> str:
-        """SHA-256 of decoded pixels, their shape and the labels."""
+        """SHA-256 of decoded pixels, their shape, the labels, and whose they are: records name images and patients."""
         digest = hashlib.sha256(str(tuple(self.pixels.shape)).encode())
         digest.update(self.pixels.contiguous().numpy().tobytes())
         digest.update(self.labels.to(torch.int64).contiguous().numpy().tobytes())
+        digest.update(json.dumps([self.ids, self.groups]).encode())
         return digest.hexdigest()
 
 
@@ -106,7 +108,7 @@ class ImageData:
     subgroups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
-        """Hash of the decoded pixels and labels of all three splits."""
+        """Hash of the decoded pixels, labels, names and patients of all three splits."""
         digest = hashlib.sha256()
         for split in (self.train, self.validation, self.evaluation):
             digest.update(split.digest().encode())

@@ -64,6 +64,20 @@ class MedianFilter(_Honest):
         )
 
 
+class MedianSlope(_Honest):
+    """The median of 3×3 pixels, whose slope is that of one pixel and none where pixels are equal."""
+
+    name = "median-slope"
+    purifier = True
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        def purify(x: Tensor, noise: Noise) -> Tensor:
+            windows = nn.functional.pad(x, [1] * 4, mode="reflect").unfold(2, 3, 1).unfold(3, 3, 1)
+            return windows.flatten(4).median(4).values
+
+        return DefendedModel(classifier, purify=purify)
+
+
 class FineTuned(_Honest):
     """Trains the classifier further on blurred training images."""
 
