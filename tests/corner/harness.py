@@ -25,7 +25,9 @@ from benchmark.records.store import Store
 from benchmark.steps.context import StepContext
 from benchmark.suites.suite import Suite
 from benchmark.verdicts import fresh
-from leaderboard.board import Board, read_board
+from leaderboard.board import read_board
+from leaderboard.detection.schema import DetectionRow
+from leaderboard.robustness.schema import RobustnessRow
 from tests.corner.catalogue import REGISTRY
 from tests.corner.task import task
 
@@ -55,13 +57,15 @@ class Finished:
     """A run.
 
     Attributes:
-        board: What is published; None where the run died.
+        robustness: The rows of the robustness table; none where the run died.
+        detection: The rows of the detection table, likewise.
         manifest: The run's manifest.
         samples: Per-image records of every cell that is done, by (defense, attack, detector).
         died: What ended it.
     """
 
-    board: Board | None
+    robustness: tuple[RobustnessRow, ...]
+    detection: tuple[DetectionRow, ...]
     manifest: RunRecord | None
     samples: dict[tuple[str, str, str], pd.DataFrame]
     died: str = ""
@@ -78,7 +82,7 @@ def run(folder: Path, **tables: Any) -> Finished:
     try:
         finished: Finished = ours.recv()
     except EOFError:
-        finished = Finished(None, None, {}, "the process ended")
+        finished = Finished((), (), None, {}, "the process ended")
     process.join()
     return finished
 
@@ -95,7 +99,7 @@ def _report(pipe: Any, folder: Path, tables: dict[str, Any]) -> None:
     try:
         finished = _run(folder, tables)
     except BaseException as error:
-        finished = Finished(None, None, {}, f"{type(error).__name__}: {error}")
+        finished = Finished((), (), None, {}, f"{type(error).__name__}: {error}")
     pipe.send(finished)
     pipe.close()
 
@@ -132,4 +136,5 @@ def _run(folder: Path, tables: dict[str, Any]) -> Finished:
     store.write_manifest(written)
     done = [cell for cell in written.of("robustness", "detection") if cell.status == "done"]
     samples = {(c.defense, c.attack, c.detector): store.samples(c.done_key) for c in done}
-    return Finished(read_board(folder), written, samples)
+    board = read_board(folder)
+    return Finished(board.robustness, board.detection, written, samples)

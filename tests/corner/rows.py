@@ -11,14 +11,14 @@ from tests.corner.harness import Finished
 
 def row_of(finished: Finished, label: str) -> RobustnessRow:
     """The robustness row of a defense; fails where the run died."""
-    assert finished.board is not None, finished.died
-    return next(row for row in finished.board.robustness if row.defense == label)
+    assert finished.manifest is not None, finished.died
+    return next(row for row in finished.robustness if row.defense == label)
 
 
 def detection_of(finished: Finished, detector: str) -> DetectionRow:
     """The detection row of a detector; fails where the run died."""
-    assert finished.board is not None, finished.died
-    return next(row for row in finished.board.detection if row.detector == detector)
+    assert finished.manifest is not None, finished.died
+    return next(row for row in finished.detection if row.detector == detector)
 
 
 def assert_unchanged(finished: Finished, alone: Finished, defense: str) -> None:
