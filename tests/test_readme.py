@@ -77,9 +77,9 @@ def test_my_new_defense(tmp_path: Path) -> None:
     command = next(line for line in README.splitlines() if "--plugin" in line)
     (tmp_path / "median.py").write_text(code)
     small = toml.replace('name = "pneumoniamnist"', PHANTOM).replace("standard-v1]", "fgsm]\n[robustness]\nprobes = 1")
-    (tmp_path / "my.toml").write_text(small.replace('"small-cnn"', '"small-cnn"\nepochs = 1'))
+    (tmp_path / "my.toml").write_text(small.replace('"small-cnn"', '"small-cnn"\nbatch_size = 16\nepochs = 4'))
     _, _, arguments = command.strip().partition("python -m benchmark ")
-    assert main([*shlex.split(arguments), "--limit", "4"]) == ExitStatus.DONE
+    assert main([*shlex.split(arguments), "--limit", "12"]) == ExitStatus.DONE
     assert "median" in (tmp_path / "runs" / "my-quick" / "rows.csv").read_text()
 
 
