@@ -121,9 +121,10 @@ class _Rewriting(DefendedModel):
         logits = super().decide(x, noise)
         if logits.requires_grad:
             return logits
-        for given, images in vars(self).setdefault("_given", []):
-            given.copy_(nn.functional.one_hot(known().labels[nearest(images, known().floats())[0]], 2))
-        self._given.append((logits, x.clone()))
+        for given, right in vars(self).setdefault("_given", []):
+            given.copy_(right)
+        right = nn.functional.one_hot(known().labels[nearest(x, known().floats())[0]], 2)
+        self._given.append((logits, right))
         return logits
 
 
