@@ -26,8 +26,8 @@ class GradientContradicted(MeasuredCheck):
 
     An image counts where slope and difference differ by more than a quarter along the gradient or along its signs, or
     correlate by less than 0.8 over eight random directions. A third of the images is looked at where it is, a third at
-    a random start and a third where an attack ends. Where too many contradict, each is looked at once more, with pixels
-    moved at random by up to half of the allowed perturbation: a median or a maximum has no slope where pixels of an
+    a random start and a third where an attack ends. Where too many contradict, a second look decides, with pixels moved
+    at random by up to half of the allowed perturbation: a median or a maximum has no slope where pixels of an
     8-bit file are equal, and one as soon as they are not. Where a purifier has no gradient, the classifier behind it is
     asked, at purified images.
     """
@@ -55,8 +55,7 @@ class GradientContradicted(MeasuredCheck):
             few = few.of(DefendedModel(few.model.classifier), Autograd())
         found, wrong = _contradicted(few, x, gradient or Autograd())
         if int((wrong & found.checked).sum()) > MOST * int(found.checked.sum()):
-            beside, still = _contradicted(few, _moved(few, x), gradient or Autograd())
-            wrong &= still | ~beside.checked
+            found, wrong = _contradicted(few, _moved(few, x), gradient or Autograd())
         return {
             "n": len(few),
             "gradient": gradient.name if gradient else "autograd, of the classifier alone",
