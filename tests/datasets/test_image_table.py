@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from pyarrow import parquet
 
 from benchmark.core.errors import UserError
@@ -124,7 +125,8 @@ def test_files_may_be_absolute_or_in_another_folder(tmp_path: Path, rows: Rows) 
     absolute = load(tmp_path, path="lists/table.csv")
     write(tmp_path / "lists", within)
     relative = load(tmp_path, path="lists/table.csv", folder="../images")
-    assert absolute.fingerprint() == relative.fingerprint()
+    for split in ("train", "validation", "evaluation"):
+        assert torch.equal(getattr(absolute, split).pixels, getattr(relative, split).pixels)
     assert refused(tmp_path, path="lists/table.csv", folder="../imges").problem == "no such folder"
 
 

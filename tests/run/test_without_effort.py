@@ -29,7 +29,7 @@ ENOUGH = {"steps = 3\n[robustness.attack.square]\nqueries = 5": "steps = 10\n[ro
 
 
 def row(suite: Path, out: Path) -> RobustnessRow:
-    selection = Selection(defenses=("none",), detectors=("kd",), limit=12)
+    selection = Selection(defenses=("none",), detectors=("kd",), limit=24)
     prepared = prepare(RunRequest(str(suite), out=out, selection=selection))
     prepared.plan.cells = [c for c in prepared.plan.cells if c.table == "robustness"]
     execute(prepared, publish)
@@ -108,7 +108,7 @@ def claims(self: Attack, norm: Norm, epsilon: float) -> Effort:
 
 def returns_at_once(self: Attack, victim: Any, x: Tensor, noise: Any, stop: Any) -> Tensor:
     # Not by all of ε, which every image might fall to.
-    return (x + victim.ball.epsilon / 50).clamp(0, 1)
+    return (x + victim.ball.epsilon / 8).clamp(0, 1)
 
 
 def asks_and_does_not_move(self: Attack, victim: Any, x: Tensor, noise: Any, stop: Any) -> Tensor:
