@@ -47,6 +47,10 @@ def _kind(error: BaseException) -> str:
     return str(type.__getattribute__(type(error), "__name__"))
 
 
+MOST_NAMES = 60
+"""Names of what is known that a remedy lists."""
+
+
 def did_you_mean(name: str, known: list[str]) -> str:
     """A remedy for an unknown `name`: the closest `known` names, or all of them."""
     from difflib import get_close_matches
@@ -56,4 +60,6 @@ def did_you_mean(name: str, known: list[str]) -> str:
     close = get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5) or parts
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    return "known: " + (", ".join(sorted(set(known))) or "none")
+    names = sorted(set(known))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return "known: " + (", ".join(names[:MOST_NAMES]) or "none") + more
