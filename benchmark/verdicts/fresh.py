@@ -45,6 +45,8 @@ class Serving:
         return {pipe.fileno() for pipe in (self.process.stdin, self.process.stdout) if pipe is not None}
 
 
+_ATTEMPTS = 2
+"""How often a docket is handed in: again where the server has ended, and a model that ends each is an error."""
 _server: Serving | None = None
 
 
@@ -106,6 +108,21 @@ def answers(defendant: Defendant, docket: Docket, surroundings: Surroundings, *,
 
 def _served(folder: Path) -> int:
     """Exit status of the process that answered the docket in `folder`."""
+    # Whoever is stopped while it waits ends the server, which others that were forked from one process share.
+    for _ in range(_ATTEMPTS):
+        status = _asked(folder)
+        if status is not None:
+            return status
+        close()
+    raise UserError(
+        "the process that gives the verdicts has ended",
+        where="benchmark.verdicts.server",
+        remedy="run the same command again; finished steps are kept",
+    )
+
+
+def _asked(folder: Path) -> int | None:
+    """What the server answered about `folder`; None if it has ended."""
     server = serving().process
     assert server.stdin is not None
     assert server.stdout is not None
@@ -122,16 +139,11 @@ def _served(folder: Path) -> int:
             if about == str(folder):
                 return int(status)
     except BrokenPipeError:
-        pass
+        return None
     except BaseException:
         close()
         raise
-    close()
-    raise UserError(
-        "the process that gives the verdicts has ended",
-        where="benchmark.verdicts.server",
-        remedy="run the same command again; finished steps are kept",
-    )
+    return None
 
 
 def serving() -> Serving:

@@ -12,6 +12,7 @@ _FORBIDDEN = (
     "socket.bind",
     "subprocess.Popen",
     "os.system",
+    "os.kill",
     "os.exec",
     "os.fork",
     "os.posix_spawn",

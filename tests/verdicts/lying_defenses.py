@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import torch
@@ -117,5 +118,16 @@ class Reading(Defense):
         def purify(x: Tensor, noise: Noise) -> Tensor:
             with Path(self.file).open(self.mode):
                 return x
+
+        return DefendedModel(classifier, purify=purify)
+
+
+class Ending(Defense):
+    """Ends the process that everybody else is to be judged by."""
+
+    def defend(self, classifier: nn.Module) -> DefendedModel:
+        def purify(x: Tensor, noise: Noise) -> Tensor:
+            os.kill(os.getppid(), signal.SIGKILL)
+            return x
 
         return DefendedModel(classifier, purify=purify)

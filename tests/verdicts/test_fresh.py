@@ -18,11 +18,11 @@ from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble
 from benchmark.verdicts.defendant import Defendant
 from benchmark.verdicts.docket import Docket, Questions
-from benchmark.verdicts.fresh import VerdictError, answers, serving
+from benchmark.verdicts.fresh import VerdictError, answers, close, serving
 from benchmark.verdicts.surroundings import Surroundings
 from defenses.base import Defense
 from defenses.none import NoDefense
-from tests.verdicts.lying_defenses import Leaving, Noisy, Reading, Remembering, Silent, Talking
+from tests.verdicts.lying_defenses import Ending, Leaving, Noisy, Reading, Remembering, Silent, Talking
 
 CPU = torch.device("cpu")
 SHAPE = (1, 16, 16)
@@ -148,3 +148,26 @@ def test_a_process_forked_from_the_run_asks_the_same_server() -> None:
             os._exit(0)
     os.waitpid(pid, 0)
     assert int(os.read(ours, 64)) == process.pid
+
+
+def test_a_server_that_somebody_else_has_ended_is_started_again_where_it_is_asked() -> None:
+    questions = Questions(images(), Noise.of(1, range(20)))
+    before = asked(NoDefense(), questions)[0]
+    answered, ended = os.pipe()
+    for work in (close, lambda: os.write(ended, asked(NoDefense(), questions)[0].numpy().tobytes())):
+        pid = os.fork()
+        if not pid:
+            try:
+                work()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+    os.close(ended)
+    assert os.read(answered, 10_000) == before.numpy().tobytes()
+
+
+def test_a_model_may_not_end_the_process_that_everybody_else_is_judged_by() -> None:
+    server = serving().process
+    with pytest.raises(VerdictError, match=r"os\.kill is refused"):
+        asked(Ending(), Questions(images(), Noise.of(1, range(20))))
+    assert server.poll() is None
