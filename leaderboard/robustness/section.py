@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Self
+
+from benchmark.core.harmless import line
 
 from benchmark.suites.suite import Suite
 from leaderboard.reference.rows import Reference, reference
 from leaderboard.results import Results
+from leaderboard.robustness.completion import completion
 from leaderboard.robustness.flat import flat_row
 from leaderboard.robustness.rows import robustness_rows
 from leaderboard.robustness.schema import RobustnessRow
 from leaderboard.robustness.screen import screen_table
 from leaderboard.robustness.table import robustness_table
 from leaderboard.section import Line, Note, Section, Table
-from leaderboard.text import markdown_table
+from leaderboard.text import escape, markdown_table
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Robustness(Section):
     Attributes:
         table: The rows, ranked ones first.
         reference: The constant answer on the same images; None where there are none.
+        completions: By row that lacks attacks, the tables of a suite that complete it.
     """
 
     unasked = True
@@ -32,11 +36,15 @@ class Robustness(Section):
 
     table: tuple[RobustnessRow, ...]
     reference: Reference | None = None
+    completions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, results: Results) -> Self | None:
         rows = results.once(robustness_rows)
-        return cls(rows, results.once(reference)) if rows else None
+        if not rows:
+            return None
+        found = {row.defense: completion(results.run, row.defense) for row in rows}
+        return cls(rows, results.once(reference), {defense: tables for defense, tables in found.items() if tables})
 
     @classmethod
     def protocol(cls, suite: Suite) -> str:
@@ -64,6 +72,10 @@ class Robustness(Section):
                 "The last line is what the answer to look at no image gets; a row that is not above it says so in its "
                 "status."
             )
+        for defense, tables in self.completions.items():
+            # Indented, since no text inside can end such a block.
+            block = "\n".join(f"    {line(text)}" for text in tables.splitlines())
+            parts += [f"To complete the row {escape(defense)}, add to the suite:", block]
         return parts
 
     def terminal(self) -> list[Table | Note]:

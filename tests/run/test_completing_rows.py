@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from benchmark.planning.plan import Selection
 from benchmark.records.run_record import RunRecord
 from benchmark.records.store import Store
 from benchmark.run import RunRequest, prepare
+from leaderboard.results import Results
 from leaderboard.robustness.completion import completion
+from leaderboard.robustness.section import Robustness
 
 SUITE = """
 name = "lacking"
@@ -106,3 +109,15 @@ def test_a_filter_that_matches_nothing_names_the_suites_attacks_once(tmp_path: P
     with pytest.raises(UserError) as refused:
         prepare(RunRequest(str(path), selection=Selection(attacks=("zzz",))))
     assert refused.value.remedy == "known: margin, pgd"
+
+
+def test_the_page_shows_what_completes_a_row_and_no_label_ends_the_block(tmp_path: Path) -> None:
+    before = planned(SUITE.format(norm="linf"), tmp_path)
+    table = Robustness.of(Results(before, Store(tmp_path / "run")))
+    assert table is not None
+    assert set(table.completions) == set(before.defenses)
+    block = table.markdown()[-1]
+    assert tomllib.loads(textwrap.dedent(block)) == tomllib.loads(completion(before, list(before.defenses)[-1]))
+    hostile = Robustness(table.table, None, {"x`": "a\n```\n<b>\x1b[2J"}).markdown()[-1]
+    assert all(line.startswith("    ") for line in hostile.splitlines())
+    assert "\x1b" not in hostile
