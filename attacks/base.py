@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from copy import copy
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
 
+from attacks.contract.composition import Aids, Composition, Stop
+from attacks.contract.conditions import Handed, checked, within_reach
+from attacks.contract.outcome import AttackError, Attempt, Outcome
 from attacks.effort import LEAST, Duration, Effort
-from attacks.geometry.ball import TOLERANCE, Ball, perturbation_size
-from attacks.geometry.grid_ball import GridBall
-from attacks.gradients.autograd import Autograd
-from attacks.gradients.base import GradientEstimator
 from attacks.objectives.aim import Aim
 from attacks.objectives.base import Objective
 from attacks.objectives.cross_entropy import CrossEntropy
@@ -35,134 +33,9 @@ from benchmark.core.two_logits import TwoLogits
 from benchmark.core.user_images import as_images, as_labels
 
 if TYPE_CHECKING:
-    from attacks.objectives.detector_score import KnownDetector
     from benchmark.core.user_images import Images, Labels
 
-
-class AttackError(RuntimeError):
-    """An attack broke its contract; its cell becomes an error and its images are never counted as robust."""
-
-
-class Stop(StrEnum):
-    """When the attack on an image ends.
-
-    At its first success; after all steps, with successes verified on the way; or after all steps without a look at
-    the defense, as detection rows and attackers who ignore the defense do. The last two submit the final iterate.
-    """
-
-    FIRST_SUCCESS = "first-success"
-    LAST_STEP = "last-step"
-    NEVER = "never"
-
-
-@dataclass(frozen=True)
-class Composition:
-    """How an attack is put together for one cell.
-
-    Attributes:
-        norm, epsilon: The allowed perturbation.
-        objective: What to maximise; the attack's own where None.
-        estimator: How to differentiate through the defense.
-        stop: Robustness rows end at the first success, but at the last step where the model draws random numbers, since
-            an image left where one draw fell is no measure of the next; detection rows run to the end and keep it.
-        targeted: Whether each image is to arrive at one class.
-        search: A copy of the model that computes the same up to rounding, only sooner. The search asks the copy, and
-            the verdict is the model's own; an image on whose fall the two differ is attacked again without the copy.
-        on_grid: Ask about, and submit, images on the 8-bit grid alone.
-    """
-
-    norm: Norm
-    epsilon: Epsilon
-    objective: Objective | None = None
-    estimator: GradientEstimator = field(default_factory=Autograd)
-    stop: Stop = Stop.FIRST_SUCCESS
-    targeted: bool = False
-    search: DefendedModel | None = None
-    on_grid: bool = False
-
-    def ball(self, x: Tensor) -> Ball:
-        """The images allowed around clean images `x` [B, C, H, W]."""
-        return (GridBall if self.on_grid else Ball)(self.norm, self.epsilon.value, x)
-
-
-@dataclass(frozen=True)
-class Aids:
-    """What an attacker may have beside the victim; handed to `prepare` once, before the first batch.
-
-    Attributes:
-        model: The defended model, for attacks with gradient access; None for others.
-        composition: The attack as it will be run: norm, ε, objective and gradient estimator.
-        train: Clean training images.
-        classes: Number of classes.
-        proxies: Classifiers that the attacker has trained, frozen, in eval mode; as many as `proxies` asks for.
-        seed: Seed of everything random in preparation.
-        device: Where to compute.
-        detector: The fitted detector to deceive, for attacks that need one; None for others.
-    """
-
-    model: DefendedModel | None
-    composition: Composition
-    train: LabeledImages
-    classes: int
-    proxies: tuple[nn.Module, ...]
-    seed: int
-    device: torch.device
-    detector: KnownDetector | None = None
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """What `run` hands back.
-
-    Attributes:
-        x: The images to submit: [B, C, H, W].
-        broken_at: The step of the first verified success, −1 for none: int64 [B]; None where `run` did not look.
-    """
-
-    x: Tensor
-    broken_at: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an attack did to a batch, checked by the base class.
-
-    Attributes:
-        adversarial: Images [B, C, H, W] within the bound and in [0, 1].
-        success: Whether the attack reached its aim: bool [B]. Of a randomized model a break that was verified at some
-            step counts, and so does a wrong verdict on what was submitted.
-        verified: Whether the harness confirmed a break of a randomized model with fresh draws: bool [B].
-        logits: The defended model's fresh decision on `adversarial`: [B, K].
-        broken_at: Step of the first success that the attack tells of and the harness saw, −1 for none: int64 [B].
-        forwards, backwards: Passes spent on each image: int64 [B].
-    """
-
-    adversarial: Tensor
-    success: Tensor
-    verified: Tensor
-    logits: Tensor
-    broken_at: Tensor
-    forwards: Tensor
-    backwards: Tensor
-
-    def amend(self, rows: Tensor, later: Outcome, taken: Tensor | None = None) -> None:
-        """Put the outcome of a second attack on some images in the place of the first; passes add up.
-
-        Args:
-            rows: The images attacked again.
-            later: What came of it.
-            taken: For which of `rows` it counts, bool; for all by default.
-        """
-        taken = torch.ones_like(later.success) if taken is None else taken
-        for name in ("adversarial", "success", "verified", "logits", "broken_at"):
-            getattr(self, name)[rows[taken]] = getattr(later, name)[taken]
-        for name in ("forwards", "backwards"):
-            getattr(self, name)[rows] += getattr(later, name)
-
-    @staticmethod
-    def concatenate(parts: list[Outcome]) -> Outcome:
-        """One outcome for successive batches, on the CPU."""
-        return Outcome(*(torch.cat([getattr(p, f).cpu() for p in parts]) for f in Outcome.__dataclass_fields__))
+__all__ = ["Aids", "Attack", "AttackError", "Attempt", "Composition", "Outcome", "Stop"]
 
 
 class Attack(Plugin):
@@ -360,7 +233,7 @@ class Attack(Plugin):
         if aim.sample_ids is None:
             aim = replace(aim, sample_ids=noise.lanes)
         ball = composition.ball(x)
-        handed = _Handed.copies(x, aim)
+        handed = Handed.copies(x, aim)
         shown = replace(ball, center=handed.x)
         counter = Counter.zeros(x.shape[0], x.device)
         rows = torch.arange(x.shape[0], device=x.device)
@@ -379,14 +252,14 @@ class Attack(Plugin):
             victim = kind(asked, handed.aim, shown, counter, rows, witness)
         # Libraries draw from and reseed the global generator; nothing of that may leak out.
         with frozen(model, asked), torch.random.fork_rng(devices=_cuda_devices(x)):
-            result = self.run(victim, handed.x, noise, _stop(composition, model, ignorant=ignorant))
+            result = self.run(victim, handed.x, noise, composition.ends(model, ignorant=ignorant))
             attempt = result if isinstance(result, Attempt) else Attempt(result)
             if ignorant:
                 attempt = Attempt(attempt.x)
             if not handed.untouched(x, aim):
                 raise AttackError(f"{self.name} wrote into the images or labels that it was handed")
-            submitted = _within_reach(attempt.x, ball) if self.minimal else attempt.x
-            adversarial = ball.shown(_checked(self.name, submitted, ball))
+            submitted = within_reach(attempt.x, ball) if self.minimal else attempt.x
+            adversarial = ball.shown(checked(self.name, submitted, ball))
             with torch.no_grad():
                 logits = model.decide(adversarial, noise.stream("verdict"))
         if not bool(logits.isfinite().all()):
@@ -416,58 +289,6 @@ def _targets(attack: Attack, targets: Labels | None, count: int, classes: int, d
     if not attack.takes_targets:
         raise UserError("it cannot be sent to one class", where=f"attack {attack.name!r}", remedy="leave targets out")
     return as_labels(targets, count=count, classes=classes, where="targets").to(device)
-
-
-@dataclass(frozen=True)
-class _Handed:
-    """Copies of the images and the aim, for an attack that may write into them."""
-
-    x: Tensor
-    aim: Aim
-
-    @classmethod
-    def copies(cls, x: Tensor, aim: Aim) -> _Handed:
-        targets = None if aim.targets is None else aim.targets.clone()
-        assert aim.sample_ids is not None
-        return cls(x.detach().clone(), Aim(aim.labels.clone(), targets, aim.sample_ids.clone()))
-
-    def untouched(self, x: Tensor, aim: Aim) -> bool:
-        mine = (self.x, self.aim.labels, self.aim.targets, self.aim.sample_ids)
-        given = (x, aim.labels, aim.targets, aim.sample_ids)
-        return all(b is None if a is None else torch.equal(a, b) for a, b in zip(given, mine, strict=True))  # type: ignore[arg-type]
-
-
-def _stop(composition: Composition, model: DefendedModel, *, ignorant: bool) -> Stop:
-    if ignorant:
-        # An attacker who does not see the defense cannot tell when to stop, so all steps are taken.
-        return Stop.NEVER
-    if model.randomized and composition.stop is Stop.FIRST_SUCCESS:
-        return Stop.LAST_STEP
-    return composition.stop
-
-
-def _within_reach(x: Tensor, ball: Ball) -> Tensor:
-    """A nearest-image attack's result, with the clean image wherever it ended beyond the bound."""
-    if x.shape != ball.center.shape:
-        return x
-    beyond = ball.size(x.clamp(0, 1)) > ball.epsilon * (1 + 1e-5) + TOLERANCE
-    return torch.where(beyond.view(-1, 1, 1, 1), ball.center, x)
-
-
-def _checked(name: str, x: Tensor, ball: Ball) -> Tensor:
-    if x.shape != ball.center.shape:
-        raise AttackError(f"{name} returned shape {tuple(x.shape)} for images of shape {tuple(ball.center.shape)}")
-    x = x.detach()
-    if not bool(x.isfinite().all()):
-        raise AttackError(f"{name} returned pixels that are not finite")
-    if bool((x < -TOLERANCE).any()) or bool((x > 1 + TOLERANCE).any()):
-        raise AttackError(f"{name} returned pixels outside [0, 1]")
-    x = x.clamp(0, 1)
-    if ball.norm is not Norm.SPATIAL:
-        worst = float(perturbation_size(x - ball.center, ball.norm).max()) if len(x) else 0.0
-        if worst > ball.epsilon * (1 + 1e-5) + TOLERANCE:
-            raise AttackError(f"{name} left the {ball.norm.symbol} ball: {worst:.6g} > {ball.epsilon:.6g}")
-    return x
 
 
 def _cuda_devices(x: Tensor) -> list[int]:

@@ -1,0 +1,1 @@
+"""What an attack is handed, what it hands back, and what is checked of that."""
