@@ -31,6 +31,8 @@ from benchmark.steps.attack_facts import attack_facts
 from benchmark.steps.base import Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.detect import DetectStep
+from benchmark.steps.fit import FitStep
+from benchmark.steps.retrained import RetrainedStep
 from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import Suite
 
@@ -156,13 +158,19 @@ def _defense(clean: Cell, cells: list[CellRecord], suite: Suite, data: ImageData
     attacks = [c.facts for c in cells if (c.defense, c.table) == (clean.defense, "robustness") and c.facts is not None]
     return DefenseRecord(
         method=defense.name,
-        repr=repr(defense),
+        repr=f"{defense!r}{_behind(clean.step.fit)}",
         source=str(defense.source),
         summary=defense.summary(),
         traits=DefenseTraits.of(defense),
         claimed_accuracy=suite.defense[clean.defense].claimed_accuracy,
         missing=(*missing_attacks(required(defense), attacks), *_left_out(clean.step, data)),
     )
+
+
+def _behind(fit: FitStep) -> str:
+    """What the defense stands in front of, where it is not the suite's classifier."""
+    train = fit.train
+    return f" in front of the classifier of {train.by.defense!r}" if isinstance(train, RetrainedStep) else ""
 
 
 def _left_out(clean: CleanStep, data: ImageData) -> list[str]:

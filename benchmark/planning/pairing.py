@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from attacks.base import Stop
 from attacks.objectives.target import Target
 from benchmark.core.bounds import perturbation_bound
@@ -80,7 +78,7 @@ def attack_step(
         return None, "there are no random draws to average over"
     else:
         draws = table.eot_samples
-    proxies = tuple(replace(clean.fit.train, seed=context.seed_after(1 + i)) for i in range(attack.proxies))
+    proxies = tuple(clean.fit.train.proxy(context.seed_after(1 + i)) for i in range(attack.proxies))
     step = AttackStep(
         clean=clean,
         name=label,

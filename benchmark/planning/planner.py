@@ -9,6 +9,7 @@ from benchmark.planning.clean import CleanPlanner
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import DetectionPlanner
 from benchmark.planning.diagnosis import DiagnosisPlanner
+from benchmark.planning.fitting import fit_step
 from benchmark.planning.idle import refuse_idle
 from benchmark.planning.labels import check_labels
 from benchmark.planning.plan import Plan, Selection
@@ -19,7 +20,6 @@ from benchmark.planning.sweep import SweepPlanner
 from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.planning.tables import check_tables
 from benchmark.planning.transfer import TransferPlanner
-from benchmark.steps.fit import FitStep
 from benchmark.suites.suite import Suite
 
 PLANNERS: tuple[type[TablePlanner], ...] = (
@@ -61,7 +61,7 @@ def make_plan(suite: Suite, path: Path, data: ImageData, selection: Selection | 
     context.refuse_unmatched("--detector", context.selection.detectors, list(suite.detector))
     plan = Plan(train=train, rehearsal=rehearsal)
     for label, defense in defenses.items():
-        planned = PlannedDefense(suite.defense[label], defense, FitStep(train, label, defense, context.seed))
+        planned = PlannedDefense(suite.defense[label], defense, fit_step(context, label, defense, train))
         plan.cells += [cell for planner in planners for cell in planner.of_defense(planned)]
     plan.cells += [cell for planner in planners for cell in planner.of_all(defenses)]
     refuse_idle(plan, suite, context.selection, path.name)

@@ -15,6 +15,7 @@ def check_references(suite: Suite, where: str) -> None:
         where: Name of its file.
     """
     labels = list(suite.defense)
+    _check_behind(suite, f"{where}: defense")
     if suite.detection is not None:
         check_globs(suite.detection.defenses, labels, f"{where}: detection.defenses")
         _check_teachers(suite.detection.attack, f"{where}: detection.attack")
@@ -30,6 +31,20 @@ def check_references(suite: Suite, where: str) -> None:
                 "no detector is trained in this table",
                 where=f"{where}: robustness.attack.{label}.trained_on",
                 remedy="remove the key, or move the attack to [detection.attack.…]",
+            )
+
+
+def _check_behind(suite: Suite, where: str) -> None:
+    for label, table in suite.defense.items():
+        if (behind := table.in_front_of) is None:
+            continue
+        key = f"{where}.{label}.in_front_of"
+        others = [other for other in suite.defense if other != label]
+        if behind not in others:
+            raise UserError(f"there is no other defense {behind!r}", where=key, remedy=did_you_mean(behind, others))
+        if suite.defense[behind].in_front_of is not None:
+            raise UserError(
+                f"{behind!r} itself stands in front of another defense", where=key, remedy="name one that retrains"
             )
 
 

@@ -14,12 +14,12 @@ from benchmark.core.threat import Epsilon
 from benchmark.planning.clean import CleanPlanner
 from benchmark.planning.context import Context, chosen
 from benchmark.planning.detection import DetectionPlanner
+from benchmark.planning.fitting import fit_step
 from benchmark.planning.labels import check_globs
 from benchmark.planning.plan import Cell
 from benchmark.planning.robustness import RobustnessPlanner
 from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.records.sweep_point import SweepPoint
-from benchmark.steps.fit import FitStep
 from benchmark.steps.train import TrainStep
 from benchmark.suites.suite import Suite, SweepTable
 from defenses.base import Defense
@@ -81,7 +81,7 @@ class SweepPlanner(TablePlanner):
                 continue
             own = context.suite.defense[label]
             defense = context.defense(label, own)
-            planned = PlannedDefense(own, defense, FitStep(self.train, label, defense, context.seed))
+            planned = PlannedDefense(own, defense, fit_step(context, label, defense, self.train))
             for planner in planners:
                 for cell in [] if planner is None else planner.of_defense(planned):
                     if _belongs(cell, kind, swept, table):

@@ -166,7 +166,7 @@ class RunRecord(Part):
         published: Files that the run published; None before its end.
     """
 
-    version: Literal[3] = 3
+    version: Literal[4] = 4
     medrobust: str
     status: Literal["running", "done", "failed", "interrupted"]
     suite: Suite

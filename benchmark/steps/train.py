@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmark.core.threads import training_threads
@@ -74,3 +74,7 @@ class TrainStep(Step):
         model = assemble(self.classifier, shape=context.data.train.shape, classes=len(context.data.classes))
         model.load_state_dict(context.store.tensors(self.key))
         return model.to(context.device).eval()
+
+    def proxy(self, seed: int) -> TrainStep:
+        """The same classifier as an attacker trains it, from another seed."""
+        return replace(self, seed=seed)

@@ -70,10 +70,12 @@ class DefenseTable(_PluginTable):
     """`[defense.LABEL]`: a defense, by default the one named LABEL.
 
     `claimed_accuracy` is its authors' clean accuracy; `probes` and `probe_eot_samples` replace those of the table,
-    for a defense that is dear to ask.
+    for a defense that is dear to ask. With `in_front_of` it protects the classifier that another of the suite's
+    defenses has retrained.
     """
 
     method: _Name | None = None
+    in_front_of: _Name | None = None
     enabled: _Flag = True
     claimed_accuracy: Annotated[Share, Strict()] | None = None
     probes: _Whole | None = None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from benchmark.core.harmless import line
-
 from benchmark.suites.suite import Suite
 from leaderboard.reference.rows import Reference, reference
 from leaderboard.results import Results
