@@ -64,6 +64,8 @@ class Defense(Plugin):
         exact_gradient: Not differentiable by autograd as it runs, but offers `exact_purify`, which is.
         retrains: Replaces the classifier's weights.
         query_only: `fit` may query the classifier but gets no gradient from it.
+        not_fitted: Settings that `fit` does not read, such as how many votes decide: models that differ in these alone
+            are fitted once.
         surrogates: Names of the surrogates that its model offers to BPDA, the identity, which is always there, first.
     """
 
@@ -75,6 +77,7 @@ class Defense(Plugin):
     exact_gradient: ClassVar[bool] = False
     retrains: ClassVar[bool] = False
     query_only: ClassVar[bool] = False
+    not_fitted: ClassVar[frozenset[str]] = frozenset()
     surrogates: ClassVar[tuple[str, ...]] = (IDENTITY,)
 
     weights_: Weights = {}  # noqa: RUF012 - an empty default that `fit` replaces and nothing mutates

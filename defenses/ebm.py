@@ -62,6 +62,7 @@ class EBMPurification(Defense):
     purifier = True
     gradient_at_inference = True
     exact_gradient = True
+    not_fitted = frozenset({"steps", "votes"})
 
     def __init__(
         self,

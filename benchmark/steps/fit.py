@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from benchmark.core.defended import DefendedModel
-from benchmark.core.errors import UserError
-from benchmark.core.frozen import frozen
 from benchmark.core.keys import key_of, without_code
-from benchmark.core.threads import training_threads
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
 from benchmark.steps.context import StepContext, content_of, fingerprint
+from benchmark.steps.learn import LearnStep, learned, refuse_touched
 from benchmark.steps.train import TrainStep
-from defenses.base import Defense, FitData
-from defenses.query_only import QueryOnly
+from defenses.base import Defense
 
 
 @dataclass(frozen=True)
@@ -45,25 +40,23 @@ class FitStep(Step):
 
     @property
     def needs(self) -> tuple[Step, ...]:
-        return (self.train,)
+        learn = self._learnt_apart
+        return (self.train,) if learn is None else (self.train, learn)
+
+    @property
+    def _learnt_apart(self) -> LearnStep | None:
+        """The step whose weights this model shares with others, where its defense has settings of decisions alone."""
+        return LearnStep(self.train, self.defense, self.seed) if self.defense.not_fitted else None
 
     def settings(self) -> dict[str, Any]:
         return {"defense": self.defense.identity(), "seed": self.seed}
 
     def run(self, context: StepContext) -> Result:
-        data = FitData(
-            train=context.data.train.copy(),
-            validation=context.data.validation.copy(),
-            classes=len(context.data.classes),
-            seed=self.seed,
-            device=context.device,
-            report=context.progress.fraction,
-        )
-        classifier = self.train.model(context)
-        before = fingerprint(classifier)
-        with frozen(classifier), training_threads(context.data.train.shape, context.device):
-            self.defense.fit(QueryOnly(classifier) if self.defense.query_only else classifier, data)
-        self._check_untouched(classifier, before, "fitted")
+        learn = self._learnt_apart
+        if learn is None:
+            learned(self.train, self.defense, self.seed, context)
+        else:
+            self.defense.weights_ = context.store.tensors(learn.key)
         model = self._defended(context)
         return Result(
             {"operating_threshold": _threshold(model)}, tensors=check_tensors(self.defense.weights_, "weights_")
@@ -96,16 +89,8 @@ class FitStep(Step):
         classifier = self.train.model(context)
         before = fingerprint(classifier)
         model = self.defense.defend(classifier)
-        self._check_untouched(classifier, before, "put in front of it")
+        refuse_touched(self.defense, classifier, before, "put in front of it")
         return model
-
-    def _check_untouched(self, classifier: nn.Module, before: str, doing: str) -> None:
-        if fingerprint(classifier) != before:
-            raise UserError(
-                f"it changes the classifier's own weights while it is {doing}",
-                where=f"defense {self.defense.name!r}",
-                remedy="work on a copy: copy.deepcopy(classifier)",
-            )
 
 
 def _threshold(model: DefendedModel) -> float | None:

@@ -51,6 +51,11 @@ def _refusal(problem: Problem, defense: Defense, claims: Claims) -> str:
     except UserError as refusal:
         return str(refusal)
     claims.holds(_equal(weights, again), "learns other weights when it is fitted again with the same seed")
+    for name, other in _deciding_otherwise(defense, claims):
+        claims.holds(
+            _equal(weights, _fit(other, problem, classifier, claims, seed=1)),
+            f"learns other weights with another {name}, which `not_fitted` says that `fit` does not read",
+        )
     claims.holds(not Defense.weights_, "changes the empty default of `weights_` in place; set the attribute instead")
     claims.holds(
         torch.equal(*images) and torch.equal(*(each.decision() for each in defended)),
@@ -58,6 +63,16 @@ def _refusal(problem: Problem, defense: Defense, claims: Claims) -> str:
     )
     defended[0].check()
     return ""
+
+
+def _deciding_otherwise(defense: Defense, claims: Claims) -> Iterator[tuple[str, Defense]]:
+    """The defense with one more of each number that it says it is not fitted with."""
+    settings = defense.settings()
+    for name in sorted(defense.not_fitted):
+        claims.holds(name in settings, f"has no setting {name!r}, which `not_fitted` names")
+        value = settings.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield name, type(defense)(**{**settings, name: value + 1})
 
 
 def _fit(defense: Defense, problem: Problem, classifier: nn.Module, claims: Claims, *, seed: int) -> Weights:

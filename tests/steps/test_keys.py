@@ -115,6 +115,7 @@ ANEW = {
     "benchmark/models/training/loop.py": AFTER["train"],
     "benchmark/core/defended.py": AFTER["train"],
     "benchmark/steps/fit.py": AFTER["fit"],
+    "benchmark/steps/learn.py": AFTER["fit"],
     "defenses/base.py": AFTER["fit"],
     "benchmark/verdicts/server.py": AFTER["clean"],
     "benchmark/verdicts/defendant.py": AFTER["clean"],

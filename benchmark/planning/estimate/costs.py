@@ -15,6 +15,7 @@ from benchmark.planning.plan import Plan
 from benchmark.steps.base import Step
 from benchmark.steps.detect import DetectStep
 from benchmark.steps.fit import FitStep
+from benchmark.steps.learn import LearnStep
 from benchmark.steps.retrained import RetrainedStep
 from benchmark.steps.train import TrainStep
 from defenses.none import NoDefense
@@ -59,9 +60,12 @@ class Costs:
             return 0.0
         if isinstance(step, TrainStep):
             return self._once(f"train {step.classifier!r}", lambda: self._machine.training_seconds(step))
+        if isinstance(step, LearnStep):
+            pace = self._pace(FitStep(step.train, "", step.defense, step.seed))
+            return None if pace is None else pace.fit
         if isinstance(step, FitStep):
             pace = self._pace(step)
-            return None if pace is None else pace.fit
+            return None if pace is None else 0.0 if step.defense.not_fitted else pace.fit
         if isinstance(step, DetectStep):
             name = f"{step.detector!r} {_model(step.features.fit)} {step.attack.clean.images}"
             return self._once(name, lambda: detector_seconds(self._machine, step))
