@@ -13,8 +13,9 @@ from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.core.settings import AtOnce, BatchRows, Count, Deviation, Positive, Rate, Share
 from defenses.base import DefendedModel, Defense, FitData, Passes
+from defenses.chains.checkpointed import differentiable_chain
+from defenses.energy.chain import LangevinChain
 from defenses.energy.convergence import Convergence
-from defenses.energy.exact import Chain, differentiable_chain
 from defenses.energy.langevin import langevin_chain
 from defenses.energy.network import EnergyNetwork
 from defenses.energy.training import EnergyRecipe, train_energy
@@ -33,7 +34,7 @@ class EBMPurification(Defense):
 
     on the scale [−1, 1]; after K steps it is brought back to [0, 1], clipped there, and classified. Logits are averaged
     over `votes` chains. `purify` gives no autograd graph, so the trait `differentiable` is False and attacks use
-    BPDA or, stronger, the exact gradient, which runs back through the chain's states (`defenses.energy.exact`).
+    BPDA or, stronger, the exact gradient, which runs back through the chain's states (`defenses.chains`).
 
     The default settings are for 28×28 images on two CPU cores. Hill et al. take the vanilla network with 32 features
     and leaky ReLU, ε = 0.01, 100 training steps, 250,000 iterations, K = 1,500 and 150 votes.
@@ -189,8 +190,13 @@ class EBMPurification(Defense):
     def _exact_purify(self, network: EnergyNetwork, x: Tensor, noise: Noise) -> Tensor:
         if self.steps == 0:
             return x
-        stream = noise.stream("langevin")
-        chain = Chain(network, stream, self.steps, self.langevin_epsilon, self._temperature)
+        chain = LangevinChain(
+            steps=self.steps,
+            energy=network,
+            noise=noise.stream("langevin"),
+            step=self.langevin_epsilon,
+            temperature=self._temperature,
+        )
         return ((differentiable_chain(x * 2 - 1, chain) + 1) / 2).clamp(0, 1)
 
     def _network(self, shape: tuple[int, int, int]) -> EnergyNetwork:

@@ -32,7 +32,7 @@ class Exact(GradientEstimator):
         return ", exact gradient through purification"
 
     def passes(self, model: DefendedModel) -> Passes:
-        # Each stretch is run twice, and each step is differentiated twice on the way back.
+        # Each step is run three times, the last with a graph, which then takes a backward pass of every pass in it.
         purify = model.purify_passes
-        forwards, backwards = 2 * purify.forwards + purify.backwards, 4 * purify.backwards
+        forwards, backwards = 3 * purify.forwards, 3 * purify.backwards + purify.forwards
         return Passes(self.draws * (1 + forwards), self.draws * (1 + backwards))

@@ -19,11 +19,11 @@ def required(defense: Defense) -> list[str]:
 
     Every row: an iterative white-box attack on cross-entropy and one on the margin or DLR (cross-entropy saturates),
     and a black-box attack (it shows masked gradients). A randomized defense: those gradients averaged over at least 20
-    draws. A purifier with a gradient, also one that takes gradients itself: the exact one, because BPDA overestimates
-    robustness.
+    draws. A purifier with a gradient, also one that offers it apart or takes gradients itself: the exact one, because
+    BPDA overestimates robustness.
     """
     needs = [_white_box(kind, defense) for kind in Need] + [BLACK_BOX]
-    if defense.purifier and (defense.differentiable or defense.gradient_at_inference):
+    if defense.purifier and (defense.differentiable or defense.exact_gradient or defense.gradient_at_inference):
         needs.append(EXACT)
     return needs
 

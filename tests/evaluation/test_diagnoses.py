@@ -21,7 +21,8 @@ from benchmark.evaluation.diagnoses.known_draws import PinnedNoise, known_draws,
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
 from benchmark.evaluation.flags.probe import Probe
 from benchmark.records.defense_record import DefenseTraits
-from defenses.energy.exact import Chain, differentiable_chain
+from defenses.chains.checkpointed import differentiable_chain
+from defenses.energy.chain import LangevinChain
 from defenses.energy.langevin import langevin_chain
 from defenses.energy.network import EnergyNetwork
 
@@ -128,7 +129,8 @@ def purifying(activation: str, *, clipped: bool = False) -> DefendedModel:
         return langevin_chain(energy, x, noise, steps=8, step=0.05, temperature=2e-5).clamp(low, high)
 
     def exact(x: Tensor, noise: Noise) -> Tensor:
-        return differentiable_chain(x, Chain(energy, noise, 8, 0.05, 2e-5)).clamp(low, high)
+        chain = LangevinChain(steps=8, energy=energy, noise=noise, step=0.05, temperature=2e-5)
+        return differentiable_chain(x, chain).clamp(low, high)
 
     return DefendedModel(head, purify=purify, exact_purify=exact, networks=[energy], randomized=True)
 

@@ -1,0 +1,1 @@
+"""Networks that find the noise in an image, trained by denoising score matching."""

@@ -1,0 +1,1 @@
+"""Purification by a diffusion model: its noise schedule and its reverse steps."""

@@ -1,0 +1,1 @@
+"""Purification along a score: its steps."""
