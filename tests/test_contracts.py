@@ -37,6 +37,9 @@ SETTINGS = {
     "gradient:zeroth-order": {"pairs": 8},
     "defense:adversarial-training": {"epochs": 2, "steps": 2, "validation_steps": 2},
     "defense:ebm": {"features": 4, "steps": 4, "training_steps": 4, "iterations": 6, "bank_size": 64, "votes": 2},
+    "defense:diffusion-purification": {"steps": 4, "width": 8, "iterations": 40, "votes": 2},
+    "defense:ebm-reconstruction": {"features": 4, "steps": 2, "descents": 2, "rolls": 1, "iterations": 6, "votes": 2},
+    "defense:score-purification": {"width": 8, "iterations": 40, "votes": 2},
     "defense:zo-ae-ds": {"width": 8, "depth": 2, "denoiser_epochs": 1, "autoencoder_epochs": 1, "steps": 4, "votes": 2},
 }
 ELSEWHERE = {

@@ -52,7 +52,7 @@ class Chain(ABC):
         del state
 
 
-def run(chain: Chain, start: Tensor, image: Tensor | None = None) -> Tensor:
+def run(start: Tensor, chain: Chain, image: Tensor | None = None) -> Tensor:
     """The state after all steps from `start`, without a graph."""
     with torch.no_grad():
         state = start

@@ -12,7 +12,7 @@ from defenses.chains.chain import Chain
 
 
 def differentiable_chain(start: Tensor, chain: Chain, image: Tensor | None = None) -> Tensor:
-    """`run(chain, start, image)` with its true gradient towards `start` and `image`.
+    """`run(start, chain, image)` with its true gradient towards `start` and `image`.
 
     States are kept at about √K places, and the stretches between them are run again on the way back, with noise drawn
     again from its key (Chen et al. 2016, Training deep nets with sublinear memory cost; Du et al. 2026, MEFA). What is

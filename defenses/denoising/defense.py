@@ -111,7 +111,7 @@ class DenoisingPurifier(Defense):
         )
 
     def _purify(self, network: NoiseNetwork, x: Tensor, noise: Noise) -> Tensor:
-        return self.end(run(self.chain(network, noise), self.start(x.detach(), noise)))
+        return self.end(run(self.start(x.detach(), noise), self.chain(network, noise)))
 
     def _exact_purify(self, network: NoiseNetwork, x: Tensor, noise: Noise) -> Tensor:
         return self.end(differentiable_chain(self.start(x, noise), self.chain(network, noise)))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmark.core.noise import Noise
 from defenses.chains.chain import Chain
-from defenses.energy.langevin import Energy, check_chain, drift, langevin_step
+from defenses.energy.langevin import Energy, drift, langevin_chain, langevin_step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,4 +43,5 @@ class LangevinChain(Chain):
         return (upstream if product is None else upstream - product), None
 
     def check(self, state: Tensor) -> None:
-        check_chain(state)
+        # A chain of no steps is its state, looked at.
+        langevin_chain(self.energy, state, self.noise, steps=0, step=self.step, temperature=self.temperature)

@@ -60,12 +60,6 @@ def langevin_chain(
     state = x.detach()
     for k in range(first, first + steps):
         state = langevin_step(energy, state, step, temperature, noise.at(k).normal(state.shape[1:], dtype=state.dtype))
-    check_chain(state)
-    return state
-
-
-def check_chain(state: Tensor) -> None:
-    """Raise UserError where the state of a chain says that it diverged."""
     if not bool((state.abs() <= FARTHEST).all()):
         raise UserError(
             "a Langevin chain diverged",
@@ -73,3 +67,4 @@ def check_chain(state: Tensor) -> None:
             remedy="lower langevin_epsilon or raise temperature; in training, halve learning_rate, raise "
             "training_steps or data_noise, or use the soft-leaky-relu activation",
         )
+    return state

@@ -12,7 +12,9 @@ from attacks.objectives.aim import Aim
 from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
-from defenses.energy.exact import Chain, differentiable_chain
+from defenses.chains.chain import Chain
+from defenses.chains.checkpointed import differentiable_chain
+from defenses.energy.chain import LangevinChain
 from defenses.energy.langevin import drift, langevin_chain
 from defenses.energy.network import EnergyNetwork
 
@@ -25,9 +27,9 @@ def network(activation: str) -> EnergyNetwork:
         return EnergyNetwork(architecture="lite", shape=SHAPE, features=4, activation=activation).double()
 
 
-def chain(energy, steps: int, rows: int = 8) -> Chain:  # type: ignore[no-untyped-def]
+def chain(energy, steps: int, rows: int = 8) -> LangevinChain:  # type: ignore[no-untyped-def]
     # A temperature far below the noise's own makes the drift, and with it the curvature, count.
-    return Chain(energy, Noise.of(0, range(rows)), steps, 0.05, 2e-5)
+    return LangevinChain(steps=steps, energy=energy, noise=Noise.of(0, range(rows)), step=0.05, temperature=2e-5)
 
 
 def start(rows: int = 8) -> Tensor:
@@ -78,7 +80,13 @@ def test_a_piecewise_linear_energy_has_no_curvature_so_exact_is_bpda() -> None:
 @pytest.mark.parametrize("steps", [1, 4, 10])
 def test_on_a_quadratic_well_each_step_shrinks_by_one_minus_its_stiffness(steps: int) -> None:
     stiffness = 0.3  # times ε² / 2T = 1
-    spec = Chain(lambda x: stiffness / 2 * x.square().flatten(1).sum(1), Noise.of(0, range(3)), steps, 0.1, 0.005)
+    spec = LangevinChain(
+        steps=steps,
+        energy=lambda x: stiffness / 2 * x.square().flatten(1).sum(1),
+        noise=Noise.of(0, range(3)),
+        step=0.1,
+        temperature=0.005,
+    )
     upstream = Noise.of(2, range(3)).normal((1, 4, 4), dtype=torch.float64)
     assert torch.allclose(vjp(torch.zeros_like(upstream), upstream, spec), upstream * (1 - stiffness) ** steps)
 
@@ -98,7 +106,7 @@ def test_attacks_reach_it_through_the_estimator() -> None:
         return langevin_chain(energy, x, noise, steps=6, step=0.05, temperature=2e-5)
 
     def exact(x: Tensor, noise: Noise) -> Tensor:
-        return differentiable_chain(x, Chain(energy, noise, 6, 0.05, 2e-5))
+        return differentiable_chain(x, LangevinChain(steps=6, energy=energy, noise=noise, step=0.05, temperature=2e-5))
 
     model = DefendedModel(head, purify=purify, exact_purify=exact, networks=[energy], randomized=True)
     x, aim = start().float(), Aim(torch.zeros(8, dtype=torch.int64))

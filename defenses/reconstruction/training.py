@@ -1,0 +1,62 @@
+"""Training of an energy with short chains from noise."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmark.core.frozen import frozen
+from benchmark.core.noise import Noise
+from defenses.base import FitData
+from defenses.chains.chain import run
+from defenses.energy.network import EnergyNetwork
+from defenses.reconstruction.sampler import Sampler, latent
+
+
+def train_short_run(
+    network: EnergyNetwork,
+    sampler: Sampler,
+    data: FitData,
+    *,
+    data_noise: float,
+    iterations: int,
+    batch_size: int,
+    learning_rate: float,
+) -> None:
+    """Fit `network`, on its device, in place: lower at the training images, higher where its chains from noise end.
+
+    The gradient of maximum likelihood with chains too short to converge, which makes the sampler a generator (Nijkamp
+    et al. 2019, algorithm 1). Adam; its rate falls to 0 over the second half. The labels are not used. The same
+    arguments on the same machine, with as many threads, give the same weights.
+
+    Args:
+        network: The energy of `sampler`.
+        sampler: The chains.
+        data: Images, seed and device.
+        data_noise: Standard deviation of the noise on training images, on the scale [−1, 1].
+        iterations, batch_size, learning_rate: Updates.
+
+    Raises:
+        UserError: A chain diverged, and with it the training.
+    """
+    generator = torch.Generator().manual_seed(data.seed)
+    noise = Noise.of(data.seed, range(batch_size), device=data.device).stream("short-run")
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate)
+    for i in range(iterations):
+        optimizer.param_groups[0]["lr"] = learning_rate * min(1.0, 2 * (iterations - i) / iterations)
+        rows = torch.randint(len(data.train), (batch_size,), generator=generator)
+        images = data.train.floats(rows, device=data.device) * 2 - 1
+        images += data_noise * noise.stream("data").at(i).normal(images.shape[1:])
+        with frozen(network):
+            ends = run(latent(noise.stream("starts").at(i), images), sampler.chain(noise.stream("chains").at(i)))
+        gap = _gap(network, images, ends)
+        optimizer.zero_grad(set_to_none=True)
+        gap.backward()
+        optimizer.step()
+        data.report((i + 1) / iterations, "")
+
+
+def _gap(network: EnergyNetwork, images: Tensor, ends: Tensor) -> Tensor:
+    at_data, at_chains = network(torch.cat([images, ends])).chunk(2)
+    gap: Tensor = at_data.mean() - at_chains.mean()
+    return gap
