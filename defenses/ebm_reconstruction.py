@@ -70,7 +70,7 @@ class EBMReconstruction(Defense):
         features: Annotated[int, Interval(ge=1, le=512)] = 16,
         activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
         steps: Annotated[int, Interval(ge=1, le=10**5)] = 10,
-        langevin_epsilon: Deviation = 0.01,
+        langevin_epsilon: Deviation = 0.03,
         temperature: Positive | None = None,
         descents: Annotated[int, Interval(ge=1, le=10**5)] = 10,
         rate: Annotated[float, Interval(ge=1e-6, le=1)] = 0.25,
@@ -78,7 +78,7 @@ class EBMReconstruction(Defense):
         data_noise: Deviation | None = None,
         iterations: Annotated[int, Interval(ge=1, le=10**7)] = 600,
         batch_size: BatchRows = 32,
-        learning_rate: Rate = 1e-3,
+        learning_rate: Rate = 5e-4,
         votes: AtOnce = 2,
     ) -> None:
         self.architecture = architecture

@@ -14,6 +14,8 @@ from defenses.denoising.network import NoiseNetwork
 
 KEPT = 0.99
 """Of the running mean of the weights, which is what is kept in the end."""
+_LOOK = 50
+"""Iterations between two looks at the loss: each look waits for the device."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,10 @@ def train_denoising(network: NoiseNetwork, data: FitData, recipe: DenoisingRecip
     noise = Noise.of(data.seed, range(recipe.batch_size), device=data.device).stream("denoising")
     optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.iterations)
-    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(KEPT))
+    parameters = list(network.parameters())
+    mean = [parameter.detach().clone() for parameter in parameters]
     signal, level = (values.to(data.device)[:, None, None, None] for values in (recipe.signal, recipe.level))
-    seen = torch.zeros((), device=data.device)
+    left, text = torch.zeros((), device=data.device), ""
     for i in range(recipe.iterations):
         rows = torch.randint(len(data.train), (recipe.batch_size,), generator=generator)
         drawn = torch.randint(len(level), (recipe.batch_size,), generator=generator).to(data.device)
@@ -64,10 +67,16 @@ def train_denoising(network: NoiseNetwork, data: FitData, recipe: DenoisingRecip
         loss.backward()
         optimizer.step()
         schedule.step()
-        mean.update_parameters(network)
-        seen = torch.lerp(seen, loss.detach(), max(1 - KEPT, 1 / (i + 1)))
-        if i % 50 == 0 or i == recipe.iterations - 1:
-            data.report((i + 1) / recipe.iterations, f"noise left {float(seen):.3f}")
-    if not bool(seen.isfinite()):
+        with torch.no_grad():
+            for kept, now in zip(mean, parameters, strict=True):
+                # At first the mean is short, so that it forgets where training began.
+                kept.lerp_(now, max(1 - KEPT, 9 / (10 + i)))
+        left = torch.lerp(left, loss.detach(), max(1 - KEPT, 1 / (i + 1)))
+        if i % _LOOK == 0 or i == recipe.iterations - 1:
+            text = f"noise left {float(left):.3f}"
+        data.report((i + 1) / recipe.iterations, text)
+    if not bool(left.isfinite()):
         raise UserError("training diverged", where="noise network", remedy="lower learning_rate")
-    network.load_state_dict(mean.module.state_dict())
+    with torch.no_grad():
+        for kept, parameter in zip(mean, parameters, strict=True):
+            parameter.copy_(kept)

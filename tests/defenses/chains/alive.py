@@ -20,7 +20,7 @@ class Alive(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak = 0
+        self.peak = self._most = 0
         self._held: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(
@@ -29,10 +29,14 @@ class Alive(TorchDispatchMode):
         del types
         given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
         made = func(*args, **(kwargs or {}))
-        self._held = {key: held for key, held in self._held.items() if not held[0].expired()}
         for tensor in tree_leaves(made):
             if isinstance(tensor, Tensor) and tensor.untyped_storage()._cdata not in given:
                 storage = tensor.untyped_storage()
                 self._held[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
-        self.peak = max(self.peak, sum(size for _, size in self._held.values()))
+                self._most += storage.nbytes()
+        if self._most > self.peak:
+            # Who is gone is only looked for where it might matter.
+            self._held = {key: held for key, held in self._held.items() if not held[0].expired()}
+            self._most = sum(size for _, size in self._held.values())
+            self.peak = max(self.peak, self._most)
         return made

@@ -35,10 +35,10 @@ class Purifier:
 PURIFIERS = [
     # One line for each; another with other settings where its steps are then of another kind.
     Purifier("ebm", {**SMALL_ENERGY, "bank_size": 40, "training_steps": 5, "temperature": 1e-4}),
-    Purifier("ebm-reconstruction", {**SMALL_ENERGY, "steps": 3, "temperature": 1e-4}, "descents"),
+    Purifier("ebm-reconstruction", {**SMALL_ENERGY, "steps": 2, "temperature": 1e-4}, "descents"),
     Purifier("score-purification", SMALL_DENOISER),
     Purifier("score-purification", {**SMALL_DENOISER, "adaptive": True}),
-    Purifier("diffusion-purification", SMALL_DENOISER),
+    Purifier("diffusion-purification", {**SMALL_DENOISER, "time": 100}),
 ]
 every = pytest.mark.parametrize("purifier", PURIFIERS, ids=lambda p: f"{p.name}{p.settings.get('adaptive', '')}")
 
@@ -91,9 +91,8 @@ def test_its_exact_gradient_is_the_finite_difference_of_the_chain_with_its_noise
 
     h = 1e-6
     difference = (end(x + h * direction) - end(x - h * direction)) / (2 * h)
-    exact, identity = (pulled * direction).sum(), (upstream * direction).sum()
-    assert abs(exact - difference) < 1e-5 * abs(difference)
-    assert abs(identity - difference) > 1e-2 * abs(difference)  # BPDA is another
+    assert abs((pulled * direction).sum() - difference) < 1e-5 * abs(difference)
+    assert (pulled - upstream).norm() > 1e-2 * upstream.norm()  # BPDA is another
 
 
 @every
@@ -105,7 +104,7 @@ def test_it_purifies_exactly_to_the_images_that_it_purifies_to(purifier: Purifie
 
 @every
 def test_four_times_the_steps_take_as_many_states_more_as_their_square_roots(purifier: Purifier) -> None:
-    short, x = 16, start()
+    short, x = 9, start()
     peaks = []
     for steps in (short, 4 * short):
         subject, leaf = model(purifier, steps), x.clone().requires_grad_(True)
@@ -113,5 +112,5 @@ def test_four_times_the_steps_take_as_many_states_more_as_their_square_roots(pur
             purified = subject.exact_purify(leaf, Noise.of(0, range(ROWS)))
             torch.autograd.grad(purified.sum(), leaf)
         peaks.append(alive.peak)
-    # √K states are kept and √K run again: 2 (√64 − √16) = 8. All of them would be 48.
+    # √K states are kept and √K run again: 2 (√36 − √9) = 6, and 3 more for a chain after the first. All would be 27.
     assert (peaks[1] - peaks[0]) / (x.numel() * x.element_size()) <= 12
