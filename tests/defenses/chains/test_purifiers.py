@@ -35,7 +35,9 @@ class Purifier:
 PURIFIERS = [
     # One line for each; another with other settings where its steps are then of another kind.
     Purifier("ebm", {**SMALL_ENERGY, "bank_size": 40, "training_steps": 5, "temperature": 1e-4}),
-    Purifier("ebm-reconstruction", {**SMALL_ENERGY, "steps": 2, "temperature": 1e-4}, "descents"),
+    Purifier(
+        "ebm-reconstruction", {**SMALL_ENERGY, "steps": 2, "langevin_epsilon": 0.01, "temperature": 1e-4}, "descents"
+    ),
     Purifier("score-purification", SMALL_DENOISER),
     Purifier("score-purification", {**SMALL_DENOISER, "adaptive": True}),
     Purifier("diffusion-purification", {**SMALL_DENOISER, "time": 100}),
