@@ -45,6 +45,7 @@ class DiffusionPurification(DenoisingPurifier):
         "Denoising diffusion probabilistic models, eq. 14"
     )
     conditional = True
+    not_fitted = frozenset({"steps", "eta", "votes"})
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class EBMReconstruction(Defense):
     purifier = True
     gradient_at_inference = True
     exact_gradient = True
+    not_fitted = frozenset({"descents", "rate", "rolls", "votes"})
 
     def __init__(
         self,

@@ -46,6 +46,7 @@ class ScorePurification(DenoisingPurifier):
     name = "score-purification"
     source = "Yoon, Hwang, Lee 2021, Adversarial purification with score-based generative models, section 3"
     conditional = False
+    not_fitted = frozenset({"sigma", "steps", "rate", "adaptive", "votes"})
 
     def __init__(
         self,
