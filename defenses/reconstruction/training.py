@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from benchmark.core.frozen import frozen
 from benchmark.core.noise import Noise
@@ -11,6 +10,9 @@ from defenses.base import FitData
 from defenses.chains.chain import run
 from defenses.energy.network import EnergyNetwork
 from defenses.reconstruction.sampler import Sampler, latent
+
+SMALL = 0.1
+"""Weight of the squared energies in the loss, without which chains from noise run away (Du and Mordatch 2019)."""
 
 
 def train_short_run(
@@ -49,14 +51,10 @@ def train_short_run(
         images += data_noise * noise.stream("data").at(i).normal(images.shape[1:])
         with frozen(network):
             ends = run(latent(noise.stream("starts").at(i), images), sampler.chain(noise.stream("chains").at(i)))
-        gap = _gap(network, images, ends)
+        at_data, at_chains = network(torch.cat([images, ends])).chunk(2)
+        size = (at_data.square() + at_chains.square()).mean()
+        loss = at_data.mean() - at_chains.mean() + SMALL * size
         optimizer.zero_grad(set_to_none=True)
-        gap.backward()
+        loss.backward()
         optimizer.step()
         data.report((i + 1) / iterations, "")
-
-
-def _gap(network: EnergyNetwork, images: Tensor, ends: Tensor) -> Tensor:
-    at_data, at_chains = network(torch.cat([images, ends])).chunk(2)
-    gap: Tensor = at_data.mean() - at_chains.mean()
-    return gap
