@@ -66,13 +66,13 @@ def _refusal(problem: Problem, defense: Defense, claims: Claims) -> str:
 
 
 def _deciding_otherwise(defense: Defense, claims: Claims) -> Iterator[tuple[str, Defense]]:
-    """The defense with one more of each number that it says it is not fitted with."""
+    """The defense with one more of each whole number that it says it is not fitted with, and half of any other."""
     settings = defense.settings()
     for name in sorted(defense.not_fitted):
         claims.holds(name in settings, f"has no setting {name!r}, which `not_fitted` names")
         value = settings.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield name, type(defense)(**{**settings, name: value + 1})
+            yield name, type(defense)(**{**settings, name: value + 1 if isinstance(value, int) else value / 2})
 
 
 def _fit(defense: Defense, problem: Problem, classifier: nn.Module, claims: Claims, *, seed: int) -> Weights:
