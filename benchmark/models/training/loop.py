@@ -18,11 +18,35 @@ from benchmark.models.training.plateau import Plateau
 from benchmark.models.training.ranking import macro_auroc
 from benchmark.models.training.recipe import Recipe
 
-Perturb = Callable[[nn.Module, Tensor, Tensor, Noise, float], Tensor]
-"""(model, images, labels, noise, progress in [0, 1)) → images to train on in their place."""
+
+class Batch(NamedTuple):
+    """What one step of training is made on.
+
+    Attributes:
+        images: float32 [B, C, H, W] in [0, 1], augmented.
+        labels: int64 [B].
+        rows: int64 [B], their places among the training images; on the CPU.
+        weights: [K], how much an image of each class counts.
+        noise: A row for each image, other numbers in each epoch.
+        progress: Share of the training that is done, in [0, 1).
+    """
+
+    images: Tensor
+    labels: Tensor
+    rows: Tensor
+    weights: Tensor
+    noise: Noise
+    progress: float
+
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+"""(model in training mode, batch) → what the step makes smaller, a scalar."""
 
 Criterion = Callable[[nn.Module, LabeledImages], tuple[float, ...]]
 """(model, validation images) → how good this checkpoint is; compared entry by entry, larger is better."""
+
+Stop = Callable[[list[tuple[float, ...]]], bool]
+"""The criterion's value after each epoch so far → whether training ends here."""
 
 EVALUATION_BATCH = 256
 
@@ -97,6 +121,11 @@ def ranking_then_loss(device: torch.device, weights: Tensor) -> Criterion:
     return criterion
 
 
+def weighted_cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
+    """Cross-entropy in which every class counts alike: what a classifier is trained by."""
+    return cross_entropy(model(batch.images), batch.labels, weight=batch.weights)
+
+
 def optimize(
     model: nn.Module,
     train: LabeledImages,
@@ -107,10 +136,11 @@ def optimize(
     seed: int,
     device: torch.device,
     report: Callable[[float, str], None],
-    perturb: Perturb | None = None,
+    loss: Loss = weighted_cross_entropy,
     criterion: Criterion | None = None,
+    stop: Stop | None = None,
 ) -> Course:
-    """Train `model` in place by class-weighted cross-entropy and leave it, in eval mode, at its best epoch.
+    """Train `model` in place by class-weighted cross-entropy or another loss; leave it in eval mode at its best epoch.
 
     With the schedule "plateau" it ends by validation (see `Recipe.patience`), else after `recipe.epochs`. The same
     arguments on the same machine give the same weights bit for bit; torch's global random state is left as it was.
@@ -121,13 +151,13 @@ def optimize(
         train, validation: Learned from; checkpoints compared on.
         recipe: Training settings.
         classes: K.
-        seed: Of shuffling, augmentation, dropout and the noise given to `perturb`.
+        seed: Of shuffling, augmentation, dropout and the noise given to `loss`.
         device: Where `model` is.
         report: Called after each batch and each epoch with the share done (of the most epochs) and the best validation
             figure so far.
-        perturb: Replaces each batch before the step on it, e.g. by adversarial examples; called with the model in
-            eval mode and its parameters frozen.
+        loss: What each step makes smaller, e.g. cross-entropy of adversarial examples that it makes of the batch.
         criterion: What the best epoch is best at; by default validation AUROC.
+        stop: Whether to end before the last epoch.
 
     Raises:
         UserError: A class has no training image, there is no validation image, or training diverged.
@@ -141,6 +171,7 @@ def optimize(
     generator = torch.Generator().manual_seed(seed)
     # Rounded down: a batch of one image has no batch statistics.
     batches_per_epoch = max(1, len(train) // recipe.batch_size)
+    values: list[tuple[float, ...]] = []
     best: tuple[float, ...] = ()
     best_epoch = 0
     kept: dict[str, Tensor] = {}
@@ -157,15 +188,12 @@ def optimize(
                     group["lr"] = plateau.scale * recipe.learning_rate_at(progress)
                 x = augment(train.pixels[rows], recipe, generator).to(device).to(torch.float32).div_(255)
                 y = train.labels[rows].to(device)
-                if perturb is not None:
-                    noise = Noise.of(seed, train.index[rows], device=device).stream("training").at(epoch)
-                    with frozen(model):
-                        x = perturb(model, x, y, noise, progress).detach()
-                loss = cross_entropy(model(x), y, weight=weights)
+                noise = Noise.of(seed, train.index[rows], device=device).stream("training").at(epoch)
+                value = loss(model, Batch(x, y, rows, weights, noise, progress))
                 optimizer.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
+                torch.autograd.backward(value)
                 optimizer.step()
-                total += loss.detach()
+                total += value.detach()
                 done = (epoch + (number + 1) / batches_per_epoch) / recipe.epochs
                 report(done, _so_far(epoch, recipe.epochs, best))
             model.eval()
@@ -173,15 +201,15 @@ def optimize(
                 raise UserError(
                     f"training diverged in epoch {epoch + 1}", where=type(model).__name__, remedy="lower learning_rate"
                 )
-            value = judge(model, validation)
-            better = not kept or value > best
+            values.append(judge(model, validation))
+            better = not kept or values[-1] > best
             if better:
-                best, best_epoch = value, epoch + 1
+                best, best_epoch = values[-1], epoch + 1
                 kept = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
             report((epoch + 1) / recipe.epochs, _so_far(epoch, recipe.epochs, best))
             if plateau.stands_still(better=better):
                 model.load_state_dict(kept)
-            if plateau.over:
+            if plateau.over or (stop is not None and stop(values)):
                 break
     model.load_state_dict(kept)
     return Course(best, best_epoch, epoch + 1)

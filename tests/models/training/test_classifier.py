@@ -9,7 +9,7 @@ from benchmark.models.base import Classifier
 from benchmark.models.resnet50 import ResNet50
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble, train_classifier
-from benchmark.models.training.loop import Course, augment, optimize, predict
+from benchmark.models.training.loop import Course, augment, optimize, predict, weighted_cross_entropy
 from benchmark.models.training.plateau import Plateau
 from benchmark.models.training.ranking import macro_auroc
 from benchmark.models.training.recipe import Recipe
@@ -109,10 +109,10 @@ def test_training_ends_by_validation_and_each_standstill_slows_it_from_the_best_
         ends.append({k: v.clone() for k, v in model.state_dict().items()})
         return (figures[len(ends) - 1],)
 
-    def perturb(model, x, y, noise, progress):
+    def loss(model, batch):
         if len(starts) == len(ends):
             starts.append({k: v.clone() for k, v in model.state_dict().items()})
-        return x
+        return weighted_cross_entropy(model, batch)
 
     images = stripes(80, 80, seed=0)
     # Standstills after epochs 4 (back to 2), 7 (back to 5) and 9, which is the third and ends the training.
@@ -125,7 +125,7 @@ def test_training_ends_by_validation_and_each_standstill_slows_it_from_the_best_
         seed=0,
         device=CPU,
         report=silent,
-        perturb=perturb,
+        loss=loss,
         criterion=criterion,
     )
     assert course == Course(best=(0.7,), kept=5, epochs=9)
@@ -154,29 +154,44 @@ def test_the_learning_rate_falls_at_each_standstill_and_only_where_that_is_the_s
     assert (steady.scale, steady.over) == (1, False)
 
 
-def test_perturb_sees_a_frozen_model_in_eval_mode_and_training_mode_comes_back(stripes):
+def test_a_loss_is_given_each_image_once_an_epoch_with_its_label_place_and_noise_of_its_own(stripes):
     model = assemble(SmallCNN(), shape=(1, 16, 16), classes=2)
-    shares, noises = [], []
+    batches = []
 
-    def perturb(model, x, y, noise, progress):
-        assert not any(m.training for m in model.modules())
-        assert not any(p.requires_grad for p in model.parameters())
-        shares.append(progress)
-        noises.append(noise.uniform((2,)))
-        return x
+    def loss(model, batch):
+        assert all(m.training for m in model.modules())
+        batches.append(batch)
+        return weighted_cross_entropy(model, batch)
 
-    statistics = model.network[1].running_mean.clone()
-    images = stripes(40, 40, seed=0)
+    images = stripes(60, 20, seed=0)
     optimize(
-        model, images, images, recipe=Recipe(epochs=2, batch_size=20), classes=2, seed=0, device=CPU, report=silent,
-        perturb=perturb,
+        model, images, images, recipe=Recipe(epochs=2, batch_size=20, shift=0), classes=2, seed=0, device=CPU,
+        report=silent, loss=loss,
     )  # fmt: skip
-    assert shares == sorted(shares)
-    assert shares[0] == 0
-    assert shares[-1] < 1
-    assert len(torch.cat(noises).unique(dim=0)) == 160  # each image draws anew in each epoch
-    assert all(p.requires_grad for p in model.parameters())
-    assert not torch.equal(model.network[1].running_mean, statistics)
+    assert [batch.progress for batch in batches] == [n / 8 for n in range(8)]
+    assert len(torch.cat([batch.noise.uniform((2,)) for batch in batches]).unique(dim=0)) == 160
+    for epoch in (batches[:4], batches[4:]):
+        assert sorted(torch.cat([batch.rows for batch in epoch]).tolist()) == list(range(80))
+    for batch in batches:
+        assert torch.equal(batch.images, images.floats(batch.rows))
+        assert torch.equal(batch.labels, images.labels[batch.rows])
+        assert torch.allclose(batch.weights, torch.tensor([80 / 120, 80 / 40]))
+
+
+def test_training_ends_where_it_is_told_to_stop_and_keeps_the_best_epoch_before(stripes):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(256, 2))
+    images, figures, seen = stripes(20, 20, seed=0), iter([0.5, 0.8, 0.1, 0.9]), []
+
+    def stop(values):
+        seen.append([value for (value,) in values])
+        return values[-1][0] < 0.2
+
+    course = optimize(
+        model, images, images, recipe=Recipe(epochs=4), classes=2, seed=0, device=CPU, report=silent,
+        criterion=lambda _model, _images: (next(figures),), stop=stop,
+    )  # fmt: skip
+    assert course == Course(best=(0.8,), kept=2, epochs=3)
+    assert seen == [[0.5], [0.5, 0.8], [0.5, 0.8, 0.1]]
 
 
 def test_macro_auroc_agrees_with_scikit_learn_and_is_undefined_for_one_class():

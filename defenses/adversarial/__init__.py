@@ -1,0 +1,1 @@
+"""The machinery of defenses that train the classifier again."""
