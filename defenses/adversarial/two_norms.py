@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from torch import Tensor, nn
@@ -32,20 +32,24 @@ class TwoNorms(nn.Module):
 
 def split_norms(model: nn.Module) -> int:
     """Give every batch normalisation within `model` an auxiliary, in place; how many there are."""
-    norms = {module: TwoNorms(module) for module in model.modules() if isinstance(module, _BatchNorm)}
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if child in norms and not isinstance(parent, TwoNorms):
-                setattr(parent, name, norms[child])  # type: ignore[index]
+    norms: dict[nn.Module, nn.Module] = {
+        module: TwoNorms(module) for module in model.modules() if isinstance(module, _BatchNorm)
+    }
+    _replace(model, norms)
     return len(norms)
 
 
 def join_norms(model: nn.Module) -> None:
     """Drop every auxiliary within `model`, in place."""
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, TwoNorms):
-                setattr(parent, name, child.main)
+    _replace(model, {module: module.main for module in model.modules() if isinstance(module, TwoNorms)})
+
+
+def _replace(model: nn.Module, others: Mapping[nn.Module, nn.Module]) -> None:
+    # A layer may stand in several places.
+    for path, module in list(model.named_modules(remove_duplicate=False)):
+        if path and module in others:
+            parent, _, name = path.rpartition(".")
+            setattr(model.get_submodule(parent), name, others[module])
 
 
 @contextmanager

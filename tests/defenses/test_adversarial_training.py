@@ -5,59 +5,25 @@ import torch
 from torch import nn
 
 from benchmark.core.errors import UserError
-from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.models.small_cnn import SmallCNN
 from benchmark.models.training.classifier import assemble
 from benchmark.models.training.deployed import DeployedClassifier
-from benchmark.models.training.loop import optimize
+from benchmark.models.training.loop import Batch, optimize
 from benchmark.models.training.recipe import Recipe
-from defenses.adversarial_training import AdversarialTraining, pgd
+from defenses.adversarial.maximisation import Budget, pgd
+from defenses.adversarial.min_max import madry, mart, trades
+from defenses.adversarial_training import AdversarialTraining
 from defenses.base import FitData
-
-CPU = torch.device("cpu")
-EPSILON = 8 / 255
-
-
-def silent(_share, _text):
-    pass
-
-
-def robust_and_brittle(count: int, *, seed: int, classes: int = 2) -> LabeledImages:
-    """Each class lights one of three blocks strongly (in nine images of ten), and all other pixels very weakly.
-
-    The weak pixels together tell the class almost surely, but a perturbation of 8/255 reverses them; the setting of
-    Tsipras et al. 2019, section 2.1.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % classes
-    lit = torch.where(torch.rand(count, generator=generator) < 0.9, labels, (labels + 1) % classes)
-    pixels = 128 + 12 * torch.randn(count, 1, 16, 16, generator=generator)
-    signs = (torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(99)) < 0.5).float() * 2 - 1
-    pixels[:, 0, 4:] += 4 * signs[labels, 4:]
-    for k in range(classes):
-        pixels[lit == k, 0, :4, 5 * k : 5 * k + 4] += 50
-    return LabeledImages(pixels.clamp(0, 255).to(torch.uint8), labels, tuple(f"{seed}-{i}" for i in range(count)))
-
-
-def linear(classes: int = 2) -> DeployedClassifier:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(256, classes))
-    nn.init.zeros_(network[1].weight)
-    nn.init.zeros_(network[1].bias)
-    return DeployedClassifier(network, channels=1, classes=classes, mean=torch.tensor([0.5]), std=torch.tensor([0.1]))
-
-
-def worst_case_accuracy(model: DeployedClassifier, data: LabeledImages) -> float:
-    """Exact for a linear two-class model: a margin falls by at most ε times the L1 norm of its gradient."""
-    weight = model.network[1].weight.detach() / model.std.item()
-    logits = model(data.floats()).detach()
-    margin = (logits[:, 1] - logits[:, 0]) * (2 * data.labels - 1)
-    return (margin > EPSILON * (weight[1] - weight[0]).abs().sum()).double().mean().item()
-
-
-def fit_data(*, classes: int = 2, seed: int = 0) -> FitData:
-    train, validation = (robust_and_brittle(n, seed=s, classes=classes) for n, s in ((600, 0), (200, 1)))
-    return FitData(train, validation, classes, seed, CPU, silent)
+from tests.defenses.robust_and_brittle import (
+    CPU,
+    EPSILON,
+    fit_data,
+    linear,
+    robust_and_brittle,
+    silent,
+    worst_case_accuracy,
+)
 
 
 def standard(data: FitData, *, classes: int = 2) -> DeployedClassifier:
@@ -86,7 +52,7 @@ def test_pgd_reaches_the_exact_worst_case_of_a_linear_model():
     data = robust_and_brittle(20, seed=0)
     x = data.floats()
     noise = Noise.of(0, data.index)
-    found = pgd(model, x, data.labels, noise, epsilon=EPSILON, step_size=EPSILON, steps=3)
+    found = pgd(model, x, data.labels, noise, Budget(EPSILON, EPSILON, 3))
     gradient = (model.network[1].weight[1] - model.network[1].weight[0]).detach().sign().view(1, 1, 16, 16)
     expected = x - EPSILON * gradient * (2 * data.labels - 1).view(-1, 1, 1, 1)
     assert torch.allclose(found, expected.clamp(0, 1), atol=1e-6)
@@ -97,12 +63,29 @@ def test_pgd_stays_in_the_ball_and_in_the_range_and_starts_at_random(steps):
     x = torch.rand(16, 1, 16, 16, generator=torch.Generator().manual_seed(0)).round()  # all pixels at the bounds
     model = assemble(SmallCNN(), shape=(1, 16, 16), classes=2).eval()
     y = torch.arange(16) % 2
-    found = [pgd(model, x, y, Noise.of(s, y), epsilon=0.1, step_size=0.08, steps=steps).detach() for s in (0, 1)]
+    found = [pgd(model, x, y, Noise.of(s, y), Budget(0.1, 0.08, steps)) for s in (0, 1)]
     for adversarial in found:
         assert (adversarial - x).abs().max() <= 0.1 + 1e-6
         assert adversarial.min() >= 0
         assert adversarial.max() <= 1
     assert not torch.equal(*found)
+
+
+def test_an_attack_moves_no_statistics_of_batch_normalisation_and_leaves_every_mode_as_it_was():
+    model = assemble(SmallCNN(), shape=(1, 16, 16), classes=2).train()
+    model.network[1].eval()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    modes = [m.training for m in model.modules()]
+    x = torch.rand(8, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    noise = Noise.of(0, torch.arange(8))
+    batch = Batch(x, torch.arange(8) % 2, torch.arange(8), torch.ones(2), noise, 0.0)
+    for game in (madry(), trades(6.0), mart(5.0)):
+        adversarial = game.attack(model, batch, Budget(EPSILON, EPSILON / 2, 3))
+        assert 0 < (adversarial - x).abs().max() <= EPSILON + 1e-6
+        assert not adversarial.requires_grad
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert [m.training for m in model.modules()] == modes
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())
 
 
 def test_the_given_classifier_is_untouched_and_the_weights_alone_rebuild_the_defense():
@@ -153,7 +136,7 @@ def test_three_classes_and_networks_of_any_make_can_be_trained():
         defense.fit(model, data)
         x, y = data.validation.floats(), data.validation.labels
         defended = defense.defend(model).classifier
-        adversarial = pgd(defended, x, y, Noise.of(5, data.validation.index), epsilon=EPSILON, step_size=0.01, steps=20)
+        adversarial = pgd(defended, x, y, Noise.of(5, data.validation.index), Budget(EPSILON, 0.01, 20))
         assert (defended(adversarial).argmax(1) == y).double().mean() > 0.7
 
 

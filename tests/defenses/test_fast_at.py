@@ -1,0 +1,1 @@
+"""Fast adversarial training: a step, and the stop at catastrophic overfitting."""
