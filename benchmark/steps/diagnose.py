@@ -8,6 +8,7 @@ from typing import Any
 
 from attacks.gradients.automatic import best
 from benchmark.core.defended import Passes
+from benchmark.evaluation.diagnoses.compression import compression
 from benchmark.evaluation.diagnoses.curvature import curvature
 from benchmark.evaluation.diagnoses.known_draws import known_draws
 from benchmark.evaluation.diagnoses.unperturbed import unperturbed
@@ -19,7 +20,7 @@ from defenses.base import Defense
 
 @dataclass(frozen=True)
 class DiagnoseStep(ProbeStep):
-    """Zero-perturbation control, known draws and gradient check of one defended model, as far as they apply to it.
+    """Zero-perturbation control, known draws, compression rate and gradient check of a model, as far as they apply.
 
     A measurement that raises does not stop the others; its place is taken by the reason.
     """
@@ -42,6 +43,8 @@ class DiagnoseStep(ProbeStep):
         if defense.randomized:
             measures["unperturbed"] = lambda: unperturbed(probe)
             measures["known_draws"] = lambda: known_draws(probe, gradient)
+        if defense.purifier:
+            measures["compression"] = lambda: compression(probe)
         if has_curvature(defense):
             measures["curvature"] = lambda: curvature(probe, gradient)
         measured = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.evaluation.diagnoses.curvature import confirmed, without_curvature
 from benchmark.evaluation.flags.base import FAILED
-from benchmark.evaluation.intervals import Estimate, wilson
+from benchmark.evaluation.intervals import Estimate, Interval, wilson
 from benchmark.records.run_record import CellRecord
 from benchmark.records.store import Store
 from leaderboard.diagnosis.schema import Diagnosis
@@ -34,7 +34,7 @@ def diagnoses(defense: str, cells: Sequence[CellRecord], store: Store) -> Diagno
     if cell is None:
         return None
     if cell.status != "done":
-        return Diagnosis((f"no diagnosis: {cell.reason or cell.status}",), None, None, None)
+        return Diagnosis((f"no diagnosis: {cell.reason or cell.status}",), None, None, None, None)
     measured = store.record(cell.done_key).results["diagnoses"]
     lines, shares = [], {}
     for name, describe in _SENTENCES.items():
@@ -46,11 +46,15 @@ def diagnoses(defense: str, cells: Sequence[CellRecord], store: Store) -> Diagno
             continue
         if "broken" in found:
             shares[name] = Estimate(found["broken"] / found["n"], wilson(found["broken"], found["n"]))
+        elif "beside" in found:
+            shares[name] = _rate(found, "beside")
         lines.append(describe(found, shares.get(name)))
     gradient = measured.get("curvature")
     usable = gradient is not None and FAILED not in gradient and gradient["n"] > 0
     contradicted = not confirmed(gradient) if usable else None
-    return Diagnosis(tuple(lines), shares.get("unperturbed"), shares.get("known_draws"), contradicted)
+    return Diagnosis(
+        tuple(lines), shares.get("unperturbed"), shares.get("known_draws"), shares.get("compression"), contradicted
+    )
 
 
 def _unperturbed(found: dict[str, Any], share: Estimate | None) -> str:
@@ -66,6 +70,24 @@ def _known_draws(found: dict[str, Any], share: Estimate | None) -> str:
         f"draws known to the attacker: {found['broken']} of {found['n']} images ({with_interval(share)} %) fall to PGD "
         f"of {found['steps']} steps on the margin with the {found['gradient']} gradient"
     )
+
+
+def _compression(found: dict[str, Any], share: Estimate | None) -> str:
+    if share is None:
+        return "compression rate: there are too few images to tell"
+    between = f", and {_in_words(_rate(found, 'between'))} of that between two images" if "between" in found else ""
+    return (
+        f"compression rate: purification with the same draws leaves {_in_words(share)} of the distance between an "
+        f"image and one moved at random within the bound{between} ({found['n']} images, {found['draws']} draws of each)"
+    )
+
+
+def _rate(found: dict[str, Any], name: str) -> Estimate:
+    return Estimate(found[name], Interval(found[f"{name}_low"], found[f"{name}_high"]))
+
+
+def _in_words(rate: Estimate) -> str:
+    return f"{rate.value:.3f} [{rate.interval.low:.3f}, {rate.interval.high:.3f}]"
 
 
 def _curvature(found: dict[str, Any], share: Estimate | None) -> str:
@@ -84,4 +106,9 @@ def _curvature(found: dict[str, Any], share: Estimate | None) -> str:
     return f"gradient check: finite differences with the noise fixed contradict the exact gradient ({facts})"
 
 
-_SENTENCES = {"unperturbed": _unperturbed, "known_draws": _known_draws, "curvature": _curvature}
+_SENTENCES = {
+    "unperturbed": _unperturbed,
+    "known_draws": _known_draws,
+    "compression": _compression,
+    "curvature": _curvature,
+}

@@ -46,6 +46,9 @@ def flat_row(row: RobustnessRow) -> list[Line]:
         found = getattr(row.diagnosis, measure) if row.diagnosis else None
         if found is not None:
             lines.append({**shared, "table": "diagnosis", "attack": measure, **share("success", found)})
+    if row.diagnosis and row.diagnosis.compression:
+        rate = share("rate", row.diagnosis.compression)
+        lines.append({**shared, "table": "diagnosis", "attack": "compression", **rate})
     place = row.ranking
     lines.append(
         {

@@ -58,13 +58,13 @@ def test_an_energy_without_curvature_lacks_an_attack_on_its_values(
     assert f"lacks {CONTRADICTED}" in row.remarks
     text = "; ".join(row.diagnosis.lines)
     assert row.decision == "mean logits over 2 draws"
-    for words in ("ZERO CURVATURE", "of 8 images", "draws known to the attacker"):
+    for words in ("ZERO CURVATURE", "of 8 images", "draws known to the attacker", "compression rate: "):
         assert words in text
     assert "zero-perturbation control" in (tmp_path / "run" / "leaderboard" / "reliability.md").read_text(
         encoding="utf-8"
     )
     rows = pd.read_csv(tmp_path / "run" / "rows.csv")
-    assert set(rows[rows["table"] == "diagnosis"]["attack"]) == {"unperturbed", "known_draws"}
+    assert set(rows[rows["table"] == "diagnosis"]["attack"]) == {"unperturbed", "known_draws", "compression"}
 
     answered = ebm(ZEROTH_ORDER)
     assert not any(CONTRADICTED in remark for remark in answered.remarks)

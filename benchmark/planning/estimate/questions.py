@@ -93,8 +93,10 @@ def _probe(step: ProbeStep) -> Questions:
 
 @questions.register
 def _diagnose(step: DiagnoseStep) -> Questions:
-    fit, looks = step.clean.fit, 2 * step.steps * min(step.images, step.clean.images)
-    return Questions(fit, looks * _votes(fit), ((step.gradient, looks),))
+    fit, images = step.clean.fit, min(step.images, step.clean.images)
+    looks = 2 * step.steps * images
+    pairs = 2 * images * fit.defense.purifier
+    return Questions(fit, (looks + pairs) * _votes(fit), ((step.gradient, looks),))
 
 
 def _votes(fit: FitStep) -> int:
