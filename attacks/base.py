@@ -55,6 +55,8 @@ class Attack(Plugin):
         needs_detector: It deceives one given detector, so it is run once for each, and `prepare` is handed it fitted.
         control: Why it completes no row, whatever its settings; empty for an attack that can.
         learns: `prepare` cannot do without training images.
+        low_frequency: Its perturbations are of low spatial frequencies alone: it meets that need of a purifier that
+            votes, and no other.
     """
 
     kind = "attack"
@@ -68,6 +70,7 @@ class Attack(Plugin):
     needs_detector: ClassVar[bool] = False
     control: ClassVar[str] = ""
     learns: ClassVar[bool] = False
+    low_frequency: ClassVar[bool] = False
     proxies: int = 0
 
     def prepare(self, aids: Aids) -> None:

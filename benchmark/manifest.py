@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 
 from benchmark import __version__
+from benchmark.core.defended import DecisionRule
 from benchmark.core.devices import device_name
 from benchmark.core.images import ImageData
 from benchmark.core.threat import ThreatModel
@@ -88,7 +89,7 @@ def build_manifest(
             subgroups=subgroups_record(data),
         ),
         classifier=_classifier(plan.train, store),
-        defenses={c.defense: _defense(c, cells, suite, data) for c in plan.cells if _begins_row(c)},
+        defenses={c.defense: _defense(c, cells, suite, data, store) for c in plan.cells if _begins_row(c)},
         cells=tuple(cells),
         steps=tuple(_step(step, store) for step in plan.steps),
         environment=_environment(device),
@@ -152,7 +153,7 @@ def _at_operating_point(threat: ThreatModel, attack: AttackStep | None, store: S
     return replace(threat, operating_threshold=threshold)
 
 
-def _defense(clean: Cell, cells: list[CellRecord], suite: Suite, data: ImageData) -> DefenseRecord:
+def _defense(clean: Cell, cells: list[CellRecord], suite: Suite, data: ImageData, store: Store) -> DefenseRecord:
     assert isinstance(clean.step, CleanStep)
     defense = clean.step.fit.defense
     attacks = [c.facts for c in cells if (c.defense, c.table) == (clean.defense, "robustness") and c.facts is not None]
@@ -163,7 +164,10 @@ def _defense(clean: Cell, cells: list[CellRecord], suite: Suite, data: ImageData
         summary=defense.summary(),
         traits=DefenseTraits.of(defense),
         claimed_accuracy=suite.defense[clean.defense].claimed_accuracy,
-        missing=(*missing_attacks(required(defense), attacks), *_left_out(clean.step, data)),
+        missing=(
+            *missing_attacks(required(defense, votes=_votes(clean.step, store)), attacks),
+            *_left_out(clean.step, data),
+        ),
     )
 
 
@@ -171,6 +175,13 @@ def _behind(fit: FitStep) -> str:
     """What the defense stands in front of, where it is not the suite's classifier."""
     train = fit.train
     return f" in front of the classifier of {train.by.defense!r}" if isinstance(train, RetrainedStep) else ""
+
+
+def _votes(clean: CleanStep, store: Store) -> bool:
+    """Whether the model was seen to decide by majority vote, whatever its defense says; not before it has answered."""
+    if not store.has(clean.key):
+        return False
+    return bool(store.record(clean.key).results["decision_rule"] == DecisionRule.MAJORITY_VOTE.value)
 
 
 def _left_out(clean: CleanStep, data: ImageData) -> list[str]:

@@ -23,6 +23,7 @@ SETTINGS = {
     "attack:kde-min": {"steps": 10},
     "attack:lbfgs": {"searches": 2, "evaluations": 5},
     "attack:lid-min": {"steps": 10},
+    "attack:low-frequency": {"steps": 20},
     "attack:nes": {"steps": 10, "pairs": 5},
     "attack:one-pixel": {"queries": 60, "population": 10},
     "attack:random-guide": {"steps": 10},

@@ -119,12 +119,14 @@ def _least_effort(attack: type[Attack]) -> str:
 
 
 def _required(defense: type[Defense]) -> str:
-    from benchmark.evaluation.required import required
+    from benchmark.evaluation.completing import LOW_FREQUENCY
+    from benchmark.evaluation.required import may_vote, required
 
     through = ", ".join(defense.surrogates)
     gradient = "exact" if defense.differentiable else f"by BPDA, since the defense has none, through {through}"
     # Only the traits are asked, which the class has as well as an instance.
     needs = required(cast("Defense", defense))
+    needs += [f"{LOW_FREQUENCY}, where its draws decide by majority vote"] * may_vote(cast("Defense", defense))
     return "\n".join([*needs, f"gradient: {gradient}"])
 
 

@@ -7,6 +7,7 @@ from benchmark.core.threat import Norm
 MINIMUM_EOT_SAMPLES = 20
 BLACK_BOX = "a black-box attack"
 EXACT = "the exact gradient through purification"
+LOW_FREQUENCY = "a low-frequency attack"
 WHITE_BOX = "a white-box attack on"
 # As `attacks.objectives.base.Need` words them, which is not to be had without torch.
 _MARGIN, _CROSS_ENTROPY = f"{WHITE_BOX} the margin", f"{WHITE_BOX} cross-entropy"
@@ -29,6 +30,8 @@ def completing(missing: str, norm: Norm, *, randomized: bool) -> dict[str, str |
         return dict(_BLACK_BOXES.get(norm, {}))
     if missing.startswith(EXACT):
         return gradient and {**gradient, "gradient": "exact", **draws}
+    if missing.startswith(LOW_FREQUENCY):
+        return {"method": "low-frequency", **draws} if norm in (Norm.LINF, Norm.L2) else {}
     if missing.startswith(_MARGIN):
         return gradient and {**gradient, "objective": "margin", **draws}
     if missing.startswith(_CROSS_ENTROPY):

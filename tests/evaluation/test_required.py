@@ -17,6 +17,7 @@ from attacks.gradients.zeroth_order import ZerothOrder
 from attacks.objectives.base import Objective
 from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.objectives.margin import Margin
+from attacks.low_frequency import LowFrequency
 from attacks.pgd import PGD
 from attacks.rotation_translation import RotationTranslation
 from attacks.square import Square
@@ -24,6 +25,7 @@ from attacks.stadv import StAdv
 from attacks.standard_v1 import StandardV1
 from benchmark.core.defended import DefendedModel
 from benchmark.core.threat import Epsilon, Norm
+from benchmark.evaluation.completing import completing
 from benchmark.evaluation.required import missing_attacks, required
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.attack_facts import attack_facts
@@ -144,3 +146,30 @@ def test_one_surrogate_of_several_is_not_enough() -> None:
     assert lacks(Codec(), *by(), step(Square())) == ""
     assert "through every surrogate" in lacks(Codec(), *by(surrogate="identity"), step(Square()))
     assert lacks(Rounding(), *by(surrogate="identity"), step(Square())) == ""
+
+
+class Voting(Purifier):
+    randomized = True
+    differentiable = False
+
+
+def test_a_purifier_whose_draws_vote_needs_a_low_frequency_attack() -> None:
+    draws = {"gradient": BPDA(draws=20)}
+    others = (step(PGD(), **draws), step(PGD(), Margin(), **draws), step(Square()))
+
+    def lack(*more: AttackStep, defense: Defense | None = None, votes: bool = True) -> list[str]:
+        defense = defense or Voting()
+        return missing_attacks(required(defense, votes=votes), [attack_facts(s, defense) for s in (*others, *more)])
+
+    assert lack() == ["a low-frequency attack"]
+    assert lack(votes=False) == []
+    assert lack(step(LowFrequency(), **draws)) == []
+    assert "EOT samples" in lack(step(LowFrequency(), gradient=BPDA(draws=2)))[0]
+    assert "10 steps at least" in lack(step(LowFrequency(steps=5), **draws))[0]
+    assert lack(step(LowFrequency(), gradient=ZerothOrder(draws=20))) == ["a low-frequency attack"]
+    assert "low-frequency" not in " ".join(lack(defense=Purifier()) + lack(defense=Random()))
+    assert completing("a low-frequency attack", Norm.L2, randomized=True)["method"] == "low-frequency"
+
+
+def test_a_low_frequency_attack_meets_no_other_need() -> None:
+    assert lacks(Plain(), step(LowFrequency())).count(";") == 2
