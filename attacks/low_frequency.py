@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from annotated_types import Interval
 from torch import Tensor
@@ -76,7 +76,7 @@ class LowFrequency(PGD):
         share = noise.stream("size").uniform((1, 1, 1)) * ball.epsilon
         return _within(ball, wave * share / size.view(-1, 1, 1, 1), self.band)
 
-    def step(self, victim: Victim, state: LowFrequencyState, noise: Noise) -> LowFrequencyState:
+    def step(self, victim: Victim, state: Any, noise: Noise) -> LowFrequencyState:
         ball = victim.ball
         size = resolve_step_size(self.step_size, epsilon=ball.epsilon, steps=self.steps, reach=self.reach)
         ascent = low_frequencies(victim.gradient(state.x, noise), self.band)

@@ -17,6 +17,7 @@ from leaderboard.robustness.section import Robustness
 from leaderboard.row_notes.section import RowNotes
 from leaderboard.section import Section
 from leaderboard.strip.section import Strip
+from leaderboard.studies.section import Studies, StudyPictures
 from leaderboard.subgroups.section import Subgroups
 from leaderboard.summary.section import Summary
 from leaderboard.survival.section import Survival
@@ -47,6 +48,8 @@ SECTIONS: tuple[type[Section], ...] = (
     ConstantAnswer,
     Transfer,
     Sweeps,
+    Studies,
+    StudyPictures,
 )
 
 PAGES = {
@@ -56,5 +59,6 @@ PAGES = {
     "detection": "Detection",
     "transfer": "Transfer",
     "sweeps": "Sweeps: accuracy against a setting",
+    "studies": "Studies: questions about a defense that are no sweep",
 }
 """The pages behind the first one, by the name of their file, with their titles, in the order of the links."""

@@ -41,6 +41,9 @@ SETTINGS = {
     "defense:diffusion-purification": {"steps": 4, "width": 8, "iterations": 40, "votes": 2},
     "defense:ebm-reconstruction": {"features": 4, "steps": 2, "descents": 2, "rolls": 1, "iterations": 6, "votes": 2},
     "defense:score-purification": {"width": 8, "iterations": 40, "votes": 2},
+    "study:gradient-fidelity": {"draws": 2, "steps": 3},
+    "study:purification-triangle": {"steps": 3, "draws": 2},
+    "study:saturation": {"values": (1, 3), "draws": 2},
     "defense:zo-ae-ds": {"width": 8, "depth": 2, "denoiser_epochs": 1, "autoencoder_epochs": 1, "steps": 4, "votes": 2},
 }
 ELSEWHERE = {

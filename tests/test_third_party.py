@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 
 SOURCE = Path(__file__).parent / "third_party_package"
-PLUGINS = {"attack": "stripes", "objective": "soft-margin", "defense": "dither", "detector": "logit-gap"}
+PLUGINS = {
+    "attack": "stripes",
+    "objective": "soft-margin",
+    "defense": "dither",
+    "detector": "logit-gap",
+    "study": "brightness",
+}
 
 SUITE = """
     name = "outside"
@@ -42,6 +48,9 @@ SUITE = """
     [detection.attack.stripes]
     steps = 5
     [detector.logit-gap]
+    [study.brightness]
+    draws = 2
+    samples = 4
 """
 
 
@@ -77,7 +86,7 @@ def test_its_own_tests_pass_where_it_is_installed(python, installed, tmp_path):
     shutil.copytree(SOURCE / "tests", tmp_path / "tests")
     answer = python("-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path), path=(installed,))
     assert answer.returncode == 0, answer.stdout
-    assert "4 passed" in answer.stdout
+    assert "5 passed" in answer.stdout
 
 
 def test_its_plugins_get_their_rows(python, installed, tmp_path):
@@ -91,3 +100,6 @@ def test_its_plugins_get_their_rows(python, installed, tmp_path):
     manifest = json.loads((out / "manifest.json").read_text())
     assert {c["facts"]["objective"] for c in manifest["cells"] if c["attack"] == "pgd"} == {"soft-margin"}
     assert "dither" in (out / "leaderboard.md").read_text()
+    studied = pd.read_csv(out / "studies.csv")
+    assert studied["defense"].tolist() == ["none", "dither"]
+    assert studied["value"].notna().all()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attacks.base import Attack
     from benchmark.core.plugin import Parameter, Plugin
     from benchmark.evaluation.flags.base import FlagCheck
+    from benchmark.studies.base import Study
     from defenses.base import Defense
 
 Field = tuple[str, object]
@@ -82,6 +83,8 @@ def _plugin_fields(plugin: type[Plugin]) -> Iterable[Field]:
         attack = cast("type[Attack]", plugin)
         yield "threat model", _threat_model(attack)
         yield "completes a row", _least_effort(attack)
+    if plugin.kind == "study":
+        yield "how it is read", cast("type[Study]", plugin).reading or "(not stated)"
     if plugin.kind == "defense":
         yield "a fair row needs", _required(cast("type[Defense]", plugin))
     for name, value in plugin.traits().items():

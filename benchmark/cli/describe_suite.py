@@ -33,6 +33,8 @@ def _contents(suite: Suite) -> Iterator[str]:
     if suite.detection is not None:
         yield f"detection: {_attacks(suite.detection)}"
         yield "detectors: " + _enabled((label, table.enabled) for label, table in suite.detector.items())
+    if suite.study:
+        yield "studies: " + _enabled((label, table.enabled) for label, table in suite.study.items())
     if suite.transfer is not None:
         table = suite.transfer
         names = ", ".join([suite.classifier.name, *table.classifier])

@@ -18,7 +18,7 @@ def list_plugins(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="attack, objective, gradient, defense, detector, dataset, classifier or suite; all by default.",
+            help="attack, objective, gradient, defense, detector, dataset, classifier, study or suite; all by default.",
             autocompletion=words.kinds,
         ),
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help="attack, objective, gradient, defense or detector.")],
+    kind: Annotated[str, typer.Argument(help="attack, objective, gradient, defense, detector or study.")],
     name: Annotated[str, typer.Argument(help="Lower-case words joined by hyphens.")],
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(),
 ) -> None:

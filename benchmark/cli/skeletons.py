@@ -192,6 +192,49 @@ class $cls(Detector):
         return nearest**self.power
 '''
 
+STUDY = '''\
+"""$name: a study."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from benchmark import Count
+from benchmark.studies import Column, Findings, Study, Subject
+from defenses import Defense
+
+
+class $cls(Study):
+    """How far a purifier moves a clean image: say here, in one line, what your study asks.
+
+    Args:
+        draws: Random draws of each image.
+    """
+
+    name = "$name"
+    source = "your paper, with the equation or figure that this code follows"
+    reading = "How your table is read, in a sentence that stands below it."
+
+    def __init__(self, *, draws: Count = 4) -> None:
+        self.draws = draws
+
+    def without_use(self, defense: Defense) -> str:
+        """Why your question cannot be asked of a defense; empty where it can."""
+        return "" if defense.purifier else "there is no purifier"
+
+    def run(self, subject: Subject) -> Findings:
+        """A table; curves and pictures may stand beside it. `subject.map` goes through the images in batches."""
+        noise = subject.noise.stream("moved")
+
+        def moved(rows: slice) -> Tensor:
+            x = subject.images[rows].repeat_interleave(self.draws, 0)
+            purified = subject.model.purify(x, noise[rows].repeat(self.draws))
+            return (purified - x).abs().mean((1, 2, 3)).unflatten(0, (-1, self.draws)).mean(1)
+
+        columns = [Column(name="mean change", unit="of the range of a pixel")]
+        return Findings(columns, [[subject.mean(subject.map(moved))]])
+'''
+
 TEST = '''\
 """Whether $kind $name keeps its contract."""
 
@@ -212,5 +255,6 @@ SKELETONS = {
     "gradient": GRADIENT,
     "defense": DEFENSE,
     "detector": DETECTOR,
+    "study": STUDY,
 }
 """The file of each kind of plug-in that `new` can write."""

@@ -25,6 +25,7 @@ PACKAGES = {
     "detector": "detectors",
     "dataset": "benchmark.datasets",
     "classifier": "benchmark.models",
+    "study": "benchmark.studies",
 }
 """Where the project's own plug-ins of each kind are: one module each, or a few classes to a module."""
 

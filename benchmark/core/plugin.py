@@ -16,10 +16,10 @@ from benchmark.core.keys import CODE
 from benchmark.core.settings import check_setting, hints
 from benchmark.core.source import code_digest
 
-KINDS = ("attack", "objective", "gradient", "defense", "detector", "dataset", "classifier")
+KINDS = ("attack", "objective", "gradient", "defense", "detector", "dataset", "classifier", "study")
 """The kinds of plug-in; each has one base class, in the package that holds its methods."""
 
-SUBCLASS = "subclass Attack, Objective, GradientEstimator, Defense, Detector, Dataset or Classifier"
+SUBCLASS = "subclass Attack, Objective, GradientEstimator, Defense, Detector, Dataset, Classifier or Study"
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _registry: dict[str, dict[str, type[Plugin]]] = {kind: {} for kind in KINDS}

@@ -25,7 +25,16 @@ from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.subset import evaluation_rows
 from benchmark.steps.train import TrainStep
-from benchmark.suites.suite import AttackTable, ClassifierTable, DataTable, DefenseTable, DetectorTable, Suite
+from benchmark.studies.base import Study
+from benchmark.suites.suite import (
+    AttackTable,
+    ClassifierTable,
+    DataTable,
+    DefenseTable,
+    DetectorTable,
+    StudyTable,
+    Suite,
+)
 from defenses.base import Defense
 from detectors.base import Detector
 
@@ -91,6 +100,10 @@ class Context:
         attack = cast(Attack, self._build("attack", table.method or label, table.settings, key))
         check_attack_statements(attack, where=f"{self.where}: {key}")
         return attack
+
+    def study(self, label: str, table: StudyTable) -> Study:
+        """The study of a table."""
+        return cast(Study, self._build("study", table.method or label, table.settings, f"study.{label}"))
 
     def attacks(self, tables: dict[str, AttackTable]) -> Iterable[tuple[str, AttackTable]]:
         """The attacks that are enabled and chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.core.errors import UserError
-from benchmark.planning.labels import DIAGNOSIS, PROBE
+from benchmark.planning.labels import DIAGNOSIS, PROBE, STUDY
 from benchmark.planning.plan import Plan, Selection
 from benchmark.steps.attack import AttackStep
 from benchmark.steps.detect import DetectStep
@@ -19,7 +19,7 @@ def refuse_idle(plan: Plan, suite: Suite, selection: Selection, where: str) -> N
         where: Name of the suite's file.
     """
     if any(
-        c.step is not None and (isinstance(c.step, AttackStep | DetectStep) or c.table in (PROBE, DIAGNOSIS))
+        c.step is not None and (isinstance(c.step, AttackStep | DetectStep) or c.table in (PROBE, DIAGNOSIS, STUDY))
         for c in plan.cells
     ):
         return

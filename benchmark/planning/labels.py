@@ -14,6 +14,9 @@ PROBE = "probe"
 DIAGNOSIS = "diagnosis"
 """Label of the cell that measures what a row must be read with."""
 
+STUDY = "study"
+"""Name of the table of studies among the cells, each of which has a label of its own."""
+
 NONE = "none"
 """Label of the model without a defense, and what a board says where there is no detector."""
 
@@ -36,6 +39,7 @@ def check_labels(suite: Suite, where: str) -> None:
         if section is not None:
             _check("attack", section.attack, _ATTACKS, f"{where}: {name}.attack")
     _check("sweep", suite.sweep, (), f"{where}: sweep")
+    _check("study", suite.study, _ATTACKS, f"{where}: study")
     if suite.transfer is not None:
         _check("classifier", suite.transfer.classifier, (), f"{where}: transfer.classifier")
     _check_undefended(suite, where)

@@ -24,13 +24,14 @@ class Selection:
 
 @dataclass(frozen=True)
 class Cell:
-    """One result on the leaderboard: a defended model, alone, under an attack, watched by a detector, or probed.
+    """One result on the leaderboard: a defended model, alone, under an attack, watched by a detector, or looked into.
 
     Attributes:
-        table: "robustness", "detection", "transfer", "sweep", "probe" (what the flags of a robustness row measure) or
-            "diagnosis" (what the number of a randomized or purifying defense must be read with).
+        table: "robustness", "detection", "transfer", "sweep", "study", "probe" (what the flags of a robustness row
+            measure) or "diagnosis" (what the number of a randomized or purifying defense must be read with).
         defense, attack, detector: Labels; attack is "clean" and detector "none" where there is none. In a transfer cell
-            they are the attacked model and the classifier that the images were crafted on.
+            they are the attacked model and the classifier that the images were crafted on; of a study its label stands
+            where an attack's does.
         step: The step that computes it; None where the pairing makes no sense.
         reason: Why there is no step.
         threat: The threat model, for cells with an attack.

@@ -16,6 +16,7 @@ from benchmark.planning.plan import Plan, Selection
 from benchmark.planning.probe import ProbePlanner
 from benchmark.planning.references import check_references
 from benchmark.planning.robustness import RobustnessPlanner
+from benchmark.planning.study import StudyPlanner
 from benchmark.planning.sweep import SweepPlanner
 from benchmark.planning.table_planner import PlannedDefense, TablePlanner
 from benchmark.planning.tables import check_tables
@@ -30,6 +31,7 @@ PLANNERS: tuple[type[TablePlanner], ...] = (
     DetectionPlanner,
     TransferPlanner,
     SweepPlanner,
+    StudyPlanner,
 )
 """In the order of a defense's cells."""
 

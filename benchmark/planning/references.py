@@ -22,6 +22,8 @@ def check_references(suite: Suite, where: str) -> None:
         _check_goals(suite.detection.attack, f"{where}: detection.attack")
     if suite.transfer is not None and suite.transfer.defenses:
         check_globs(suite.transfer.defenses, labels, f"{where}: transfer.defenses")
+    for label, study in suite.study.items():
+        check_globs(study.defenses, labels, f"{where}: study.{label}.defenses")
     for name, section in (("robustness", suite.robustness), ("detection", suite.detection)):
         for label, table in ({} if section is None else section.attack).items():
             check_globs(table.defenses, labels, f"{where}: {name}.attack.{label}.defenses")

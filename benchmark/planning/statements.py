@@ -10,6 +10,7 @@ from benchmark.core.defended import Passes
 from benchmark.core.errors import UserError, in_words
 from benchmark.core.plugin import Plugin
 from benchmark.core.threat import Epsilon, Norm
+from benchmark.studies.base import Study
 from defenses.base import Defense
 
 Statements = dict[str, tuple[Callable[[], object], type]]
@@ -46,6 +47,13 @@ def check_effort_statements(attack: Attack, norm: Norm, epsilon: Epsilon, *, whe
 def check_defense_statements(defense: Defense, *, where: str) -> None:
     """Raise UserError where a defense cannot say what its purifier costs."""
     _check(defense, {"purify_passes": (lambda: defense.purify_passes, Passes)}, where)
+
+
+def check_study_statements(study: Study, defense: Defense, *, where: str) -> None:
+    """Raise UserError where a study cannot say whether it can be made of a defense, or what that costs."""
+    _check(study, {"without_use": (lambda: study.without_use(defense), str)}, where)
+    if not study.without_use(defense):
+        _check(study, {"passes": (lambda: study.passes(defense), Passes)}, where)
 
 
 def _check(plugin: Plugin, statements: Statements, where: str) -> None:

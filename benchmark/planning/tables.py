@@ -18,6 +18,9 @@ def check_tables(context: Context) -> None:
     for label, detector in suite.detector.items():
         if detector.enabled:
             context.detector(label, detector)
+    for label, study in suite.study.items():
+        if study.enabled:
+            context.study(label, study)
     for name, section in (("robustness", suite.robustness), ("detection", suite.detection)):
         if section is None:
             continue

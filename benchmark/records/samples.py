@@ -68,7 +68,7 @@ def write_samples(run: RunRecord, store: Store) -> None:
     """Gather the finished cells into `samples.parquet`, in the run's order; one that cannot be read is left out."""
     frames, subgroups = [], read_subgroups(run, store)
     for cell in run.cells:
-        if cell.table in ("probe", "diagnosis") or cell.status != "done":
+        if cell.table in ("probe", "diagnosis", "study") or cell.status != "done":
             continue
         try:
             frames.append(_frame(cell, store).join(subgroups, on="sample_id"))

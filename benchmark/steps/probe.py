@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-
 from attacks.gradients.base import GradientEstimator
 from benchmark.core.defended import Passes
-from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from benchmark.core.threat import Epsilon, Norm
@@ -21,6 +17,7 @@ from benchmark.records.defense_record import DefenseTraits
 from benchmark.steps.base import Result, Step
 from benchmark.steps.clean import CleanStep
 from benchmark.steps.context import StepContext
+from benchmark.steps.right_images import right_images
 from benchmark.steps.subset import evaluation_rows
 
 _GRADIENTS = 14
@@ -94,12 +91,7 @@ class ProbeStep(Step):
 
     def _probe(self, context: StepContext) -> Probe:
         """Raises UserError when the model gets no image right."""
-        frame = context.store.samples(self.clean.key)
-        images = self.clean.evaluation(context)
-        images = images[torch.from_numpy(np.array(frame["clean_right"], dtype=bool))]
-        if not len(images):
-            raise UserError("the model gets no evaluation image right", where=self.label)
-        images = images[evaluation_rows(images, self.images, self.seed)]
+        images = right_images(self.clean, context, self.images, self.seed, of=self.label)
         defense, purpose = self.clean.fit.defense, f"probe {self.clean.fit.content(context)}"
         return Probe(
             model=self.clean.fit.model(context),

@@ -188,6 +188,20 @@ class SweepTable(_Table):
     detector: dict[str, dict[str, _Values]] = {}
 
 
+class StudyTable(_PluginTable):
+    """`[study.LABEL]`: a study, by default the one named LABEL, of a few images that the model gets right.
+
+    `norm` and `epsilon` are those of the robustness table where they are not set.
+    """
+
+    method: _Name | None = None
+    enabled: _Flag = True
+    samples: _Count = 16
+    norm: Norm | None = None
+    epsilon: _Epsilon | None = None
+    defenses: tuple[_Glob, ...] = ("*",)
+
+
 class Suite(_Table):
     """A suite with one profile applied.
 
@@ -208,6 +222,7 @@ class Suite(_Table):
     detector: dict[str, DetectorTable] = {}
     transfer: TransferTable | None = None
     sweep: dict[str, SweepTable] = {}
+    study: dict[str, StudyTable] = {}
 
 
 def suite_names() -> list[str]:

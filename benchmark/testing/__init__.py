@@ -18,6 +18,7 @@ from benchmark.testing.defense import check_defense
 from benchmark.testing.detector import check_detector
 from benchmark.testing.gradient import check_gradient
 from benchmark.testing.objective import check_objective
+from benchmark.testing.study import check_study
 
 __all__ = [
     "check_attack",
@@ -27,4 +28,5 @@ __all__ = [
     "check_detector",
     "check_gradient",
     "check_objective",
+    "check_study",
 ]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-KINDS = ("attack", "objective", "gradient", "defense", "detector")
+KINDS = ("attack", "objective", "gradient", "defense", "detector", "study")
 
 
 def test_what_it_writes_keeps_its_contract_and_can_be_listed(medrobust, tmp_path, python):
@@ -17,7 +17,7 @@ def test_what_it_writes_keeps_its_contract_and_can_be_listed(medrobust, tmp_path
         assert medrobust("new", kind, "my-first", "--out", tmp_path).status == 0
     answer = python("-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
     assert answer.returncode == 0, answer.stdout
-    assert "5 passed" in answer.stdout
+    assert "6 passed" in answer.stdout
     for kind in KINDS:
         listed = medrobust("list", kind, "--plugin", tmp_path / f"my_first_{kind}.py")
         assert " my-first " in listed.out, listed.err

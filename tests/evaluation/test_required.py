@@ -14,10 +14,10 @@ from attacks.gradients.autograd import Autograd
 from attacks.gradients.bpda import BPDA
 from attacks.gradients.undefended import Undefended
 from attacks.gradients.zeroth_order import ZerothOrder
+from attacks.low_frequency import LowFrequency
 from attacks.objectives.base import Objective
 from attacks.objectives.cross_entropy import CrossEntropy
 from attacks.objectives.margin import Margin
-from attacks.low_frequency import LowFrequency
 from attacks.pgd import PGD
 from attacks.rotation_translation import RotationTranslation
 from attacks.square import Square

@@ -18,6 +18,7 @@ from benchmark.steps.features import FeaturesStep
 from benchmark.steps.fit import FitStep
 from benchmark.steps.probe import ProbeStep
 from benchmark.steps.replay import VERSIONS
+from benchmark.steps.study import StudyStep
 from benchmark.steps.train import TrainStep
 from benchmark.steps.verdict import ALONE
 
@@ -97,6 +98,14 @@ def _diagnose(step: DiagnoseStep) -> Questions:
     looks = 2 * step.steps * images
     pairs = 2 * images * fit.defense.purifier
     return Questions(fit, (looks + pairs) * _votes(fit), ((step.gradient, looks),))
+
+
+@questions.register
+def _study(step: StudyStep) -> Questions:
+    fit, cost = step.clean.fit, step.clean.fit.defense.purify_passes
+    passes = step.passes()
+    # Its passes are told without what they are of; each counts as its share of an answer.
+    return Questions(fit, (passes.forwards + passes.backwards) / (1 + cost.forwards + cost.backwards))
 
 
 def _votes(fit: FitStep) -> int:

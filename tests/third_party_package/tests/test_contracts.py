@@ -4,8 +4,9 @@ from medrobust_example.attack import Stripes
 from medrobust_example.defense import Dither
 from medrobust_example.detector import LogitGap
 from medrobust_example.objective import SoftMargin
+from medrobust_example.study import Brightness
 
-from benchmark.testing import check_attack, check_defense, check_detector, check_objective
+from benchmark.testing import check_attack, check_defense, check_detector, check_objective, check_study
 
 
 def test_attack():
@@ -22,3 +23,7 @@ def test_objective():
 
 def test_detector():
     check_detector(LogitGap)
+
+
+def test_study():
+    check_study(Brightness)

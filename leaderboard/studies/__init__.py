@@ -1,0 +1,1 @@
+"""Studies on the board: their tables, figures and pictures."""
