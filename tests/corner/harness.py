@@ -38,10 +38,15 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "square": {"queries": 150},
 }
 
+VOTING = "majority-of-noise"
+"""The honest purifier whose draws vote, which needs one more attack."""
+
 
 def beside_none(*labels: str, attacks: dict[str, dict[str, Any]] = ATTACKS) -> dict[str, Any]:
     """The robustness table for controls, and one step on the undefended network to see whether anything changed it."""
     own = {name: {**table, "defenses": list(labels)} for name, table in attacks.items()}
+    if VOTING in labels:
+        own["low-frequency"] = {"steps": 20, "defenses": [VOTING]}
     return {**PROBES, "attack": {"fgsm": {"defenses": ["none"]}, **own}}
 
 
