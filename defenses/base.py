@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +87,13 @@ class Defense(Plugin):
 
         The harness saves `weights_` and gives them back, so `defend` must work from them and the settings alone.
         """
+
+    def evidence(self) -> dict[str, Any]:
+        """What the board should say of what `fit` learned, from `weights_` and the settings; nothing by default.
+
+        JSON, by the name of the section of the board that shows it.
+        """
+        return {}
 
     def abridged(self) -> Self:
         """The same defense, fitted for a moment: what a question costs is measured on it before a run.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from annotated_types import Interval
@@ -11,18 +11,23 @@ from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
-from benchmark.core.settings import AtOnce, BatchRows, Count, Deviation, Positive, Rate, Share
-from defenses.base import DefendedModel, Defense, FitData, Passes
+from benchmark.core.settings import AtOnce, BatchRows, Count, Deviation, Memory, Positive, Rate, Share
+from defenses.base import DefendedModel, Defense, FitData, Passes, Weights
 from defenses.chains.checkpointed import differentiable_chain
 from defenses.energy.chain import LangevinChain
 from defenses.energy.convergence import Convergence
 from defenses.energy.langevin import langevin_chain
+from defenses.energy.long_run import MULTIPLES, LongRun, long_runs
 from defenses.energy.network import EnergyNetwork
-from defenses.energy.training import EnergyRecipe, train_energy
+from defenses.energy.recipe import EnergyRecipe
+from defenses.energy.report import EnergyReport
+from defenses.energy.training import train_energy
 
 _NETWORK = "energy."
 _SHAPE = "image_shape"
 _CONVERGENCE = "convergence"
+_LOOKS = "long_run"
+_SHOWN = "long_run_images"
 
 
 class EBMPurification(Defense):
@@ -43,13 +48,18 @@ class EBMPurification(Defense):
         architecture, features, activation: The energy network; see `EnergyNetwork`. With "leaky-relu" (the
             published defense) the energy has no curvature and an exact gradient equals BPDA.
         steps: K, Langevin steps of a purification. 0 leaves the image alone.
-        langevin_epsilon: ε, in training too; see `defenses.energy.langevin` to convert from other conventions.
+        langevin_epsilon: ε, in training too; see `defenses.energy.conventions` to convert from other conventions.
         temperature: T; by default ε² / 2, with which the step is x − ∇F + ε z (Hill et al. 2021).
         training_steps: Langevin steps between two updates of the network.
         data_noise: Standard deviation of the noise on training images, at least ε; by default 2 ε.
-        bank_size, rejuvenation: Chains kept in training, and how often one restarts at a training image.
-        batch_size, iterations, learning_rate, decay: Updates by Adam; see `EnergyRecipe`.
+        negatives: Where training chains start: "persistent" chains live on, "contrastive-divergence" starts at the
+            images, "short-run" at noise, "cooperative" at what a small generator proposes.
+        bank_size, rejuvenation: Persistent chains, and how often one restarts at a training image.
+        batch_size, iterations, learning_rate, decay, rate_drops: Updates by Adam; see `EnergyRecipe`.
         sgd_iterations, sgd_learning_rate: Updates by gradient descent after them.
+        averaging: What the running mean of the weights keeps at each update; 0 for the last weights.
+        long_run_images: Images from which chains of up to 100 K steps tell whether the energy is convergent; 0 for
+            none.
         votes: Chains that one decision averages over (H_def).
     """
 
@@ -68,7 +78,7 @@ class EBMPurification(Defense):
     def __init__(
         self,
         *,
-        architecture: Literal["vanilla", "lite"] = "lite",
+        architecture: Literal["vanilla", "lite", "residual"] = "lite",
         features: Annotated[int, Interval(ge=1, le=512)] = 16,
         activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
         steps: Annotated[int, Interval(ge=0, le=10**5)] = 40,
@@ -76,14 +86,18 @@ class EBMPurification(Defense):
         temperature: Positive | None = None,
         training_steps: Count = 20,
         data_noise: Deviation | None = None,
+        negatives: Literal["persistent", "contrastive-divergence", "short-run", "cooperative"] = "persistent",
         bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 2000,
         rejuvenation: Share = 0.05,
         batch_size: BatchRows = 32,
         iterations: Annotated[int, Interval(ge=1, le=10**7)] = 600,
         learning_rate: Rate = 2e-3,
         decay: Share = 0.5,
+        rate_drops: Annotated[int, Interval(ge=0, le=10)] = 0,
         sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0,
         sgd_learning_rate: Rate = 1e-4,
+        averaging: Memory = 0.0,
+        long_run_images: Annotated[int, Interval(ge=0, le=1000)] = 16,
         votes: AtOnce = 8,
     ) -> None:
         self.architecture = architecture
@@ -94,57 +108,95 @@ class EBMPurification(Defense):
         self.temperature = temperature
         self.training_steps = training_steps
         self.data_noise = data_noise
+        self.negatives = negatives
         self.bank_size = bank_size
         self.rejuvenation = rejuvenation
         self.batch_size = batch_size
         self.iterations = iterations
         self.learning_rate = learning_rate
         self.decay = decay
+        self.rate_drops = rate_drops
         self.sgd_iterations = sgd_iterations
         self.sgd_learning_rate = sgd_learning_rate
+        self.averaging = averaging
+        self.long_run_images = long_run_images
         self.votes = votes
 
     def fit(self, classifier: nn.Module, data: FitData) -> None:
-        """Train the energy; the classifier and the labels are not used.
+        """Train the energy, and run long chains on it; the classifier and the labels are not used.
 
         Raises:
-            UserError: A setting makes no sense, or training diverged.
+            UserError: A setting makes no sense, or training diverged again and again.
         """
         self.check_settings()
-        recipe = EnergyRecipe(
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(data.seed)
+            network = self._network(data.train.shape)
+        network.to(data.device)
+        recipe = self._recipe()
+        trained = recipe.total * recipe.batch_size * recipe.steps
+        share = trained / (trained + self.long_run_images * MULTIPLES[-1] * self.steps)
+        convergence = train_energy(
+            network, data.train, recipe, seed=data.seed, report=lambda part, note: data.report(share * part, note)
+        )
+        parameters = network.state_dict(prefix=_NETWORK)
+        self.weights_ = {
+            **{name: value.cpu().contiguous().clone() for name, value in parameters.items()},
+            _SHAPE: torch.tensor(data.train.shape),
+            _CONVERGENCE: convergence.to_tensor(),
+            **self._long_runs(network.eval().requires_grad_(False), data, share),
+        }
+        data.report(1.0, f"{self.report.verdict} energy")
+
+    def _recipe(self) -> EnergyRecipe:
+        return EnergyRecipe(
             steps=self.training_steps,
             step=self.langevin_epsilon,
             temperature=self._temperature,
             data_noise=self._data_noise,
+            negatives=self.negatives,
             bank_size=self.bank_size,
             rejuvenation=self.rejuvenation,
             batch_size=self.batch_size,
             iterations=self.iterations,
             learning_rate=self.learning_rate,
             decay=self.decay,
+            rate_drops=self.rate_drops,
             sgd_iterations=self.sgd_iterations,
             sgd_learning_rate=self.sgd_learning_rate,
+            averaging=self.averaging,
         )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(data.seed)
-            network = self._network(data.train.shape)
-        network.to(data.device)
-        convergence = train_energy(network, data.train, recipe, seed=data.seed, report=data.report)
-        parameters = network.state_dict(prefix=_NETWORK)
-        self.weights_ = {
-            **{name: value.cpu().contiguous().clone() for name, value in parameters.items()},
-            _SHAPE: torch.tensor(data.train.shape),
-            _CONVERGENCE: convergence.to_tensor(),
-        }
 
-    def abridged(self) -> EBMPurification:
-        return EBMPurification(**{**self.settings(), "iterations": 1, "sgd_iterations": 0})
+    def _long_runs(self, network: EnergyNetwork, data: FitData, share: float) -> Weights:
+        if self.steps == 0 or self.long_run_images == 0:
+            return {}
+        looks, shown = long_runs(
+            network,
+            data.train,
+            images=self.long_run_images,
+            steps=self.steps,
+            step=self.langevin_epsilon,
+            temperature=self._temperature,
+            seed=data.seed,
+            device=data.device,
+            report=lambda part: data.report(share + (1 - share) * part, "chains of 100 times the steps"),
+        )
+        return {_LOOKS: LongRun.to_tensor(looks), _SHOWN: shown}
+
+    def abridged(self) -> Self:
+        return type(self)(**{**self.settings(), "iterations": 1, "sgd_iterations": 0, "long_run_images": 0})
 
     @property
-    def convergence(self) -> Convergence:
-        """How training ended; raises UserError before `fit`."""
+    def report(self) -> EnergyReport:
+        """How training ended and where long chains go; raises UserError before `fit`."""
         self._check_fitted()
-        return Convergence.from_tensor(self.weights_[_CONVERGENCE])
+        looks = self.weights_.get(_LOOKS)
+        return EnergyReport(
+            Convergence.from_tensor(self.weights_[_CONVERGENCE]), () if looks is None else LongRun.from_tensor(looks)
+        )
+
+    def evidence(self) -> dict[str, Any]:
+        return {"energy": self.report.to_json()}
 
     @property
     def purify_passes(self) -> Passes:
@@ -214,7 +266,7 @@ class EBMPurification(Defense):
 
     def _check_fitted(self) -> None:
         if _SHAPE not in self.weights_:
-            raise UserError("the energy is not trained", where="defense 'ebm'", remedy="call fit first")
+            raise UserError("the energy is not trained", where=f"defense {self.name!r}", remedy="call fit first")
 
     def check_settings(self) -> None:
         wrong = {
@@ -224,7 +276,7 @@ class EBMPurification(Defense):
             "data_noise must be at least langevin_epsilon": self._data_noise < self.langevin_epsilon,
             "rejuvenation must lie in [0, 1]": not 0 <= self.rejuvenation <= 1,
             "decay must lie in [0, 1]": not 0 <= self.decay <= 1,
-            "bank_size must be at least batch_size": self.bank_size < self.batch_size,
+            "bank_size must be at least batch_size": self._recipe().bank_too_small,
             "sgd_iterations must be 0 or more": self.sgd_iterations < 0,
             **{
                 f"{name} must be 1 or more": getattr(self, name) < 1
@@ -234,4 +286,4 @@ class EBMPurification(Defense):
         }
         for problem, broken in wrong.items():
             if broken:
-                raise UserError(problem, where="defense 'ebm'", remedy="correct the setting")
+                raise UserError(problem, where=f"defense {self.name!r}", remedy="correct the setting")

@@ -59,7 +59,8 @@ class FitStep(Step):
             self.defense.weights_ = context.store.tensors(learn.key)
         model = self._defended(context)
         return Result(
-            {"operating_threshold": _threshold(model)}, tensors=check_tensors(self.defense.weights_, "weights_")
+            {"operating_threshold": _threshold(model), "evidence": self.defense.evidence()},
+            tensors=check_tensors(self.defense.weights_, "weights_"),
         )
 
     def model(self, context: StepContext) -> DefendedModel:

@@ -45,6 +45,6 @@ def make_activation(name: str) -> nn.Module:
         return nn.LeakyReLU(SLOPE)
     raise UserError(
         f"unknown activation {name!r}",
-        where="defense 'ebm'",
+        where="energy network",
         remedy=did_you_mean(name, ["soft-leaky-relu", "leaky-relu"]),
     )

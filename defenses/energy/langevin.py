@@ -1,12 +1,7 @@
 """Langevin dynamics: x ← x − (ε² / 2T) ∇F(x) + ε z, with z standard normal.
 
 Its density is exp(−F(x) / T) as ε → 0. Three ways of writing the same step are in use, and a published ε means
-nothing without its convention:
-
-- This one (Hill et al. 2022; Du et al. 2026) names the temperature T. Where ε² / 2T = s₀, F is followed at rate s₀.
-- Hill et al. 2021, Nijkamp et al. 2020, Grathwohl et al. 2020 write x − ∇F + ε z: that is T = ε² / 2.
-- Textbooks, and eq. 14 of Du's convergent-EBM study, write x − (ε² / 2) ∇U + ε z: that is T = 1 with U = F / T. An
-  unscaled network put in there makes a pure random walk.
+nothing without its convention; `defenses.energy.conventions` converts them into each other.
 
 On a quadratic well the chain is stable only while its curvature times ε² / 2T is below 2, and then its variance
 along that direction is ε² / (s (2 − s)), with s that product.
@@ -26,6 +21,18 @@ FARTHEST = 100.0
 """A chain of images in [−1, 1] that reaches this far has diverged."""
 Energy = Callable[[Tensor], Tensor]
 """Images [B, C, H, W] → energies [B], each of its own image alone."""
+
+
+class ChainDivergedError(UserError):
+    """A Langevin chain left every neighbourhood of the images, or is no number any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a Langevin chain diverged",
+            where="energy sampler",
+            remedy="lower langevin_epsilon or raise temperature; in training, halve learning_rate, raise "
+            "training_steps or data_noise, or use the soft-leaky-relu activation",
+        )
 
 
 def drift(energy: Energy, x: Tensor, step: float, temperature: float) -> Tensor:
@@ -55,16 +62,11 @@ def langevin_chain(
     States are never clipped: a clipped chain has another stationary density.
 
     Raises:
-        UserError: The chain diverged.
+        ChainDivergedError: The chain diverged.
     """
     state = x.detach()
     for k in range(first, first + steps):
         state = langevin_step(energy, state, step, temperature, noise.at(k).normal(state.shape[1:], dtype=state.dtype))
     if not bool((state.abs() <= FARTHEST).all()):
-        raise UserError(
-            "a Langevin chain diverged",
-            where="energy sampler",
-            remedy="lower langevin_epsilon or raise temperature; in training, halve learning_rate, raise "
-            "training_steps or data_noise, or use the soft-leaky-relu activation",
-        )
+        raise ChainDivergedError
     return state

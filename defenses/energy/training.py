@@ -4,55 +4,149 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
-from defenses.energy.bank import Bank
 from defenses.energy.convergence import Convergence
-from defenses.energy.langevin import drift, langevin_chain
+from defenses.energy.langevin import ChainDivergedError, drift, langevin_chain
+from defenses.energy.learner import Learner
+from defenses.energy.negatives.choice import negatives_of
 from defenses.energy.network import EnergyNetwork
+from defenses.energy.recipe import EnergyRecipe
 
+ATTEMPTS = 5
+"""Times that a training may go on, the first included."""
+SLOWER = 0.5
+"""What learning rates are multiplied by each time."""
+EXPLODED = 1000.0
+"""An energy gap of so much a pixel, in units of T, has no way back; in balance energies vary by about 1/2 a pixel."""
 _LOOK = 20
 """Iterations between two looks at the numbers: each look waits for the device."""
+_KEPT = 100
+"""Iterations between two checkpoints. The last but one is the last good one, since trouble shows late."""
 
 
-@dataclass(frozen=True)
-class EnergyRecipe:
-    """How to train an energy.
+class _Training:
+    """A training with everything that it goes on from.
 
-    Attributes:
-        steps, step, temperature: Langevin steps K, ε and T of the chains between two updates.
-        data_noise: Standard deviation of the noise on training images, on the scale [−1, 1]. At least ε: chains
-            carry that much noise, and images without it (black borders) drive the energy gap to −∞.
-        bank_size, rejuvenation: Number of chains, and how often one restarts at a training image.
-        batch_size: Images, and chains, in an update.
-        iterations, learning_rate, decay: Updates by Adam; over the last share `decay` of them its rate falls to 0.
-        sgd_iterations, sgd_learning_rate: Updates by plain gradient descent on F(data) − F(chains) afterwards, the
-            second phase of Nijkamp et al. (2020), in which chains and network settle.
+    Args:
+        network, train, recipe, seed, report: As in `train_energy`.
     """
 
-    steps: int
-    step: float
-    temperature: float
-    data_noise: float
-    bank_size: int
-    rejuvenation: float
-    batch_size: int
-    iterations: int
-    learning_rate: float
-    decay: float
-    sgd_iterations: int
-    sgd_learning_rate: float
+    def __init__(
+        self,
+        network: EnergyNetwork,
+        train: LabeledImages,
+        recipe: EnergyRecipe,
+        *,
+        seed: int,
+        report: Callable[[float, str], None],
+    ) -> None:
+        self._network, self._train, self._recipe, self._seed, self._report = network, train, recipe, seed, report
+        self._device = next(network.parameters()).device
+        self._generator = torch.Generator().manual_seed(seed)
+        self._learner = Learner(network, recipe)
+        self._good = [self._learner.checkpoint(0)] * 2
+        self._restarts = 0
+        self._gaps = torch.zeros(recipe.total, device=self._device)
+        self._ratios = torch.zeros(math.ceil(recipe.total / _LOOK), device=self._device)
+        self._seen = ""
+        self._begin()
 
-    def rate(self, iteration: int) -> float:
-        """Adam's learning rate at `iteration`."""
-        left = (self.iterations - iteration) / self.iterations
-        return self.learning_rate * (min(1.0, left / self.decay) if self.decay > 0 else 1.0)
+    def _begin(self) -> None:
+        """Chains and random numbers that no earlier attempt has met."""
+        noise = Noise.of(self._seed, range(self._recipe.batch_size), device=self._device).stream("energy-training")
+        self._noise = noise.stream(f"attempt {self._restarts}") if self._restarts else noise
+        self._negatives = negatives_of(
+            self._recipe, self._train, seed=self._seed, generator=self._generator, device=self._device
+        )
+
+    def run(self) -> Convergence:
+        update = 0
+        while update < self._recipe.total:
+            if update % _KEPT == 0:
+                self._good = [self._good[1], self._learner.checkpoint(update)]
+            try:
+                self._update(update)
+            except ChainDivergedError as trouble:
+                update = self._go_back(update, trouble)
+            else:
+                update += 1
+                self._report(update / self._recipe.total, self._seen)
+        self._learner.finish()
+        last = min(update, max(100, update // 5))
+        return Convergence.measure(
+            self._gaps[-last:], self._ratios[-math.ceil(last / _LOOK) :], self._negatives.states, self._restarts
+        )
+
+    def _update(self, i: int) -> None:
+        recipe, network = self._recipe, self._network
+        rows = torch.randint(len(self._train), (recipe.batch_size,), generator=self._generator)
+        images = self._train.floats(rows, device=self._device) * 2 - 1
+        images += recipe.data_noise * self._noise.stream("data").at(i).normal(self._train.shape)
+        states = self._negatives.start(images, self._noise.stream("starts").at(i))
+        looking = i % _LOOK == 0
+        with frozen(network):
+            states = langevin_chain(
+                network,
+                states,
+                self._noise.stream("chains"),
+                steps=recipe.steps,
+                step=recipe.step,
+                temperature=recipe.temperature,
+                first=i * recipe.steps,
+            )
+            if looking:
+                self._ratios[i // _LOOK] = _drift_ratio(network, states, recipe)
+        at_data, at_chains = network(torch.cat([images, states])).chunk(2)
+        loss = at_data.mean() - at_chains.mean()
+        self._learner.update(loss, i, SLOWER**self._restarts)
+        self._negatives.settle(states)
+        self._gaps[i] = loss.detach() / recipe.temperature
+        if looking or i == recipe.total - 1:
+            self._look(i)
+
+    def _look(self, i: int) -> None:
+        now = Convergence.measure(
+            self._gaps[max(0, i - 99) : i + 1],
+            self._ratios[i // _LOOK : i // _LOOK + 1],
+            self._negatives.states[:1],
+            self._restarts,
+        )
+        limit = EXPLODED * math.prod(self._train.shape)
+        if not abs(float(self._gaps[i])) <= limit:
+            raise ChainDivergedError
+        self._seen = (
+            f"energy gap {now.gap_mean:.0f} ± {now.gap_deviation:.0f}, its autocorrelation "
+            f"{now.gap_autocorrelation[0]:.2f}, drift ratio {now.drift_ratio:.2f}"
+        )
+        if self._restarts:
+            self._seen += f", went back {self._restarts} ×"
+
+    def _go_back(self, update: int, trouble: ChainDivergedError) -> int:
+        """The update to go on from, at a lower rate."""
+        self._restarts += 1
+        if self._restarts == ATTEMPTS:
+            raise UserError(
+                f"the training of an energy diverged {ATTEMPTS} times, at last in update {update + 1} of "
+                f"{self._recipe.total} at {SLOWER ** (ATTEMPTS - 1):g} of its learning rate",
+                where="energy training",
+                remedy=trouble.remedy,
+            ) from trouble
+        good = self._good[0]
+        self._good = [good, good]
+        self._learner.go_back(good)
+        self._begin()
+        self._seen = (
+            f"diverged in update {update + 1}: on from {good.update} with {SLOWER**self._restarts:g} of the rate"
+        )
+        self._report(good.update / self._recipe.total, self._seen)
+        return good.update
 
 
 def train_energy(
@@ -65,55 +159,15 @@ def train_energy(
 ) -> Convergence:
     """Fit `network`, on its device, to the images of `train` in place; the labels are not used.
 
-    The gradient of the mean log-likelihood is that of (mean F(chains) − mean F(data)) / T, with chains from a
-    persistent bank (Nijkamp et al. 2020). The same arguments on the same machine, with as many threads, give the same
+    The gradient of the mean log-likelihood is that of (mean F(chains) − mean F(data)) / T (Nijkamp et al. 2020). A
+    training that diverges goes on from the last good checkpoint with other random numbers, chains from their beginning
+    and half the rate, up to four times. The same arguments on the same machine, with as many threads, give the same
     weights.
 
     Raises:
-        UserError: A chain diverged, and with it the training.
+        UserError: It diverged once more.
     """
-    device = next(network.parameters()).device
-    generator = torch.Generator().manual_seed(seed)
-    bank = Bank(train, size=recipe.bank_size, rejuvenation=recipe.rejuvenation, generator=generator, device=device)
-    noise = Noise.of(seed, range(recipe.batch_size), device=device).stream("energy-training")
-    optimizer: torch.optim.Optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-    total = recipe.iterations + recipe.sgd_iterations
-    gaps = torch.zeros(total, device=device)
-    ratios: list[Tensor] = []
-    seen = ""
-    for i in range(total):
-        if i == recipe.iterations:
-            optimizer = torch.optim.SGD(network.parameters(), lr=recipe.sgd_learning_rate)
-        elif i < recipe.iterations:
-            optimizer.param_groups[0]["lr"] = recipe.rate(i)
-        rows = torch.randint(len(train), (recipe.batch_size,), generator=generator)
-        images = train.floats(rows, device=device) * 2 - 1
-        images += recipe.data_noise * noise.stream("data").at(i).normal(train.shape)
-        chosen, states = bank.draw(recipe.batch_size)
-        with frozen(network):
-            states = langevin_chain(
-                network,
-                states,
-                noise.stream("chains"),
-                steps=recipe.steps,
-                step=recipe.step,
-                temperature=recipe.temperature,
-                first=i * recipe.steps,
-            )
-            if i % _LOOK == 0:
-                ratios.append(_drift_ratio(network, states, recipe))
-        at_data, at_chains = network(torch.cat([images, states])).chunk(2)
-        loss = at_data.mean() - at_chains.mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        bank.put(chosen, states)
-        gaps[i] = loss.detach() / recipe.temperature
-        if i % _LOOK == 0 or i == total - 1:
-            seen = f"energy gap {float(gaps[i]):.0f}, drift ratio {float(ratios[-1]):.2f}"
-        report((i + 1) / total, seen)
-    last = min(total, max(100, total // 5))
-    return Convergence.measure(gaps[-last:], torch.stack(ratios[-math.ceil(last / _LOOK) :]), bank.states)
+    return _Training(network, train, recipe, seed=seed, report=report).run()
 
 
 def _drift_ratio(network: EnergyNetwork, states: Tensor, recipe: EnergyRecipe) -> Tensor:

@@ -14,10 +14,18 @@ from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from defenses.base import FitData
 from defenses.ebm import EBMPurification
-from defenses.energy.bank import Bank
 from defenses.energy.convergence import Convergence
+from defenses.energy.negatives.persistent import Persistent
 
-SMALL = {"features": 4, "iterations": 30, "batch_size": 8, "bank_size": 40, "training_steps": 5, "steps": 6}
+SMALL = {
+    "features": 4,
+    "iterations": 30,
+    "batch_size": 8,
+    "bank_size": 40,
+    "training_steps": 5,
+    "steps": 6,
+    "long_run_images": 2,
+}
 
 
 def blobs(count: int, size: int = 12, channels: int = 1) -> LabeledImages:
@@ -141,7 +149,7 @@ def test_weights_alone_rebuild_the_defense(trained: tuple[LabeledImages, EBMPuri
     x, noise = images.floats(slice(0, 16)), Noise.of(3, range(16))
     before, after = (d.defend(classifier(images)).decide(x, noise) for d in (defense, other))
     assert torch.equal(before, after)
-    assert other.convergence == defense.convergence
+    assert other.report == defense.report
 
 
 def test_training_repeats_itself_and_follows_its_seed() -> None:
@@ -168,9 +176,10 @@ def test_a_small_training_stays_finite_and_reports(architecture: str, channels: 
     data = replace(fit_data(images), report=lambda fraction, _text: seen.append(fraction))
     defense = EBMPurification(**{**SMALL, "architecture": architecture, "iterations": 40, "sgd_iterations": 10})  # type: ignore[arg-type]
     defense.fit(classifier(images), data)
-    convergence = defense.convergence
-    assert all(math.isfinite(v) for v in vars(convergence).values())
-    assert 0 < convergence.drift_ratio < 1
+    training = defense.report.training
+    assert training.to_tensor().isfinite().all()
+    assert 0 < training.drift_ratio < 1
+    assert training.restarts == 0
     assert seen == sorted(seen)
     assert seen[-1] == 1
 
@@ -231,15 +240,15 @@ def test_an_untrained_energy_is_refused() -> None:
 def test_a_bank_restarts_chains_at_training_images_as_often_as_asked() -> None:
     images = blobs(50)
     device = torch.device("cpu")
-    bank = Bank(images, size=2000, rejuvenation=0.25, generator=torch.Generator().manual_seed(0), device=device)
-    chosen, states = bank.draw(1000)
-    assert len(chosen.unique()) == 1000
-    assert torch.equal(bank.states[chosen], states)
+    bank = Persistent(images, size=2000, rejuvenation=0.25, generator=torch.Generator().manual_seed(0), device=device)
+    states = bank.start(images.floats(torch.zeros(1000, dtype=torch.int64)), Noise.of(0, range(1000)))
+    assert len(states) == 1000
     assert -1 <= states.min() <= states.max() <= 1
-    bank.put(chosen, torch.full_like(states, 5.0))
-    restarted = (bank.states[chosen] <= 1).flatten(1).all(1)
-    assert abs(int(restarted.sum()) - 250) < 5 * math.sqrt(1000 * 0.25 * 0.75)
-    assert (bank.states[chosen[~restarted]] == 5).all()
+    bank.settle(torch.arange(1000.0).add(5)[:, None, None, None].expand_as(states))
+    kept = (bank.states > 1).flatten(1).all(1)
+    # Each chain was drawn once, and one that was not restarted is where it was put.
+    assert len(bank.states[kept][:, 0, 0, 0].unique()) == int(kept.sum())
+    assert abs(1000 - int(kept.sum()) - 250) < 5 * math.sqrt(1000 * 0.25 * 0.75)
 
 
 def test_convergence_numbers_against_their_definitions() -> None:
@@ -247,13 +256,19 @@ def test_convergence_numbers_against_their_definitions() -> None:
 
     gaps = torch.randn(500, generator=torch.Generator().manual_seed(0)).cumsum(0)
     states = torch.tensor([0.0, 1.05, -1.2, 1.3])
-    measured = Convergence.measure(gaps, torch.tensor([0.1, 0.3]), states)
+    measured = Convergence.measure(gaps, torch.tensor([0.1, 0.3]), states, 2)
     series = gaps.double().numpy()
     assert measured.gap_mean == pytest.approx(series.mean())
     assert measured.gap_deviation == pytest.approx(series.std())
-    assert measured.gap_autocorrelation == pytest.approx(np.corrcoef(series[1:], series[:-1])[0, 1], abs=0.02)
+    for lag in (1, 7, 15):
+        expected = np.corrcoef(series[lag:], series[:-lag])[0, 1]
+        assert measured.gap_autocorrelation[lag - 1] == pytest.approx(expected, abs=0.08)
+    assert len(measured.gap_autocorrelation) == 15
     assert measured.drift_ratio == pytest.approx(0.2)
     assert measured.outside == 0.5
     alternating = torch.tensor([1.0, -1.0] * 50)
-    assert Convergence.measure(alternating, torch.ones(1), states).gap_autocorrelation < -0.9
+    found = Convergence.measure(alternating, torch.ones(1), states, 0).gap_autocorrelation
+    assert found[0] < -0.9
+    assert found[1] > 0.9
     assert Convergence.from_tensor(measured.to_tensor()) == measured
+    assert Convergence.measure(alternating[:1], torch.ones(1), states, 0).gap_autocorrelation == (0.0,) * 15

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from benchmark.core.images import LabeledImages
+from benchmark.core.noise import Noise
+from defenses.energy.negatives.base import Negatives
 
 
-class Bank:
+class Persistent(Negatives):
     """Persistent chains (Tieleman 2008), started at training images and now and then restarted there.
 
     Args:
@@ -25,18 +27,24 @@ class Bank:
         self._train = train
         self._rejuvenation = rejuvenation
         self._generator = generator
-        self.states = self._images(size, device)
+        self._bank = self._images(size, device)
 
-    def draw(self, rows: int) -> tuple[Tensor, Tensor]:
-        """(index [rows], states [rows, C, H, W]) of different chains."""
-        chosen = torch.randperm(len(self.states), generator=self._generator)[:rows].to(self.states.device)
-        return chosen, self.states[chosen]
+    @property
+    def states(self) -> Tensor:
+        return self._bank
 
-    def put(self, chosen: Tensor, states: Tensor) -> None:
-        """Keep where the chosen chains are now, and restart some."""
-        restart = torch.rand(len(chosen), generator=self._generator) < self._rejuvenation
-        self.states[chosen] = states
-        self.states[chosen[restart.to(chosen.device)]] = self._images(int(restart.sum()), states.device)
+    def start(self, images: Tensor, noise: Noise) -> Tensor:
+        """Where some of the chains are, all different."""
+        del noise
+        order = torch.randperm(len(self._bank), generator=self._generator)
+        self._chosen = order[: len(images)].to(self._bank.device)
+        return self._bank[self._chosen]
+
+    def settle(self, states: Tensor) -> None:
+        """Keep where those chains are now, and restart some."""
+        restart = torch.rand(len(states), generator=self._generator) < self._rejuvenation
+        self._bank[self._chosen] = states
+        self._bank[self._chosen[restart.to(states.device)]] = self._images(int(restart.sum()), states.device)
 
     def _images(self, count: int, device: torch.device) -> Tensor:
         rows = torch.randint(len(self._train), (count,), generator=self._generator)
