@@ -24,7 +24,7 @@ class ConvergentEBM(EBMPurification):
     K = 1,000 to 2,000 and 64 to 150 votes.
 
     Args:
-        architecture, features, activation, langevin_epsilon, temperature, training_steps, data_noise, negatives,
+        architecture, features, activation, prior_deviation, langevin_epsilon, temperature, training_steps, data_noise, negatives,
             bank_size, rejuvenation, batch_size, iterations, learning_rate, decay, rate_drops, sgd_iterations,
             sgd_learning_rate, averaging, long_run_images: As of `ebm`.
         steps: K, Langevin steps of a purification. 0 leaves the image alone.
@@ -43,6 +43,7 @@ class ConvergentEBM(EBMPurification):
         architecture: Literal["vanilla", "lite", "residual"] = "lite",
         features: Annotated[int, Interval(ge=1, le=512)] = 16,
         activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
+        prior_deviation: Positive | None = 0.3,
         steps: Annotated[int, Interval(ge=0, le=10**5)] = 100,
         langevin_epsilon: Deviation = 0.015,
         temperature: Positive | None = None,
@@ -66,6 +67,7 @@ class ConvergentEBM(EBMPurification):
             architecture=architecture,
             features=features,
             activation=activation,
+            prior_deviation=prior_deviation,
             steps=steps,
             langevin_epsilon=langevin_epsilon,
             temperature=temperature,

@@ -47,6 +47,8 @@ class EBMPurification(Defense):
     Args:
         architecture, features, activation: The energy network; see `EnergyNetwork`. With "leaky-relu" (the
             published defense) the energy has no curvature and an exact gradient equals BPDA.
+        prior_deviation: σ of a Gaussian around 0 on the scale [−1, 1] that the density is multiplied by, so that no
+            chain leaves the images for good; none by default.
         steps: K, Langevin steps of a purification. 0 leaves the image alone.
         langevin_epsilon: ε, in training too; see `defenses.energy.conventions` to convert from other conventions.
         temperature: T; by default ε² / 2, with which the step is x − ∇F + ε z (Hill et al. 2021).
@@ -81,6 +83,7 @@ class EBMPurification(Defense):
         architecture: Literal["vanilla", "lite", "residual"] = "lite",
         features: Annotated[int, Interval(ge=1, le=512)] = 16,
         activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
+        prior_deviation: Positive | None = None,
         steps: Annotated[int, Interval(ge=0, le=10**5)] = 40,
         langevin_epsilon: Deviation = 0.03,
         temperature: Positive | None = None,
@@ -103,6 +106,7 @@ class EBMPurification(Defense):
         self.architecture = architecture
         self.features = features
         self.activation = activation
+        self.prior_deviation = prior_deviation
         self.steps = steps
         self.langevin_epsilon = langevin_epsilon
         self.temperature = temperature
@@ -253,7 +257,11 @@ class EBMPurification(Defense):
 
     def _network(self, shape: tuple[int, int, int]) -> EnergyNetwork:
         return EnergyNetwork(
-            architecture=self.architecture, shape=shape, features=self.features, activation=self.activation
+            architecture=self.architecture,
+            shape=shape,
+            features=self.features,
+            activation=self.activation,
+            pull=0.0 if self.prior_deviation is None else self._temperature / self.prior_deviation**2,
         )
 
     @property

@@ -6,6 +6,7 @@ from leaderboard.attacks.section import Attacks
 from leaderboard.clinical.section import Clinical
 from leaderboard.detection.section import Detection
 from leaderboard.diagnosis.section import Diagnoses
+from leaderboard.energies.section import Energies
 from leaderboard.epsilon.section import AgainstEpsilon
 from leaderboard.findings.section import Findings
 from leaderboard.flags.section import Flags
@@ -43,6 +44,7 @@ SECTIONS: tuple[type[Section], ...] = (
     Survival,
     RowNotes,
     Diagnoses,
+    Energies,
     Flags,
     Detection,
     ConstantAnswer,
@@ -55,7 +57,7 @@ SECTIONS: tuple[type[Section], ...] = (
 PAGES = {
     "robustness": "Every robustness number, ranks and clinical metrics",
     "attacks": "Every attack, its images and how visible it is, fresh draws, and accuracy against attack step",
-    "reliability": "Reliability: rows without a rank, defenses, diagnoses and flags",
+    "reliability": "Reliability: rows without a rank, defenses, diagnoses, energies and flags",
     "detection": "Detection",
     "transfer": "Transfer",
     "sweeps": "Sweeps: accuracy against a setting",

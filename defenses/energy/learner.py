@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from defenses.energy.network import EnergyNetwork
 from defenses.energy.recipe import EnergyRecipe
 
 
@@ -35,7 +34,7 @@ class Learner:
         recipe: How.
     """
 
-    def __init__(self, network: EnergyNetwork, recipe: EnergyRecipe) -> None:
+    def __init__(self, network: nn.Module, recipe: EnergyRecipe) -> None:
         self.network = network
         self._recipe = recipe
         self._mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.averaging))

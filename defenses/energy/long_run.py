@@ -85,8 +85,8 @@ def long_runs(
         report: Called with the share that is done.
 
     Returns:
-        The numbers of each look; and the first `SHOWN` images at each, uint8 [looks, n, C, H, W]. A chain that diverged
-        has no further images, and black ones stand in their place.
+        The numbers of each look; and the first `SHOWN` images at each, uint8 [looks, n, C, H, W]. Once one has
+        diverged there are no further images, and black ones stand in their place.
     """
     rows = torch.linspace(0, len(train) - 1, min(images, len(train))).long()
     states = train.floats(rows, device=device) * 2 - 1

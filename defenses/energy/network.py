@@ -31,13 +31,25 @@ class EnergyNetwork(nn.Module):
         shape: (channels, height, width), larger than 4×4.
         features: Channels of the first layer.
         activation: "soft-leaky-relu" or "leaky-relu".
+        pull: Stiffness of a quadratic well around 0 that is added: ½ · pull · ‖x‖². Far from all images a network of
+            these activations is linear, so that the well has the last word there, and no chain leaves for good (Hill
+            et al. 2022 add one for chains of any length).
 
     Raises:
         UserError: Unknown architecture or activation, or an image too small.
     """
 
-    def __init__(self, *, architecture: str, shape: tuple[int, int, int], features: int, activation: str) -> None:
+    def __init__(
+        self,
+        *,
+        architecture: str,
+        shape: tuple[int, int, int],
+        features: int,
+        activation: str,
+        pull: float = 0.0,
+    ) -> None:
         super().__init__()
+        self.pull = pull
         if architecture not in ARCHITECTURES:
             raise UserError(
                 f"unknown energy network {architecture!r}",
@@ -64,8 +76,8 @@ class EnergyNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Energies [B] of images [B, C, H, W]."""
-        energy: Tensor = self.layers(x)
-        return energy.flatten()
+        energy: Tensor = self.layers(x).flatten()
+        return energy + self.pull / 2 * x.square().flatten(1).sum(1) if self.pull else energy
 
 
 def _strided_layers(shape: tuple[int, int, int], features: int, activation: str, *, full_size: bool) -> list[nn.Module]:

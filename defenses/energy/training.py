@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.core.errors import UserError
 from benchmark.core.frozen import frozen
@@ -16,7 +16,6 @@ from defenses.energy.convergence import Convergence
 from defenses.energy.langevin import ChainDivergedError, drift, langevin_chain
 from defenses.energy.learner import Learner
 from defenses.energy.negatives.choice import negatives_of
-from defenses.energy.network import EnergyNetwork
 from defenses.energy.recipe import EnergyRecipe
 
 ATTEMPTS = 5
@@ -40,7 +39,7 @@ class _Training:
 
     def __init__(
         self,
-        network: EnergyNetwork,
+        network: nn.Module,
         train: LabeledImages,
         recipe: EnergyRecipe,
         *,
@@ -150,7 +149,7 @@ class _Training:
 
 
 def train_energy(
-    network: EnergyNetwork,
+    network: nn.Module,
     train: LabeledImages,
     recipe: EnergyRecipe,
     *,
@@ -170,6 +169,6 @@ def train_energy(
     return _Training(network, train, recipe, seed=seed, report=report).run()
 
 
-def _drift_ratio(network: EnergyNetwork, states: Tensor, recipe: EnergyRecipe) -> Tensor:
+def _drift_ratio(network: nn.Module, states: Tensor, recipe: EnergyRecipe) -> Tensor:
     length = drift(network, states, recipe.step, recipe.temperature).flatten(1).norm(dim=1).mean()
     return length / (recipe.step * math.sqrt(states[0].numel()))

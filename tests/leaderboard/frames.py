@@ -93,8 +93,16 @@ class HandMadeRun:
         self.cells: list[dict[str, Any]] = []
         self.defenses: dict[str, DefenseRecord] = {}
 
-    def row(self, name: str, clean: pd.DataFrame, attacks: Mapping[str, pd.DataFrame], **traits: bool) -> None:
-        """Add a defense with its attacks, and a probe that measured nothing."""
+    def row(
+        self,
+        name: str,
+        clean: pd.DataFrame,
+        attacks: Mapping[str, pd.DataFrame],
+        *,
+        fit: str | None = None,
+        **traits: bool,
+    ) -> None:
+        """Add a defense with its attacks, and a probe that measured nothing; `fit` is the key of the step before."""
         declared = DefenseTraits(**traits)
         self.defenses[name] = DefenseRecord(
             method=name,
@@ -112,7 +120,7 @@ class HandMadeRun:
             "randomized": declared.randomized,
             "decision_rule": "mean-logits",
         }
-        self.cell("robustness", name, "clean", clean, results, threat=None, facts=None)
+        self.cell("robustness", name, "clean", clean, results, fit=fit, threat=None, facts=None)
         for attack, samples in attacks.items():
             replayed = {"asked": 20, "differ": 0, "worst": 0.0, "slopes": 20, "slopes_off": 0, "slope_error": 0.0}
             self.cell("robustness", name, attack, samples, {"accuracy": [0.5] * draws, "replayed": replayed})
@@ -126,14 +134,30 @@ class HandMadeRun:
         results: dict[str, Any],
         detector: str = "none",
         tensors: dict[str, torch.Tensor] | None = None,
+        fit: str | None = None,
         **more: Any,
     ) -> None:
         """Add a finished cell with its records."""
-        spec = {"cell": len(self.cells)}
-        key = key_of(table, spec)
+        spec = {"cell": len(self.cells), **({} if fit is None else {"needs": {"fit 0": fit}})}
+        key = self.step(table, attack, spec, results, tensors, samples)
+        cell = {"table": table, "defense": defense, "attack": attack, "detector": detector, "key": key}
+        about = {"threat": THREAT, "facts": FACTS, "trained_on": "pgd"}
+        self.cells.append({**cell, "status": "done", "reason": "", **about, **more})
+
+    def step(
+        self,
+        kind: str,
+        label: str,
+        spec: dict[str, Any],
+        results: dict[str, Any],
+        tensors: dict[str, torch.Tensor] | None = None,
+        samples: pd.DataFrame | None = None,
+    ) -> str:
+        """Add a finished step; gives its key."""
+        key = key_of(kind, spec)
         record = StepRecord(
-            kind=table,
-            label=attack,
+            kind=kind,
+            label=label,
             key=key,
             spec=spec,
             results=results,
@@ -142,9 +166,7 @@ class HandMadeRun:
             finished=datetime.now(UTC).isoformat(),
         )
         self.store.save(record, tensors, samples)
-        cell = {"table": table, "defense": defense, "attack": attack, "detector": detector, "key": key}
-        about = {"threat": THREAT, "facts": FACTS, "trained_on": "pgd"}
-        self.cells.append({**cell, "status": "done", "reason": "", **about, **more})
+        return key
 
     def manifest(self) -> RunRecord:
         """The manifest; also written into the folder."""

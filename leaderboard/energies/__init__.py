@@ -1,0 +1,1 @@
+"""Whether the energies that defenses learned are convergent."""
