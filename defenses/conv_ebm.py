@@ -24,9 +24,9 @@ class ConvergentEBM(EBMPurification):
     K = 1,000 to 2,000 and 64 to 150 votes.
 
     Args:
-        architecture, features, activation, prior_deviation, langevin_epsilon, temperature, training_steps, data_noise, negatives,
-            bank_size, rejuvenation, batch_size, iterations, learning_rate, decay, rate_drops, sgd_iterations,
-            sgd_learning_rate, averaging, long_run_images: As of `ebm`.
+        architecture, features, activation, prior_deviation, langevin_epsilon, temperature, training_steps, data_noise,
+            negatives, bank_size, rejuvenation, batch_size, iterations, learning_rate, decay, rate_drops,
+            sgd_iterations, sgd_learning_rate, averaging, long_run_images: As of `ebm`.
         steps: K, Langevin steps of a purification. 0 leaves the image alone.
         votes: Chains that one decision averages over (H_def).
     """

@@ -12,22 +12,14 @@ from torch import Tensor, nn
 from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.core.settings import AtOnce, BatchRows, Count, Deviation, Memory, Positive, Rate, Share
-from defenses.base import DefendedModel, Defense, FitData, Passes, Weights
+from defenses.base import DefendedModel, Defense, FitData, Passes
 from defenses.chains.checkpointed import differentiable_chain
 from defenses.energy.chain import LangevinChain
-from defenses.energy.convergence import Convergence
+from defenses.energy.fitting import NETWORK, SHAPE, fit_energy, report_of
 from defenses.energy.langevin import langevin_chain
-from defenses.energy.long_run import MULTIPLES, LongRun, long_runs
 from defenses.energy.network import EnergyNetwork
 from defenses.energy.recipe import EnergyRecipe
 from defenses.energy.report import EnergyReport
-from defenses.energy.training import train_energy
-
-_NETWORK = "energy."
-_SHAPE = "image_shape"
-_CONVERGENCE = "convergence"
-_LOOKS = "long_run"
-_SHOWN = "long_run_images"
 
 
 class EBMPurification(Defense):
@@ -137,20 +129,7 @@ class EBMPurification(Defense):
             torch.manual_seed(data.seed)
             network = self._network(data.train.shape)
         network.to(data.device)
-        recipe = self._recipe()
-        trained = recipe.total * recipe.batch_size * recipe.steps
-        share = trained / (trained + self.long_run_images * MULTIPLES[-1] * self.steps)
-        convergence = train_energy(
-            network, data.train, recipe, seed=data.seed, report=lambda part, note: data.report(share * part, note)
-        )
-        parameters = network.state_dict(prefix=_NETWORK)
-        self.weights_ = {
-            **{name: value.cpu().contiguous().clone() for name, value in parameters.items()},
-            _SHAPE: torch.tensor(data.train.shape),
-            _CONVERGENCE: convergence.to_tensor(),
-            **self._long_runs(network.eval().requires_grad_(False), data, share),
-        }
-        data.report(1.0, f"{self.report.verdict} energy")
+        self.weights_ = fit_energy(network, data, self._recipe(), steps=self.steps, images=self.long_run_images)
 
     def _recipe(self) -> EnergyRecipe:
         return EnergyRecipe(
@@ -171,22 +150,6 @@ class EBMPurification(Defense):
             averaging=self.averaging,
         )
 
-    def _long_runs(self, network: EnergyNetwork, data: FitData, share: float) -> Weights:
-        if self.steps == 0 or self.long_run_images == 0:
-            return {}
-        looks, shown = long_runs(
-            network,
-            data.train,
-            images=self.long_run_images,
-            steps=self.steps,
-            step=self.langevin_epsilon,
-            temperature=self._temperature,
-            seed=data.seed,
-            device=data.device,
-            report=lambda part: data.report(share + (1 - share) * part, "chains of 100 times the steps"),
-        )
-        return {_LOOKS: LongRun.to_tensor(looks), _SHOWN: shown}
-
     def abridged(self) -> Self:
         return type(self)(**{**self.settings(), "iterations": 1, "sgd_iterations": 0, "long_run_images": 0})
 
@@ -194,10 +157,7 @@ class EBMPurification(Defense):
     def report(self) -> EnergyReport:
         """How training ended and where long chains go; raises UserError before `fit`."""
         self._check_fitted()
-        looks = self.weights_.get(_LOOKS)
-        return EnergyReport(
-            Convergence.from_tensor(self.weights_[_CONVERGENCE]), () if looks is None else LongRun.from_tensor(looks)
-        )
+        return report_of(self.weights_)
 
     def evidence(self) -> dict[str, Any]:
         return {"energy": self.report.to_json()}
@@ -214,10 +174,10 @@ class EBMPurification(Defense):
         """
         self.check_settings()
         self._check_fitted()
-        channels, height, width = self.weights_[_SHAPE].tolist()
+        channels, height, width = self.weights_[SHAPE].tolist()
         network = self._network((channels, height, width))
         network.load_state_dict(
-            {name.removeprefix(_NETWORK): value for name, value in self.weights_.items() if name.startswith(_NETWORK)}
+            {name.removeprefix(NETWORK): value for name, value in self.weights_.items() if name.startswith(NETWORK)}
         )
         network.to(next((p.device for p in classifier.parameters()), torch.device("cpu")))
         return DefendedModel(
@@ -273,7 +233,7 @@ class EBMPurification(Defense):
         return 2 * self.langevin_epsilon if self.data_noise is None else self.data_noise
 
     def _check_fitted(self) -> None:
-        if _SHAPE not in self.weights_:
+        if SHAPE not in self.weights_:
             raise UserError("the energy is not trained", where=f"defense {self.name!r}", remedy="call fit first")
 
     def check_settings(self) -> None:

@@ -37,6 +37,7 @@ SETTINGS = {
     "dataset:chest-phantom": {"count": 200},
     "gradient:zeroth-order": {"pairs": 8},
     "defense:adversarial-training": {"epochs": 2, "steps": 2, "validation_steps": 2},
+    "defense:conv-ebm": {"features": 4, "steps": 4, "training_steps": 4, "iterations": 6, "bank_size": 64, "votes": 2},
     "defense:ebm": {"features": 4, "steps": 4, "training_steps": 4, "iterations": 6, "bank_size": 64, "votes": 2},
     "defense:diffusion-purification": {"steps": 4, "width": 8, "iterations": 40, "votes": 2},
     "defense:ebm-reconstruction": {"features": 4, "steps": 2, "descents": 2, "rolls": 1, "iterations": 6, "votes": 2},
