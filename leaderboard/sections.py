@@ -57,7 +57,7 @@ SECTIONS: tuple[type[Section], ...] = (
 PAGES = {
     "robustness": "Every robustness number, ranks and clinical metrics",
     "attacks": "Every attack, its images and how visible it is, fresh draws, and accuracy against attack step",
-    "reliability": "Reliability: rows without a rank, defenses, diagnoses, energies and flags",
+    "reliability": "Reliability: rows without a rank, defenses, diagnoses and flags",
     "detection": "Detection",
     "transfer": "Transfer",
     "sweeps": "Sweeps: accuracy against a setting",

@@ -66,11 +66,11 @@ class Energies(Section):
                 "verdict": energy.verdict,
                 **{name: getattr(energy, name) for name in _TRAINING},
                 **dict(zip(_LAGS, energy.gap_autocorrelation, strict=True)),
-                **({} if look is None else {name: getattr(look, name) for name in _LOOK}),
+                **{name: getattr(look, name, None) for name in _LOOK},
             }
             for line in self.lines
             if (energy := line.energy) is not None
-            for look in energy.looks or [None]
+            for look in (energy.looks or (None,))
         ]
 
     def figure(self, title: str) -> bytes | None:
