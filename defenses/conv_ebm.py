@@ -11,7 +11,7 @@ from defenses.ebm import EBMPurification
 
 
 class ConvergentEBM(EBMPurification):
-    """Purification of `ebm` with hundreds of steps, on an energy that was trained until long chains stay images.
+    """Purification of `ebm` with a hundred steps or more, on an energy that was trained until long chains stay images.
 
     A short-run energy is a sampler of as many steps as it was trained with, and longer chains on it wipe the image
     out. A convergent one has the images' distribution as the chain's own, so that K may be large enough for a

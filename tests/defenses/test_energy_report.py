@@ -22,15 +22,15 @@ from defenses.energy.training import train_energy
 CPU = torch.device("cpu")
 RADIUS, MODES = 0.6, 8
 RECIPE = EnergyRecipe(
-    steps=8,
+    steps=10,
     step=0.06,
     temperature=0.06**2 / 2,
     data_noise=0.06,
     negatives="persistent",
-    bank_size=256,
+    bank_size=1000,
     rejuvenation=0.0,
     batch_size=64,
-    iterations=200,
+    iterations=300,
     learning_rate=3e-3,
     decay=0.5,
     rate_drops=0,
@@ -67,7 +67,15 @@ class Plane(nn.Module):
 
 # Noise this small finds no data from where it starts: the energy has to drive chains there.
 SHORT = replace(
-    RECIPE, negatives="short-run", step=0.02, temperature=0.02**2 / 2, data_noise=0.02, learning_rate=1e-2, decay=0.0
+    RECIPE,
+    negatives="short-run",
+    steps=8,
+    step=0.02,
+    temperature=0.02**2 / 2,
+    data_noise=0.02,
+    iterations=200,
+    learning_rate=1e-2,
+    decay=0.0,
 )
 
 
