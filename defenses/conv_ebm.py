@@ -26,7 +26,7 @@ class ConvergentEBM(EBMPurification):
     Args:
         architecture, features, activation, prior_deviation, langevin_epsilon, temperature, training_steps, data_noise,
             negatives, bank_size, rejuvenation, batch_size, iterations, learning_rate, decay, rate_drops,
-            sgd_iterations, sgd_learning_rate, averaging, long_run_images: As of `ebm`.
+            sgd_iterations, sgd_learning_rate, averaging, long_run_steps, long_run_images: As of `ebm`.
         steps: K, Langevin steps of a purification. 0 leaves the image alone.
         votes: Chains that one decision averages over (H_def).
     """
@@ -60,6 +60,7 @@ class ConvergentEBM(EBMPurification):
         sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0,
         sgd_learning_rate: Rate = 1e-4,
         averaging: Memory = 0.99,
+        long_run_steps: Count = 100,
         long_run_images: Annotated[int, Interval(ge=0, le=1000)] = 16,
         votes: AtOnce = 8,
     ) -> None:
@@ -84,6 +85,7 @@ class ConvergentEBM(EBMPurification):
             sgd_iterations=sgd_iterations,
             sgd_learning_rate=sgd_learning_rate,
             averaging=averaging,
+            long_run_steps=long_run_steps,
             long_run_images=long_run_images,
             votes=votes,
         )

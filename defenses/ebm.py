@@ -52,8 +52,8 @@ class EBMPurification(Defense):
         batch_size, iterations, learning_rate, decay, rate_drops: Updates by Adam; see `EnergyRecipe`.
         sgd_iterations, sgd_learning_rate: Updates by gradient descent after them.
         averaging: What the running mean of the weights keeps at each update; 0 for the last weights.
-        long_run_images: Images from which chains of up to 100 K steps tell whether the energy is convergent; 0 for
-            none.
+        long_run_steps, long_run_images: Chains of 1, 10 and 100 times so many steps, from so many images, tell whether
+            the energy is convergent; no images for none. One energy serves every K, so that this is not K.
         votes: Chains that one decision averages over (H_def).
     """
 
@@ -92,6 +92,7 @@ class EBMPurification(Defense):
         sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0,
         sgd_learning_rate: Rate = 1e-4,
         averaging: Memory = 0.0,
+        long_run_steps: Count = 40,
         long_run_images: Annotated[int, Interval(ge=0, le=1000)] = 16,
         votes: AtOnce = 8,
     ) -> None:
@@ -115,6 +116,7 @@ class EBMPurification(Defense):
         self.sgd_iterations = sgd_iterations
         self.sgd_learning_rate = sgd_learning_rate
         self.averaging = averaging
+        self.long_run_steps = long_run_steps
         self.long_run_images = long_run_images
         self.votes = votes
 
@@ -129,7 +131,9 @@ class EBMPurification(Defense):
             torch.manual_seed(data.seed)
             network = self._network(data.train.shape)
         network.to(data.device)
-        self.weights_ = fit_energy(network, data, self._recipe(), steps=self.steps, images=self.long_run_images)
+        self.weights_ = fit_energy(
+            network, data, self._recipe(), steps=self.long_run_steps, images=self.long_run_images
+        )
 
     def _recipe(self) -> EnergyRecipe:
         return EnergyRecipe(

@@ -25,8 +25,8 @@ def fit_energy(network: EnergyNetwork, data: FitData, recipe: EnergyRecipe, *, s
 
     Args:
         network, data, recipe: What is trained, on what, and how.
-        steps, images: Langevin steps of a purification, of which the longest chains have a hundred times as many, and
-            the number of chains; none are run where either is 0.
+        steps, images: Langevin steps of the shortest of the long chains, of which the longest has a hundred times as
+            many, and the number of chains; 0 for none.
 
     Raises:
         UserError: Training diverged again and again.
@@ -41,7 +41,7 @@ def fit_energy(network: EnergyNetwork, data: FitData, recipe: EnergyRecipe, *, s
         SHAPE: torch.tensor(data.train.shape),
         _TRAINING: training.to_tensor(),
     }
-    if steps and images:
+    if images:
         looks, shown = long_runs(
             network.eval().requires_grad_(False),
             data.train,
@@ -51,7 +51,7 @@ def fit_energy(network: EnergyNetwork, data: FitData, recipe: EnergyRecipe, *, s
             temperature=recipe.temperature,
             seed=data.seed,
             device=data.device,
-            report=lambda part: data.report(share + (1 - share) * part, "chains of 100 times the steps"),
+            report=lambda part: data.report(share + (1 - share) * part, "long chains"),
         )
         weights |= {_LOOKS: LongRun.to_tensor(looks), _SHOWN: shown}
     data.report(1.0, f"energy {report_of(weights).verdict}")

@@ -14,7 +14,7 @@ from benchmark.core.noise import Noise
 from defenses.energy.langevin import ChainDivergedError, Energy, langevin_chain
 
 MULTIPLES = (1, 10, 100)
-"""Lengths of the chains, in units of those of a purification."""
+"""Lengths of the chains, in units of the shortest."""
 SHOWN = 8
 """Images that are kept to be looked at."""
 _STRETCH = 1000

@@ -55,7 +55,7 @@ def draw_energies(shown: Sequence[EnergyImages], unread: Mapping[str, str], titl
         figure,
         "Data, and what long chains on each energy make of them",
         "First line: training images, at even distances in the training set; nobody chose them. Below: the same images "
-        "after a purification's Langevin steps, ten times and a hundred times as many. A convergent energy still shows "
+        "after a short chain of Langevin steps, ten times and a hundred times as many. A convergent energy still shows "
         f"images of the same kind, though not the same images.{drawn}",
         *(f"{defense} is not shown: {reason}" for defense, reason in unread.items()),
         title,

@@ -46,8 +46,8 @@ class Energies(Section):
             "## Energies",
             markdown_table(*energy_table(self.lines)),
             "Convergent: data and training chains are in balance (d around 0, no clearly negative autocorrelation up "
-            "to 15 updates apart, a drift of 0.05 to 0.5 of the noise), and chains from the data of up to 100 times "
-            "the steps of a purification still have the data's mean and deviation. Unstable: a chain diverged, or its "
+            "to 15 updates apart, a drift of 0.05 to 0.5 of the noise), and long chains from the data, the longest of "
+            "100 times the first, still have the data's mean and deviation. Unstable: a chain diverged, or its "
             "drift is past 1. d is in units of the temperature; pixels of images lie in [−1, 1], outside: beyond ±1.1, "
             "and 0 steps are the data themselves. On an energy that is not convergent, more steps take the image away "
             "with the perturbation.",
