@@ -8,6 +8,7 @@ from benchmark import testing
 from benchmark.core.discovery import load_plugins
 from benchmark.core.plugin import KINDS, registered
 
+SMALL_ENERGY = {"features": 4, "training_steps": 4, "iterations": 6, "bank_size": 64, "long_run_steps": 2}
 SETTINGS = {
     # What is slow with its defaults: one line each. Everything else runs as it is.
     "attack:apgd": {"steps": 20},
@@ -37,14 +38,14 @@ SETTINGS = {
     "dataset:chest-phantom": {"count": 200},
     "gradient:zeroth-order": {"pairs": 8},
     "defense:adversarial-training": {"epochs": 2, "steps": 2, "validation_steps": 2},
-    "defense:conv-ebm": {"features": 4, "steps": 4, "training_steps": 4, "iterations": 6, "bank_size": 64, "votes": 2},
-    "defense:ebm": {"features": 4, "steps": 4, "training_steps": 4, "iterations": 6, "bank_size": 64, "votes": 2},
     "defense:diffusion-purification": {"steps": 4, "width": 8, "iterations": 40, "votes": 2},
     "defense:ebm-reconstruction": {"features": 4, "steps": 2, "descents": 2, "rolls": 1, "iterations": 6, "votes": 2},
     "defense:score-purification": {"width": 8, "iterations": 40, "votes": 2},
     "study:gradient-fidelity": {"draws": 2, "steps": 3},
     "study:purification-triangle": {"steps": 3, "draws": 2},
     "study:saturation": {"values": (1, 3), "draws": 2},
+    "defense:conv-ebm": {**SMALL_ENERGY, "steps": 4, "votes": 2},
+    "defense:ebm": {**SMALL_ENERGY, "steps": 4, "votes": 2},
     "defense:zo-ae-ds": {"width": 8, "depth": 2, "denoiser_epochs": 1, "autoencoder_epochs": 1, "steps": 4, "votes": 2},
 }
 ELSEWHERE = {

@@ -23,6 +23,7 @@ iterations = 60
 steps = 10
 temperature = 1e-6
 training_steps = 3
+long_run_images = 0
 votes = 2
 """
 ZEROTH_ORDER = """

@@ -14,6 +14,7 @@ RANDOM = """
 [defense.ebm]
 iterations = 30
 steps = 5
+long_run_images = 0
 votes = 3
 """
 

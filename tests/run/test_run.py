@@ -83,7 +83,8 @@ def test_batch_size_does_not_matter(suite_file: Callable[..., Path], finished: P
 
 
 def test_batch_size_does_not_matter_to_an_energy_model(suite_file: Callable[..., Path], tmp_path: Path) -> None:
-    suite = suite_file("[defense.ebm]\niterations = 30\nsteps = 5\nvotes = 3\n", **{"probes = 4": "eot_samples = 3"})
+    ebm = "[defense.ebm]\niterations = 30\nsteps = 5\nvotes = 3\nlong_run_images = 0\n"
+    suite = suite_file(ebm, **{"probes = 4": "eot_samples = 3"})
     selection = Selection(defenses=("ebm",), attacks=("pgd",))
     one, other = (run(suite, tmp_path / n, batch_size=n, selection=selection).root for n in ("16", "128"))
     assert tables(one) == tables(other)

@@ -30,18 +30,21 @@ replicates = 1
 [defense.short]
 method = "ebm"
 features = 4
+long_run_images = 0
 iterations = 3
 steps = 2
 votes = 2
 [defense.long]
 method = "ebm"
 features = 4
+long_run_images = 0
 iterations = 3
 steps = 9
 votes = 3
 [defense.other]
 method = "ebm"
 features = 4
+long_run_images = 0
 iterations = 4
 [robustness]
 epsilon = "8/255"
