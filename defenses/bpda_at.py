@@ -40,7 +40,8 @@ class BPDAAdversarialTraining(AdversarialMethod):
         langevin_epsilon: ε of the Langevin steps, in the energy's training too; see `ebm`.
         energy_iterations: Updates of the energy; its other settings are the defaults of `ebm`.
         step: "sign", as eq. 2.4 of the thesis has it, or "gradient", as its algorithm is written.
-        step_size: α on pixels in [0, 1]: by default half a grey level along the sign, or 0.5 times the gradient.
+        step_size: α on pixels in [0, 1]: by default 2/255 along the sign, with which an adversary crosses the ball in
+            eight epochs, or 0.5 times the gradient.
         rejuvenation: Probability that a pair begins again at its image before a step.
         shift: As in `Recipe`, of the purified samples.
         epsilon, validation_steps: As in `adversarial-training`.
@@ -51,8 +52,9 @@ class BPDAAdversarialTraining(AdversarialMethod):
     source = "Mitchell 2020, Security through stochasticity, algorithm 2"
 
     langevin_steps: Count = 1
-    langevin_epsilon: Deviation = 0.03
-    energy_iterations: Annotated[int, Interval(ge=1, le=10**7)] = 600
+    langevin_epsilon: Deviation = 0.01
+    energy_iterations: Annotated[int, Interval(ge=1, le=10**7)] = 150
+    epochs: Count = 20
     step: Literal["sign", "gradient"] = "sign"
     step_size: PixelLength | None = None
     rejuvenation: Share = 0.01
@@ -62,7 +64,10 @@ class BPDAAdversarialTraining(AdversarialMethod):
         self.check_settings()
         model = self.copy_to_train(classifier, data)
         energy = EBMPurification(
-            steps=self.langevin_steps, langevin_epsilon=self.langevin_epsilon, iterations=self.energy_iterations
+            steps=self.langevin_steps,
+            langevin_epsilon=self.langevin_epsilon,
+            iterations=self.energy_iterations,
+            long_run_images=0,
         )
         energy.fit(classifier, replace(data, report=lambda done, text: data.report(_OF_ENERGY * done, text)))
         adversaries = PersistentAdversaries(
@@ -95,5 +100,5 @@ class BPDAAdversarialTraining(AdversarialMethod):
     @property
     def _step_size(self) -> float:
         if self.step_size is None:
-            return 0.5 / 255 if self.step == "sign" else 0.5
+            return 2 / 255 if self.step == "sign" else 0.5
         return Epsilon.parse(self.step_size, where=f"{self.where}, step_size").value

@@ -27,8 +27,8 @@ class FastAdversarialTraining(AdversarialMethod):
 
     Args:
         step_size: α, length of the step on pixels in [0, 1]; 1.25 · epsilon by default.
-        fall: From its best value so far, of the share that counts as catastrophic. For two classes a balanced accuracy
-            at its best threshold never falls below one half.
+        fall: How far it falls from its best value where that counts as catastrophic. Less than guessing counts as
+            guessing, 1/K, so that the ups and downs of a network without robustness end nothing.
         epsilon, validation_steps: As in `adversarial-training`.
         epochs, batch_size, optimizer, learning_rate, weight_decay, schedule, shift: As in `Recipe`.
     """
@@ -45,7 +45,12 @@ class FastAdversarialTraining(AdversarialMethod):
         """Train a copy of `classifier`; raises UserError for settings that make no sense."""
         self.check_settings()
         model = self.copy_to_train(classifier, data)
-        course = self.train(model, data, self.batch_loss, stop=self._overfits)
+        chance = 1 / data.classes
+
+        def overfits(values: list[tuple[float, ...]]) -> bool:
+            return max(values[-1][0], chance) <= max(value[0] for value in values) - self.fall
+
+        course = self.train(model, data, self.batch_loss, stop=overfits)
         self.keep(model)
         self.weights_[_STOPPED] = torch.tensor(course.epochs if course.epochs < self.epochs else 0)
 
@@ -66,6 +71,3 @@ class FastAdversarialTraining(AdversarialMethod):
     def check_settings(self) -> None:
         super().check_settings()
         refuse_overlong(self.step_size, self.epsilon, where=self.where)
-
-    def _overfits(self, values: list[tuple[float, ...]]) -> bool:
-        return values[-1][0] <= max(value[0] for value in values) - self.fall

@@ -46,6 +46,14 @@ SETTINGS = {
     "study:saturation": {"values": (1, 3), "draws": 2},
     "defense:conv-ebm": {**SMALL_ENERGY, "steps": 4, "votes": 2},
     "defense:ebm": {**SMALL_ENERGY, "steps": 4, "votes": 2},
+    "defense:advprop": {"epochs": 2, "steps": 2, "validation_steps": 2},
+    "defense:awp": {"epochs": 2, "steps": 2, "validation_steps": 2},
+    "defense:bpda-at": {"epochs": 2, "energy_iterations": 2, "validation_steps": 2},
+    "defense:clean-and-adversarial": {"epochs": 2, "steps": 2, "validation_steps": 2},
+    "defense:defensive-distillation": {"epochs": 2},
+    "defense:fast-at": {"epochs": 2, "validation_steps": 2},
+    "defense:mart": {"epochs": 2, "steps": 2, "validation_steps": 2},
+    "defense:trades": {"epochs": 2, "steps": 2, "validation_steps": 2},
     "defense:zo-ae-ds": {"width": 8, "depth": 2, "denoiser_epochs": 1, "autoencoder_epochs": 1, "steps": 4, "votes": 2},
 }
 ELSEWHERE = {

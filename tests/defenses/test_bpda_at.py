@@ -87,7 +87,7 @@ def test_rejuvenation_starts_pairs_again_at_their_images_as_often_as_it_says(rat
 
 def test_what_is_deployed_is_a_classifier_alone_which_is_robust_where_the_images_were_not():
     data, test = fit_data(), robust_and_brittle(400, seed=2)
-    defense = BPDAAdversarialTraining(epochs=20, energy_iterations=20, learning_rate=1e-2, shift=0)
+    defense = BPDAAdversarialTraining(epochs=16, energy_iterations=10, learning_rate=1e-2, shift=0)
     defense.fit(linear(), data)
     model = defense.defend(linear())
     assert not model.randomized

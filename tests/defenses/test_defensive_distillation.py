@@ -25,12 +25,12 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
 
 def test_it_is_broken_by_the_margin_where_the_cross_entropy_has_no_gradient_left():
     data, test = fit_data(), robust_and_brittle(200, seed=2)
-    undefended = assemble(SmallCNN(width=4), shape=(1, 16, 16), classes=2)
+    undefended = assemble(SmallCNN(width=8), shape=(1, 16, 16), classes=2)
+    recipe = Recipe(epochs=8, batch_size=32, learning_rate=3e-3, shift=0)
     optimize(
-        undefended, data.train, data.validation, recipe=Recipe(epochs=8, learning_rate=1e-2, shift=0), classes=2,
-        seed=0, device=CPU, report=silent,
+        undefended, data.train, data.validation, recipe=recipe, classes=2, seed=0, device=CPU, report=silent,
     )  # fmt: skip
-    defense = DefensiveDistillation(temperature=100, epochs=8, learning_rate=1e-2, shift=0)
+    defense = DefensiveDistillation(temperature=100, epochs=8, batch_size=32, shift=0)
     defense.fit(undefended, data)
     distilled = defense.defend(undefended).classifier
     assert isinstance(distilled, DeployedClassifier)
