@@ -70,9 +70,12 @@ class BPDAAdversarialTraining(AdversarialMethod):
             long_run_images=0,
         )
         energy.fit(classifier, replace(data, report=lambda done, text: data.report(_OF_ENERGY * done, text)))
+        # A network has random weights before it has its own.
+        with torch.random.fork_rng(devices=[]):
+            purify = energy.defend(classifier).purify
         adversaries = PersistentAdversaries(
             data.train,
-            energy.defend(classifier).purify,
+            purify,
             epsilon=self.radius,
             step_size=self._step_size,
             sign=self.step == "sign",
