@@ -19,7 +19,7 @@ sys.exit(f"imported: {heavy}" if heavy else status)
     ("line", "offered"),
     [
         ("medrobust r", {"run"}),
-        ("medrobust run --suite ", {"attacks", "chest-xray"}),
+        ("medrobust run --suite ", {"attacks", "chest-xray", "ebm"}),
         ("medrobust run --suite chest-xray --profile sta", {"standard"}),
         ("medrobust run --data pneu", {"pneumoniamnist"}),
         ("medrobust describe adversarial-", {"adversarial-training"}),
