@@ -20,6 +20,7 @@ from tests.defenses.chains.alive import Alive
 
 ROWS, SIDE = 8, 12
 SMALL_ENERGY = {"features": 4, "iterations": 30, "batch_size": 8}
+SMALL_BANK = {**SMALL_ENERGY, "bank_size": 40, "training_steps": 5, "temperature": 1e-4, "long_run_images": 0}
 SMALL_DENOISER = {"width": 8, "iterations": 60, "batch_size": 8}
 
 
@@ -34,7 +35,8 @@ class Purifier:
 
 PURIFIERS = [
     # One line for each; another with other settings where its steps are then of another kind.
-    Purifier("ebm", {**SMALL_ENERGY, "bank_size": 40, "training_steps": 5, "temperature": 1e-4}),
+    Purifier("ebm", SMALL_BANK),
+    Purifier("conv-ebm", SMALL_BANK),
     Purifier(
         "ebm-reconstruction", {**SMALL_ENERGY, "steps": 2, "langevin_epsilon": 0.01, "temperature": 1e-4}, "descents"
     ),
