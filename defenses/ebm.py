@@ -191,6 +191,7 @@ class EBMPurification(Defense):
             networks=[network],
             purify_passes=self.purify_passes,
             votes=self.votes,
+            cpu_rows=network.cpu_rows,
             randomized=True,
         )
 

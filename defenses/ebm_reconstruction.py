@@ -157,6 +157,7 @@ class EBMReconstruction(Defense):
             networks=[network],
             purify_passes=self.purify_passes,
             votes=self.votes,
+            cpu_rows=network.cpu_rows,
             randomized=True,
         )
 

@@ -24,8 +24,8 @@ OWN = "own"
 MINIMUM_ROWS = 8
 """Below this many rows the CPU's convolution and matrix kernels round differently; smaller batches are padded."""
 
-_CPU_ROWS = 512
-"""Above this many rows a purifier's intermediate results fall out of a CPU's cache."""
+CPU_ROWS = 512
+"""Above this many rows a small purifier's intermediate results fall out of a CPU's cache."""
 
 
 class DecisionRule(StrEnum):
@@ -57,6 +57,7 @@ class DefendedModel(nn.Module):
         votes: Copies that one decision rests on (H_def).
         randomized: Whether `purify` draws random numbers.
         decision_rule: How the votes make one answer.
+        cpu_rows: Rows that `purify` is given at a time on a CPU: as many as its cache has room for.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class DefendedModel(nn.Module):
         votes: int = 1,
         randomized: bool = False,
         decision_rule: DecisionRule = DecisionRule.MEAN_LOGITS,
+        cpu_rows: int = CPU_ROWS,
     ) -> None:
         super().__init__()
         self.classifier = classifier
@@ -80,6 +82,7 @@ class DefendedModel(nn.Module):
         self.votes = votes
         self.randomized = randomized
         self.decision_rule = decision_rule
+        self.cpu_rows = cpu_rows
         self._purify = purify
         offered = {**({OWN: surrogate} if surrogate else {}), **surrogates, IDENTITY: _unchanged}
         self._surrogates = offered
@@ -91,13 +94,20 @@ class DefendedModel(nn.Module):
             return x
         purify = self._purify
         # A stream of its own hides from the defense at which step of which attack it is asked.
-        return _padded(x, noise.stream("defense"), purify)
+        return self._in_parts(x, noise.stream("defense"), purify)
 
     def exact_purify(self, x: Tensor, noise: Noise) -> Tensor:
         """`purify` with the gradient that belongs to it: [B, C, H, W] → [B, C, H, W]."""
         if self._exact_purify is None:
             return self.purify(x, noise)
-        return _padded(x, noise.stream("defense"), self._exact_purify)
+        return self._in_parts(x, noise.stream("defense"), self._exact_purify)
+
+    def _in_parts(self, x: Tensor, noise: Noise, function: Purify) -> Tensor:
+        rows = self.cpu_rows if x.device.type == "cpu" else len(x)
+        if len(x) <= rows:
+            return _padded(x, noise, function)
+        parts = (slice(first, first + rows) for first in range(0, len(x), rows))
+        return torch.cat([_padded(x[part], noise[part], function) for part in parts])
 
     @property
     def surrogates(self) -> tuple[str, ...]:
@@ -154,9 +164,6 @@ def _unchanged(x: Tensor) -> Tensor:
 
 def _padded(x: Tensor, noise: Noise, function: Purify) -> Tensor:
     rows = x.shape[0]
-    if rows > _CPU_ROWS and x.device.type == "cpu":
-        parts = (slice(first, first + _CPU_ROWS) for first in range(0, rows, _CPU_ROWS))
-        return torch.cat([_padded(x[part], noise[part], function) for part in parts])
     if rows >= MINIMUM_ROWS:
         return function(x, noise)
     index = torch.arange(MINIMUM_ROWS, device=x.device).clamp(max=rows - 1)

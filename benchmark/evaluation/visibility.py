@@ -22,9 +22,11 @@ def psnr(clean: NDArray[np.float32], changed: NDArray[np.float32]) -> list[float
     """
     from skimage.metrics import peak_signal_noise_ratio
 
+    # In single precision the square of a tiny change is 0, and what was changed would count as equal.
+    pairs = zip(clean.astype(np.float64), changed.astype(np.float64), strict=True)
     return [
         math.inf if np.array_equal(before, after) else float(peak_signal_noise_ratio(before, after, data_range=1))
-        for before, after in zip(clean, changed, strict=True)
+        for before, after in pairs
     ]
 
 

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from benchmark.core.defended import DefendedModel
 from benchmark.core.noise import Noise
+from defenses.energy.langevin import langevin_chain
+from defenses.energy.network import EnergyNetwork
 
 
 def test_many_rows_are_purified_as_few_are() -> None:
@@ -26,3 +28,17 @@ def test_many_rows_are_purified_as_few_are() -> None:
     assert torch.equal(model.purify(x[rows], noise[rows]), whole[rows])
     (gradient,) = torch.autograd.grad(whole.sum(), x)
     assert torch.allclose(gradient, 2 * x)
+
+
+def test_how_many_rows_go_through_a_purifier_at_a_time_changes_no_bit() -> None:
+    network = EnergyNetwork(architecture="vanilla", shape=(1, 12, 12), features=4, activation="soft-leaky-relu")
+    x, noise = Noise.of(1, range(37)).uniform((1, 12, 12)), Noise.of(0, range(37))
+
+    def purify(x: Tensor, noise: Noise) -> Tensor:
+        return langevin_chain(network, x, noise, steps=3, step=0.01, temperature=5e-5)
+
+    whole = DefendedModel(network, purify=purify, randomized=True).purify(x, noise)
+    for rows in (8, 16, 30):
+        parts = DefendedModel(network, purify=purify, randomized=True, cpu_rows=rows)
+        assert torch.equal(parts.purify(x, noise), whole)
+    assert EnergyNetwork(architecture="vanilla", shape=(1, 28, 28), features=32, activation="leaky-relu").cpu_rows == 64

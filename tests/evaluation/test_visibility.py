@@ -54,3 +54,11 @@ def test_similarity_is_that_of_the_largest_odd_window(side: int, window: int) ->
 def test_an_image_without_a_window_has_no_similarity() -> None:
     assert np.isnan(ssim(*pair(2))).all()
     assert np.isfinite(psnr(*pair(2))).all()
+
+
+def test_the_least_change_of_one_pixel_is_a_change() -> None:
+    clean = np.zeros((1, 1, 4, 4), dtype=np.float32)
+    changed = clean.copy()
+    changed[0, 0, 0, 0] = 1e-40
+    (ratio,) = psnr(clean, changed)
+    assert ratio == pytest.approx(800 + 10 * math.log10(16), abs=0.1)

@@ -125,14 +125,14 @@ def changed_values(draw: Any, bases: tuple[str, ...]) -> str:
         holder, key = at(tables, path), path[-1]
         action = draw(st.sampled_from(["replace", "replace", "replace", "add", "remove", "rename", "copy"]))
         if action == "replace":
-            holder[key] = draw(VALUES)
+            holder[key] = copy.deepcopy(draw(VALUES))
         elif action == "remove":
             del holder[key]
         elif isinstance(holder, list):
-            holder.append(draw(VALUES))
+            holder.append(copy.deepcopy(draw(VALUES)))
         elif action == "add":
             inside = holder[key] if isinstance(holder[key], dict) else holder
-            inside[draw(KEYS)] = draw(VALUES)
+            inside[draw(KEYS)] = copy.deepcopy(draw(VALUES))
         elif action == "rename":
             holder[draw(KEYS)] = holder.pop(key)
         else:
