@@ -142,10 +142,15 @@ def mistyped(constructor: Callable[..., Any], name: str, value: Any) -> bool:
     Judges annotations made of bool, int, float, str, None and Literal; of others it says False. A whole number will do
     for a float, a bool for neither.
     """
-    kinds = choices(hints(constructor).get(name, Any))
+    kinds = _kinds(constructor, name)
     if not all(kind in _SCALARS or typing.get_origin(kind) is Literal for kind in kinds):
         return False
     return not any(_fits(value, kind) for kind in kinds)
+
+
+@cache
+def _kinds(constructor: Callable[..., Any], name: str) -> tuple[Any, ...]:
+    return choices(hints(constructor).get(name, Any))
 
 
 def out_of_range(constructor: Callable[..., Any], name: str, value: Any) -> bool:

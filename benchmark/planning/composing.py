@@ -57,9 +57,11 @@ def gradient_of(context: Context, table: AttackTable, defense: Defense, where: s
     name, settings = _named(table.gradient)
     kind = automatic(defense.traits()) if name == AUTO else look_up("gradient", name, where=where)
     gradient = cast(GradientEstimator, kind.from_settings(settings, where=where))
+    if not gradient.surrogate:
+        return gradient
     enabled = [context.defense(label, other) for label, other in context.suite.defense.items() if other.enabled]
     offered = sorted({surrogate for other in enabled for surrogate in other.surrogates})
-    if gradient.surrogate and gradient.surrogate not in offered:
+    if gradient.surrogate not in offered:
         raise UserError(
             f"no defense of the suite offers a surrogate {gradient.surrogate!r}",
             where=where,

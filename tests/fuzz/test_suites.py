@@ -57,7 +57,7 @@ def test_mutated_suites_are_planned_or_refused(fuzz: Fuzz, images: ImageData, pl
             seen["planned"] += 1
             keys = [step.key for step in plan.steps]
             assert len(keys) == len(set(keys))
-            assert len({(c.table, c.defense, c.attack, c.detector) for c in plan.cells}) == len(plan.cells)
+            assert len({(c.table, c.defense, c.attack, c.detector, c.sweep) for c in plan.cells}) == len(plan.cells)
             for step in plan.steps:
                 passes = step.passes()
                 assert 0 <= passes.forwards < math.inf
