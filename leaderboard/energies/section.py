@@ -50,7 +50,7 @@ class Energies(Section):
             "100 times the first, still have the data's mean and deviation. Unstable: a chain diverged, or its "
             "drift is past 1. d is in units of the temperature; pixels of images lie in [−1, 1], outside: beyond ±1.1, "
             "and 0 steps are the data themselves. On an energy that is not convergent, more steps take the image away "
-            "with the perturbation.",
+            "with the perturbation. Measured by the defense's own code; no rank rests on it.",
             *(f"- **{escape(line.defense)}**: {escape(said)}" for line in self.lines if (said := _doubts(line))),
         ]
 
