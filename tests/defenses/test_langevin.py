@@ -136,13 +136,24 @@ def test_soft_leaky_relu_is_its_definition(x: float, slope: float, corner: float
     point = torch.tensor(x, dtype=torch.float64, requires_grad=True)
     value = SoftLeakyReLU(slope=slope, corner=corner).double()(point)
     (first,) = torch.autograd.grad(value, point, create_graph=True)
-    (second,) = torch.autograd.grad(first, point)
+    (second,) = torch.autograd.grad(first, point, create_graph=True)
+    (third,) = torch.autograd.grad(second, point)
     a = (1 - slope) / 2
     root = math.sqrt(x * x + corner * corner)
     assert value.item() == pytest.approx((1 - a) * x + a * root - a * corner, abs=1e-6)
     assert first.item() == pytest.approx(1 - a + a * x / root, abs=1e-6)
     assert second.item() == pytest.approx(a * corner**2 / root**3, rel=1e-5)
     assert second > 0
+    assert third.item() == pytest.approx(-3 * a * corner**2 * x / root**5, rel=1e-5)
+
+
+def test_both_derivatives_of_soft_leaky_relu_agree_with_finite_differences() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, 4, dtype=torch.float64, generator=generator) * torch.tensor([[[0.02]], [[1.0]]])
+    x = x.transpose(1, 2).requires_grad_(True)
+    activation = SoftLeakyReLU()
+    assert torch.autograd.gradcheck(activation, x)
+    assert torch.autograd.gradgradcheck(activation, x)
 
 
 def test_soft_leaky_relu_tends_to_leaky_relu() -> None:
