@@ -49,7 +49,9 @@ class ConvergentEBM(EBMPurification):
         temperature: Positive | None = None,
         training_steps: Count = 20,
         data_noise: Deviation | None = None,
-        negatives: Literal["persistent", "contrastive-divergence", "short-run", "cooperative"] = "persistent",
+        negatives: Literal[
+            "persistent", "contrastive-divergence", "short-run", "cooperative", "recovery"
+        ] = "persistent",
         bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 500,
         rejuvenation: Share = 0.01,
         batch_size: BatchRows = 32,

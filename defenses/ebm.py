@@ -47,7 +47,8 @@ class EBMPurification(Defense):
         training_steps: Langevin steps between two updates of the network.
         data_noise: Standard deviation of the noise on training images, at least ε; by default 2 ε.
         negatives: Where training chains start: "persistent" chains live on, "contrastive-divergence" starts at the
-            images, "short-run" at noise, "cooperative" at what a small generator proposes.
+            images, "short-run" at noise, "cooperative" at what a small generator proposes, and "recovery" at noisy
+            copies of the images, which the chains are held near.
         bank_size, rejuvenation: Persistent chains, and how often one restarts at a training image.
         batch_size, iterations, learning_rate, decay, rate_drops: Updates by Adam; see `EnergyRecipe`.
         sgd_iterations, sgd_learning_rate: Updates by gradient descent after them.
@@ -81,7 +82,9 @@ class EBMPurification(Defense):
         temperature: Positive | None = None,
         training_steps: Count = 20,
         data_noise: Deviation | None = None,
-        negatives: Literal["persistent", "contrastive-divergence", "short-run", "cooperative"] = "persistent",
+        negatives: Literal[
+            "persistent", "contrastive-divergence", "short-run", "cooperative", "recovery"
+        ] = "persistent",
         bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 2000,
         rejuvenation: Share = 0.05,
         batch_size: BatchRows = 32,

@@ -92,7 +92,7 @@ class _Training:
         looking = i % _LOOK == 0
         with frozen(network):
             states = langevin_chain(
-                network,
+                self._negatives.followed(network),
                 states,
                 self._noise.stream("chains"),
                 steps=recipe.steps,

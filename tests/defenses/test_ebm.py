@@ -184,9 +184,10 @@ def test_a_small_training_stays_finite_and_reports(architecture: str, channels: 
     assert seen[-1] == 1
 
 
-def test_a_trained_energy_prefers_training_images_to_noise() -> None:
+@pytest.mark.parametrize("negatives", ["persistent", "recovery"])
+def test_a_trained_energy_prefers_training_images_to_noise(negatives: str) -> None:
     images = blobs(100)
-    defense = fitted(images, iterations=150, features=8)
+    defense = fitted(images, iterations=150, features=8, negatives=negatives)
     network = defense.defend(classifier(images)).networks[0]
     x = images.floats() * 2 - 1
     noise = Noise.of(0, range(100)).normal(x.shape[1:])

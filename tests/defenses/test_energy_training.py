@@ -13,8 +13,9 @@ from benchmark.core.errors import UserError
 from benchmark.core.images import LabeledImages
 from benchmark.core.noise import Noise
 from defenses.energy.conventions import Convention, energy_factor
-from defenses.energy.langevin import langevin_step
+from defenses.energy.langevin import langevin_chain, langevin_step
 from defenses.energy.negatives.choice import negatives_of
+from defenses.energy.negatives.recovery import Recovery
 from defenses.energy.network import EnergyNetwork
 from defenses.energy.recipe import EnergyRecipe
 from defenses.energy.training import ATTEMPTS, train_energy
@@ -114,6 +115,42 @@ def test_chains_start_where_their_names_say() -> None:
     assert starts["cooperative"].std(0).mean() > 0, "it proposes one image for all latent vectors"
 
 
+@pytest.mark.parametrize("stiffness", [0.0, 0.5])
+def test_recovery_samples_the_images_that_a_noisy_copy_may_come_from(stiffness: float) -> None:
+    # With F = s x² / 2 the conditional density is Gaussian: its precision is s / T + 1 / σ², its mean y / σ² over that.
+    epsilon, temperature = 0.1, 0.02
+    rows, noise = 60, Noise.of(0, range(60))
+    images = noise.stream("images").uniform((1, 16, 16)) * 2 - 1
+    negatives = Recovery(step=epsilon, temperature=temperature)
+    noisy = negatives.start(images, noise)
+    spread = (noisy - images).flatten(1).std(1)
+    level = (spread[:, None] - negatives.deviations).abs().argmin(1)
+    sigma = negatives.deviations[level]
+    assert negatives.deviations.tolist() == pytest.approx([0.2, math.sqrt(0.2 * 0.5), 0.5])
+    torch.testing.assert_close(spread / sigma, torch.ones(rows), atol=5 / math.sqrt(2 * 256), rtol=0)
+    assert level.bincount(minlength=3).min() > 8
+
+    energy = negatives.followed(lambda x: stiffness / 2 * x.flatten(1).square().sum(1))
+    chains = noise.stream("chains")
+    end = langevin_chain(energy, noisy, chains, steps=250, step=epsilon, temperature=temperature)
+    precision = stiffness / temperature + 1 / sigma**2
+    mean = noisy * (1 / sigma**2 / precision)[:, None, None, None]
+    # Steps of finite length widen it: see `defenses.energy.langevin`.
+    deviation = (1 / precision / (1 - epsilon**2 / 4 * precision)).sqrt()
+    standard = (end - mean) / deviation[:, None, None, None]
+    for number in range(3):
+        chosen, pixels = standard[level == number], noisy[level == number]
+        size = chosen.numel()
+        assert abs(chosen.square().mean() - 1) < 4.5 * math.sqrt(2 / size)
+        # No part of the copy is left that the mean does not have, nor any shift.
+        assert abs((chosen * pixels).sum() / pixels.norm()) < 4.5
+        assert abs(chosen.mean()) < 4.5 / math.sqrt(size)
+
+
+def test_recovery_with_long_steps_has_no_level_below_two_of_them() -> None:
+    assert Recovery(step=0.4, temperature=0.1).deviations.tolist() == pytest.approx([0.8] * 3)
+
+
 def test_the_generator_comes_to_propose_what_the_chains_make_of_its_proposals() -> None:
     negatives = negatives_of(
         replace(RECIPE, negatives="cooperative"), bars(), seed=0, generator=torch.Generator(), device=CPU
@@ -127,7 +164,7 @@ def test_the_generator_comes_to_propose_what_the_chains_make_of_its_proposals() 
     assert torch.equal(negatives.states, refined)
 
 
-@pytest.mark.parametrize("negatives", ["contrastive-divergence", "persistent", "short-run", "cooperative"])
+@pytest.mark.parametrize("negatives", ["contrastive-divergence", "persistent", "short-run", "cooperative", "recovery"])
 def test_every_kind_of_negatives_trains_and_repeats_itself(negatives: str) -> None:
     recipe, ends = replace(RECIPE, negatives=negatives, iterations=20, sgd_iterations=5), []
     for _ in range(2):

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from benchmark.core.noise import Noise
+from defenses.energy.langevin import Energy
 
 
 class Negatives(ABC):
@@ -23,6 +24,10 @@ class Negatives(ABC):
             images: [B, C, H, W].
             noise: This update's own random numbers, B rows.
         """
+
+    def followed(self, energy: Energy) -> Energy:
+        """What the chains that started last descend: the `energy` that is trained, or that with more to it."""
+        return energy
 
     @abstractmethod
     def settle(self, states: Tensor) -> None:

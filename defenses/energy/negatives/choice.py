@@ -11,6 +11,7 @@ from defenses.energy.negatives.base import Negatives
 from defenses.energy.negatives.contrastive_divergence import ContrastiveDivergence
 from defenses.energy.negatives.cooperative import Cooperative
 from defenses.energy.negatives.persistent import Persistent
+from defenses.energy.negatives.recovery import Recovery
 from defenses.energy.negatives.short_run import ShortRun
 from defenses.energy.recipe import EnergyRecipe
 
@@ -26,5 +27,6 @@ def negatives_of(
         "persistent": lambda: Persistent(
             train, size=recipe.bank_size, rejuvenation=recipe.rejuvenation, generator=generator, device=device
         ),
+        "recovery": lambda: Recovery(step=recipe.step, temperature=recipe.temperature),
     }
     return ways[recipe.negatives]()
