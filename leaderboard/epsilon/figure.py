@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _APART = 0.07
 """Distance between the bars of two rows, in steps of the axis."""
 
+_ROOM = 0.6
+"""How far the bars of all rows may spread, in steps of the axis."""
+
 
 def draw_epsilon(
     curves: Sequence[EpsilonCurve], norm: Norm, epsilon: float, constant: Estimate | None, title: str
@@ -32,11 +35,13 @@ def draw_epsilon(
     bounds = sorted({point.epsilon for curve in curves for point in curve.points})
     # The curves' ε double, so that steps of equal width keep small ones apart.
     places = {0.0: 0, **{bound: place for place, bound in enumerate(bounds, start=1)}}
-    figure = new_figure(9.2, 4.6)
+    figure = new_figure(9.2 + 0.3 * max(0, len(curves) - 6), 4.6)
     panel = figure.subplots()
+    # Curves of neighbouring ε must not be taken for each other, however many there are.
+    apart = min(_APART, _ROOM / len(curves))
     handles = []
     for number, curve in enumerate(curves):
-        aside = _APART * (number - (len(curves) - 1) / 2)
+        aside = apart * (number - (len(curves) - 1) / 2)
         colour, dash = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
         values = [(0.0, curve.clean), *((point.epsilon, point.robust) for point in curve.points)]
         across = [places[bound] + aside for bound, _ in values]

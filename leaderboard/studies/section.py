@@ -62,7 +62,7 @@ class Studies(Section):
             of = "" if methods[study] == study else f" (`{methods[study]}`)"
             parts += [f"### {escape(study)}{of}", markdown_table(headers, cells)]
             parts += [escape(readings[study])] if study in readings else []
-        missing = [f"- {escape(line)}" for line in self._unfinished("error", "not run", "not applicable")]
+        missing = [f"- {escape(line)}" for line in self._without_result()]
         return [*parts, "### Studies without a result", "\n".join(missing)] if missing else parts
 
     def terminal(self) -> list[Table | Note]:
@@ -81,6 +81,14 @@ class Studies(Section):
 
     def _unfinished(self, *statuses: str) -> list[str]:
         return [f"{r.study} of {r.defense} ({r.status}): {r.reason}" for r in self.reports if r.status in statuses]
+
+    def _without_result(self) -> list[str]:
+        """A line for each study and reason, with all defenses that it holds for."""
+        together: dict[tuple[str, str, str], list[str]] = {}
+        for report in self.reports:
+            if report.status in ("error", "not run", "not applicable"):
+                together.setdefault((report.study, report.status, report.reason), []).append(report.defense)
+        return [f"{study} ({status}: {reason}): {', '.join(of)}" for (study, status, reason), of in together.items()]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def draw_sweeps(results: Sequence[SweepResult], title: str) -> bytes:
     for panel, ((sweep, defense, detector), own) in zip(axes, found.items(), strict=False):
         watched = "" if detector == "none" else f", {detector}"
         n = max(result.n for result in own)
-        panel.set_title(literal(f"{sweep}: {defense}{watched} (n = {n})"), loc="left", fontsize=10, color=INK)
+        titled = f"{literal(sweep)}\n{literal(f'{defense}{watched} (n = {n})')}"
+        panel.set_title(titled, loc="left", fontsize=10, color=INK)
         panel.set_xlabel(literal(own[0].point.setting), color=INK)
         places = _places(panel, own)
         for curve in dict.fromkeys(result.curve for result in own):
