@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from annotated_types import Len
 from torch import Tensor
 
 from attacks.gradients.bpda import BPDA
 from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.defended import DefendedModel, Passes
-from benchmark.core.errors import UserError
 from benchmark.core.noise import Noise
 from benchmark.core.settings import AtOnce, Count, PixelLength
 from benchmark.core.threat import Epsilon
@@ -42,15 +44,15 @@ class PurificationTriangle(Study):
     )
 
     def __init__(
-        self, *, step_sizes: tuple[PixelLength, ...] = ("1/255", 0.25, 0.5), steps: Count = 30, draws: AtOnce = 4
+        self,
+        *,
+        step_sizes: Annotated[tuple[PixelLength, ...], Len(1, 8)] = ("1/255", 0.25, 0.5),
+        steps: Count = 30,
+        draws: AtOnce = 4,
     ) -> None:
         self.step_sizes = step_sizes
         self.steps = steps
         self.draws = draws
-
-    def check_settings(self) -> None:
-        if not 1 <= len(self.step_sizes) <= 8:
-            raise UserError(f"{len(self.step_sizes)} step sizes", remedy="give 1 to 8")
 
     def without_use(self, defense: Defense) -> str:
         return "" if defense.purifier else "there is no purifier"

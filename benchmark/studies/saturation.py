@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from annotated_types import Interval
+from annotated_types import Interval, Len
 from torch import Tensor
 
 from attacks.geometry.frequency import low_frequencies
@@ -58,7 +58,7 @@ class Saturation(Study):
     def __init__(
         self,
         *,
-        values: tuple[Annotated[int, Interval(ge=0, le=10**5)], ...] = (15, 30, 45),
+        values: Annotated[tuple[Annotated[int, Interval(ge=0, le=10**5)], ...], Len(1, 16)] = (15, 30, 45),
         setting: Annotated[str, Free("a setting of the defense")] = "steps",
         draws: AtOnce = 4,
         shown: AtOnce = 4,
@@ -69,8 +69,8 @@ class Saturation(Study):
         self.shown = shown
 
     def check_settings(self) -> None:
-        if not 1 <= len(set(self.values)) == len(self.values) <= 16:
-            raise UserError(f"{len(self.values)} values", remedy="give 1 to 16, each once")
+        if len(set(self.values)) < len(self.values):
+            raise UserError("a value stands twice", remedy="give each once")
 
     def without_use(self, defense: Defense) -> str:
         if not defense.purifier:

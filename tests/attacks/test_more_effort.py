@@ -12,6 +12,7 @@ from attacks.bim import BIM
 from attacks.cw_linf import CWLinf
 from attacks.fgsm import FGSM
 from attacks.lbfgs import LBFGS
+from attacks.low_frequency import LowFrequency
 from attacks.nes import NES
 from attacks.pgd import PGD
 from attacks.random_noise import RandomNoise
@@ -45,6 +46,7 @@ OWN: list[tuple[Attack, Norm]] = [
     (APGD(steps=20), Norm.LINF),
     (APGD(steps=20, loss="margin"), Norm.L2),
     (LBFGS(searches=6, evaluations=10), Norm.L2),
+    (LowFrequency(steps=20), Norm.LINF),
     (NES(steps=10, pairs=30), Norm.LINF),
     (RandomNoise(draws=60), Norm.LINF),
     (StAdv(steps=20), Norm.SPATIAL),
@@ -83,6 +85,7 @@ def test_success_never_falls_as_epsilon_grows(method: Attack, norm: Norm) -> Non
         (APGD(steps=2), APGD(steps=40), Norm.LINF, 0.035),
         (APGD(steps=2), APGD(steps=2, restarts=4), Norm.LINF, 0.035),
         (LBFGS(searches=2, evaluations=4), LBFGS(searches=8, evaluations=20), Norm.L2, 0.6),
+        (LowFrequency(steps=1), LowFrequency(steps=20), Norm.LINF, 0.035),
         (NES(steps=3, pairs=20), NES(steps=30, pairs=60), Norm.LINF, 0.035),
         (NES(steps=3, pairs=20), NES(steps=3, pairs=20, restarts=4), Norm.LINF, 0.07),
         (RandomNoise(draws=5), RandomNoise(draws=200), Norm.LINF, 0.3),

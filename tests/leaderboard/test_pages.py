@@ -70,4 +70,4 @@ def test_a_page_of_an_earlier_run_is_removed(made: HandMadeRun) -> None:
 
 def test_every_section_stands_on_a_page_that_there_is(made: HandMadeRun) -> None:
     assert {kind.page for kind in SECTIONS} == {"", *PAGES}
-    assert pages(read_board(made.store.root)) == [page for page in PAGES if page != "sweeps"]
+    assert pages(read_board(made.store.root)) == [page for page in PAGES if page not in ("sweeps", "studies")]
