@@ -21,7 +21,7 @@ class Recovery(Forgetful):
 
         p(x | y) ∝ exp(−F(x) / T − ‖x − y‖² / 2σ²)
 
-    (Gao et al. 2021, Learning energy-based models by diffusion recovery likelihood, section 3.2). For small σ it has
+    (Gao et al. 2021, Learning energy-based models by diffusion recovery likelihood). For small σ it has
     one mode, where that of F alone has many, so that short chains reach it.
 
     Each row has one of three noise levels, from 2 ε to ½ and a constant factor apart. In the paper the network is told
