@@ -65,7 +65,7 @@ class Defense(Plugin):
         retrains: Replaces the classifier's weights.
         query_only: `fit` may query the classifier but gets no gradient from it.
         not_fitted: Settings that `fit` does not read, such as how many votes decide: models that differ in these alone
-            are fitted once.
+            are fitted once. Believed of the project's own defenses.
         surrogates: Names of the surrogates that its model offers to BPDA, the identity, which is always there, first.
     """
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from benchmark.core.defended import DefendedModel
 from benchmark.core.keys import key_of, without_code
+from benchmark.core.ownership import is_strange
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.records.serialising import check_tensors
 from benchmark.steps.base import Result, Step
@@ -40,19 +42,23 @@ class FitStep(Step):
 
     @property
     def needs(self) -> tuple[Step, ...]:
-        learn = self._learnt_apart
+        learn = self.learnt_apart
         return (self.train,) if learn is None else (self.train, learn)
 
-    @property
-    def _learnt_apart(self) -> LearnStep | None:
-        """The step whose weights this model shares with others, where its defense has settings of decisions alone."""
-        return LearnStep(self.train, self.defense, self.seed) if self.defense.not_fitted else None
+    @cached_property
+    def learnt_apart(self) -> LearnStep | None:
+        """The step whose weights this model shares with others, where its defense has settings of decisions alone.
+
+        Other people's word for it counts for nothing: a row of theirs would have weights of another one's settings.
+        """
+        apart = bool(self.defense.not_fitted) and not is_strange(self.defense)
+        return LearnStep(self.train, self.defense, self.seed) if apart else None
 
     def settings(self) -> dict[str, Any]:
         return {"defense": self.defense.identity(), "seed": self.seed}
 
     def run(self, context: StepContext) -> Result:
-        learn = self._learnt_apart
+        learn = self.learnt_apart
         if learn is None:
             learned(self.train, self.defense, self.seed, context)
         else:

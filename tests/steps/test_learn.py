@@ -9,11 +9,15 @@ import torch
 
 from benchmark import testing
 from benchmark.core.discovery import load_plugins
+from benchmark.models.small_cnn import SmallCNN
 from benchmark.records.store import Store
 from benchmark.run import RunRequest, execute, prepare
 from benchmark.steps.clean import CleanStep
+from benchmark.steps.fit import FitStep
 from benchmark.steps.learn import LearnStep
+from benchmark.steps.train import TrainStep
 from defenses.base import DefendedModel, Defense, FitData
+from defenses.ebm import EBMPurification
 
 SUITE = """
 name = "deciding"
@@ -91,3 +95,12 @@ class Untold(Defense):
 def test_a_setting_that_fit_reads_may_not_be_called_one_of_decisions() -> None:
     with pytest.raises(AssertionError, match="learns other weights with another strength"):
         testing.check_defense(Untold)
+
+
+def test_what_others_say_of_their_settings_shares_no_fit() -> None:
+    train = TrainStep(SmallCNN(), "data", 0)
+    strong, weak = (FitStep(train, "row", Untold(strength=strength), 0) for strength in (0.1, 0.9))
+    assert strong.needs == weak.needs == (train,)
+    assert strong.key != weak.key
+    own = FitStep(train, "row", EBMPurification(), 0)
+    assert [step.kind for step in own.needs] == ["train", "learn"]

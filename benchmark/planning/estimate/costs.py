@@ -65,7 +65,7 @@ class Costs:
             return None if pace is None else pace.fit
         if isinstance(step, FitStep):
             pace = self._pace(step)
-            return None if pace is None else 0.0 if step.defense.not_fitted else pace.fit
+            return None if pace is None else 0.0 if step.learnt_apart else pace.fit
         if isinstance(step, DetectStep):
             name = f"{step.detector!r} {_model(step.features.fit)} {step.attack.clean.images}"
             return self._once(name, lambda: detector_seconds(self._machine, step))
