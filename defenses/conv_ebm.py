@@ -1,15 +1,16 @@
 """Purification by long chains on a convergent energy."""
 
-from __future__ import annotations
-
-from typing import Annotated, Literal
+# Annotations are objects, as in `ebm`.
+from dataclasses import dataclass
+from typing import Annotated
 
 from annotated_types import Interval
 
-from benchmark.core.settings import AtOnce, BatchRows, Count, Deviation, Memory, Positive, Rate, Share
+from benchmark.core.settings import Count, Deviation, Memory, Positive, Rate, Share
 from defenses.ebm import EBMPurification
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class ConvergentEBM(EBMPurification):
     """Purification of `ebm` with a hundred steps or more, on an energy that was trained until long chains stay images.
 
@@ -37,57 +38,12 @@ class ConvergentEBM(EBMPurification):
         "and Nijkamp et al. 2020; smooth activation of Du, Hill, Cai 2026, MEFA"
     )
 
-    def __init__(
-        self,
-        *,
-        architecture: Literal["vanilla", "lite", "residual"] = "lite",
-        features: Annotated[int, Interval(ge=1, le=512)] = 16,
-        activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
-        prior_deviation: Positive | None = 0.3,
-        steps: Annotated[int, Interval(ge=0, le=10**5)] = 100,
-        langevin_epsilon: Deviation = 0.015,
-        temperature: Positive | None = None,
-        training_steps: Count = 20,
-        data_noise: Deviation | None = None,
-        negatives: Literal[
-            "persistent", "contrastive-divergence", "short-run", "cooperative", "recovery"
-        ] = "persistent",
-        bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 500,
-        rejuvenation: Share = 0.01,
-        batch_size: BatchRows = 32,
-        iterations: Annotated[int, Interval(ge=1, le=10**7)] = 1300,
-        learning_rate: Rate = 5e-4,
-        decay: Share = 0.5,
-        rate_drops: Annotated[int, Interval(ge=0, le=10)] = 0,
-        sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0,
-        sgd_learning_rate: Rate = 1e-4,
-        averaging: Memory = 0.99,
-        long_run_steps: Count = 100,
-        long_run_images: Annotated[int, Interval(ge=0, le=1000)] = 16,
-        votes: AtOnce = 8,
-    ) -> None:
-        super().__init__(
-            architecture=architecture,
-            features=features,
-            activation=activation,
-            prior_deviation=prior_deviation,
-            steps=steps,
-            langevin_epsilon=langevin_epsilon,
-            temperature=temperature,
-            training_steps=training_steps,
-            data_noise=data_noise,
-            negatives=negatives,
-            bank_size=bank_size,
-            rejuvenation=rejuvenation,
-            batch_size=batch_size,
-            iterations=iterations,
-            learning_rate=learning_rate,
-            decay=decay,
-            rate_drops=rate_drops,
-            sgd_iterations=sgd_iterations,
-            sgd_learning_rate=sgd_learning_rate,
-            averaging=averaging,
-            long_run_steps=long_run_steps,
-            long_run_images=long_run_images,
-            votes=votes,
-        )
+    prior_deviation: Positive | None = 0.3
+    steps: Annotated[int, Interval(ge=0, le=10**5)] = 100
+    langevin_epsilon: Deviation = 0.015
+    bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 500
+    rejuvenation: Share = 0.01
+    iterations: Annotated[int, Interval(ge=1, le=10**7)] = 1300
+    learning_rate: Rate = 5e-4
+    averaging: Memory = 0.99
+    long_run_steps: Count = 100

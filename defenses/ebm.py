@@ -1,7 +1,7 @@
 """Purification by Langevin dynamics on a learned energy."""
 
-from __future__ import annotations
-
+# Annotations are objects, not text: the constructor of a subclass is made in the subclass's file.
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +22,7 @@ from defenses.energy.recipe import EnergyRecipe
 from defenses.energy.report import EnergyReport
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class EBMPurification(Defense):
     """Energy-based purification: the image follows short-run Langevin dynamics before the classifier sees it.
 
@@ -70,58 +71,29 @@ class EBMPurification(Defense):
     exact_gradient = True
     not_fitted = frozenset({"steps", "votes"})
 
-    def __init__(
-        self,
-        *,
-        architecture: Literal["vanilla", "lite", "residual"] = "lite",
-        features: Annotated[int, Interval(ge=1, le=512)] = 16,
-        activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
-        prior_deviation: Positive | None = None,
-        steps: Annotated[int, Interval(ge=0, le=10**5)] = 40,
-        langevin_epsilon: Deviation = 0.03,
-        temperature: Positive | None = None,
-        training_steps: Count = 20,
-        data_noise: Deviation | None = None,
-        negatives: Literal[
-            "persistent", "contrastive-divergence", "short-run", "cooperative", "recovery"
-        ] = "persistent",
-        bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 2000,
-        rejuvenation: Share = 0.05,
-        batch_size: BatchRows = 32,
-        iterations: Annotated[int, Interval(ge=1, le=10**7)] = 600,
-        learning_rate: Rate = 2e-3,
-        decay: Share = 0.5,
-        rate_drops: Annotated[int, Interval(ge=0, le=10)] = 0,
-        sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0,
-        sgd_learning_rate: Rate = 1e-4,
-        averaging: Memory = 0.0,
-        long_run_steps: Count = 40,
-        long_run_images: Annotated[int, Interval(ge=0, le=1000)] = 16,
-        votes: AtOnce = 8,
-    ) -> None:
-        self.architecture = architecture
-        self.features = features
-        self.activation = activation
-        self.prior_deviation = prior_deviation
-        self.steps = steps
-        self.langevin_epsilon = langevin_epsilon
-        self.temperature = temperature
-        self.training_steps = training_steps
-        self.data_noise = data_noise
-        self.negatives = negatives
-        self.bank_size = bank_size
-        self.rejuvenation = rejuvenation
-        self.batch_size = batch_size
-        self.iterations = iterations
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.rate_drops = rate_drops
-        self.sgd_iterations = sgd_iterations
-        self.sgd_learning_rate = sgd_learning_rate
-        self.averaging = averaging
-        self.long_run_steps = long_run_steps
-        self.long_run_images = long_run_images
-        self.votes = votes
+    architecture: Literal["vanilla", "lite", "residual"] = "lite"
+    features: Annotated[int, Interval(ge=1, le=512)] = 16
+    activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu"
+    prior_deviation: Positive | None = None
+    steps: Annotated[int, Interval(ge=0, le=10**5)] = 40
+    langevin_epsilon: Deviation = 0.03
+    temperature: Positive | None = None
+    training_steps: Count = 20
+    data_noise: Deviation | None = None
+    negatives: Literal["persistent", "contrastive-divergence", "short-run", "cooperative", "recovery"] = "persistent"
+    bank_size: Annotated[int, Interval(ge=1, le=10**6)] = 2000
+    rejuvenation: Share = 0.05
+    batch_size: BatchRows = 32
+    iterations: Annotated[int, Interval(ge=1, le=10**7)] = 600
+    learning_rate: Rate = 2e-3
+    decay: Share = 0.5
+    rate_drops: Annotated[int, Interval(ge=0, le=10)] = 0
+    sgd_iterations: Annotated[int, Interval(ge=0, le=10**7)] = 0
+    sgd_learning_rate: Rate = 1e-4
+    averaging: Memory = 0.0
+    long_run_steps: Count = 40
+    long_run_images: Annotated[int, Interval(ge=0, le=1000)] = 16
+    votes: AtOnce = 8
 
     def fit(self, classifier: nn.Module, data: FitData) -> None:
         """Train the energy, and run long chains on it; the classifier and the labels are not used.
