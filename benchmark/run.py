@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 
+from benchmark.core.at_once import at_once
 from benchmark.core.batching import BatchSize
 from benchmark.core.devices import choose_device
 from benchmark.core.errors import UserError
@@ -123,7 +124,9 @@ def execute(
     with terminations_raised(), at_work(run.out, store.sweep) as others:
         if others:
             say(f"another run is at work in {run.out}: they share finished steps, and the last to end writes the board")
-        engine = engine or LocalEngine(step_timeout=run.request.step_timeout)
+        engine = engine or LocalEngine(
+            step_timeout=run.request.step_timeout, at_once=at_once(run.data.train.shape, run.device)
+        )
         return _execute(run, store, publish, engine, progress or progress_for(len(run.plan.steps)))
 
 

@@ -173,10 +173,11 @@ def _estimate(prepared: PreparedRun) -> None:
     from benchmark.planning.estimate.measure import Machine
 
     machine = Machine(prepared.data, prepared.device, prepared.batch_size)
-    found = estimated(prepared.plan, Costs(prepared.plan, machine).by_step())
+    found = estimated(prepared.plan, Costs(prepared.plan, machine).by_step(), at_once=machine.at_once)
     headers = ["table", "defense", "attack", "detector", "forwards", "backwards", "about"]
     print_document(tabulate([[*map(line, row)] for row in found.rows], headers, tablefmt="simple"))
-    say(f"{len(found.rows)} cells, about {found.total} on {prepared.device} at its present load")
+    together = f", {machine.at_once} steps side by side," * (machine.at_once > 1)
+    say(f"{len(found.rows)} cells, about {found.total} on {prepared.device}{together} at its present load")
     say(f"longest: {', '.join(found.largest)}")
     if found.unmeasured:
         say(f"not in it, since it could not be measured: {', '.join(found.unmeasured)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmark.core.harmless import line, on_screen
@@ -22,8 +23,37 @@ class Lines(Protocol):
         """Let it be seen."""
 
 
+@dataclass
+class Doing:
+    """How far one step is.
+
+    Attributes:
+        label: The step's.
+        number: The how manyth of the run it is.
+        key: The step's.
+        total, done: Images; 0 in all where it does not count any.
+        note: What it says of itself.
+        started: When it began.
+    """
+
+    label: str = ""
+    number: int = 0
+    key: str = ""
+    total: int = 0
+    done: int = 0
+    note: str = ""
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.started
+
+
 class Progress:
     """Counts steps and images; this base class shows nothing.
+
+    Several steps may be at work at a time. What is told is of the one that began last, or was turned to since.
 
     Args:
         steps: Number of steps in the run.
@@ -32,35 +62,33 @@ class Progress:
     def __init__(self, steps: int = 0) -> None:
         self.steps = steps
         self.step = 0
-        self.label = ""
-        self.total = 0
-        self.done = 0
-        self.started = 0.0
-        self.note = ""
-        self.key = ""
+        self.doing = Doing()
         self.remaining: Remaining | None = None
+        self._open: dict[str, Doing] = {}
 
     def begin(self, label: str, total: int = 0, *, key: str = "") -> None:
         """The step of this key begins, which goes through `total` images (0 where it does not count any)."""
         self.step += 1
-        self.key = key
-        self.label, self.total, self.done, self.note = label, total, 0, ""
-        self.started = time.monotonic()
+        self.doing = self._open[key] = Doing(label, self.step, key, total)
         self.show(force=True)
+
+    def turn_to(self, key: str) -> None:
+        """What is told from here on is of the step of this key, which has begun."""
+        self.doing = self._open.get(key, self.doing)
 
     def expect(self, total: int) -> None:
         """The current step goes through `total` images."""
-        self.total = total
+        self.doing.total = total
         self.show()
 
     def advance(self, images: int) -> None:
         """`images` more are finished."""
-        self.done += images
+        self.doing.done += images
         self.show()
 
     def fraction(self, part: float, note: str = "") -> None:
         """A step that does not count images is `part` of the way through, in [0, 1]."""
-        self.total, self.done, self.note = 1000, round(1000 * part), note
+        self.doing.total, self.doing.done, self.doing.note = 1000, round(1000 * part), note
         self.show()
 
     def say(self, text: str) -> None:
@@ -69,13 +97,15 @@ class Progress:
     def end(self, outcome: str = "done") -> None:
         """The step is over."""
         del outcome
+        self._open.pop(self.doing.key, None)
         if self.remaining is not None:
-            self.remaining.ended(self.key, time.monotonic() - self.started)
+            self.remaining.ended(self.doing.key, self.doing.elapsed)
 
     def reused(self, label: str, *, key: str = "") -> None:
         """A step was found finished, or cannot run."""
-        self.label = label
         self.step += 1
+        if not self._open:
+            self.doing = Doing(label, self.step, key)
         if self.remaining is not None:
             self.remaining.ended(key)
 
@@ -87,24 +117,29 @@ class Progress:
 
     def line(self) -> str:
         """The current state as text: step, label, share, images per second, time left in this step."""
-        elapsed = time.monotonic() - self.started
-        text = f"[{self.step}/{self.steps}] {self.label}"
-        if self.total:
-            text += f" {100 * self.done // self.total:3d} %"
-        if self.done and elapsed > 0 and not self.note:
-            text += f", {self.done / elapsed:.3g} images/s"
-        if self.note:
-            text += f", {self.note}"
-        if 0 < self.done < self.total:
-            text += f", {_clock(elapsed / self.done * (self.total - self.done))} left"
+        doing, elapsed = self.doing, self.doing.elapsed
+        text = self.headline()
+        if doing.total:
+            text += f" {100 * doing.done // doing.total:3d} %"
+        if doing.done and elapsed > 0 and not doing.note:
+            text += f", {doing.done / elapsed:.3g} images/s"
+        if doing.note:
+            text += f", {doing.note}"
+        if 0 < doing.done < doing.total:
+            text += f", {_clock(elapsed / doing.done * (doing.total - doing.done))} left"
         if self.remaining is not None:
-            share = self.done / self.total if self.total else 0.0
-            text += f"; run: about {_clock(self.remaining.seconds(self.key, elapsed, share))} left"
+            share = doing.done / doing.total if doing.total else 0.0
+            left = self.remaining.seconds(doing.key, elapsed, share, at_once=max(1, len(self._open)))
+            text += f"; run: about {_clock(left)} left"
         return text
 
-    def elapsed(self) -> str:
-        """Time since the step began."""
-        return _clock(time.monotonic() - self.started)
+    def headline(self) -> str:
+        """Which step it is."""
+        return f"[{self.doing.number}/{self.steps}] {self.doing.label}"
+
+    def ending(self, outcome: str) -> str:
+        """How the step ended, and after how long."""
+        return f"{self.headline()}: {outcome}, {_clock(self.doing.elapsed)}"
 
 
 class PlainProgress(Progress):
@@ -125,11 +160,11 @@ class PlainProgress(Progress):
             self._print(self.line())
 
     def say(self, text: str) -> None:
-        self._print(f"[{self.step}/{self.steps}] {self.label} says: {text}")
+        self._print(f"{self.headline()} says: {text}")
 
     def end(self, outcome: str = "done") -> None:
         super().end(outcome)
-        self._print(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}")
+        self._print(self.ending(outcome))
 
     def _print(self, text: str) -> None:
         with suppress(BrokenPipeError):
@@ -153,14 +188,12 @@ class LiveProgress(Progress):
         self._live.update(text, refresh=force)
 
     def say(self, text: str) -> None:
-        self._live.console.print(on_screen(f"[{self.step}/{self.steps}] {self.label} says: {text}", style="dim"))
+        self._live.console.print(on_screen(f"{self.headline()} says: {text}", style="dim"))
 
     def end(self, outcome: str = "done") -> None:
         super().end(outcome)
         style = "green" if outcome == "done" else "red"
-        self._live.console.print(
-            on_screen(f"[{self.step}/{self.steps}] {self.label}: {outcome}, {self.elapsed()}", style=style)
-        )
+        self._live.console.print(on_screen(self.ending(outcome), style=style))
 
     def close(self) -> None:
         self._live.stop()
@@ -194,6 +227,10 @@ class Several(Progress):
     def begin(self, label: str, total: int = 0, *, key: str = "") -> None:
         for part in self._parts:
             part.begin(label, total, key=key)
+
+    def turn_to(self, key: str) -> None:
+        for part in self._parts:
+            part.turn_to(key)
 
     def expect(self, total: int) -> None:
         for part in self._parts:

@@ -23,12 +23,14 @@ class Remaining:
             self._expected += expected
             self._taken += seconds
 
-    def seconds(self, key: str = "", elapsed: float = 0.0, share: float = 0.0) -> float:
-        """Seconds that are left while the step `key` has gone on for `elapsed`, and is `share` of the way through."""
+    def seconds(self, key: str = "", elapsed: float = 0.0, share: float = 0.0, *, at_once: int = 1) -> float:
+        """Seconds that are left while the step `key` has gone on for `elapsed`, and is `share` of the way through.
+
+        Where `at_once` steps are computed side by side, each is taken to have its share of what is left.
+        """
         correction = self._taken / self._expected if self._expected > 0 else 1.0
         others = correction * sum(seconds for other, seconds in self._left.items() if other != key)
-        if key not in self._left:
-            return others
-        if share > 0:
-            return others + elapsed * (1 - share) / share
-        return others + max(0.0, correction * self._left[key] - elapsed)
+        own = 0.0
+        if key in self._left:
+            own = elapsed * (1 - share) / share if share > 0 else max(0.0, correction * self._left[key] - elapsed)
+        return max(own, (others + own) / at_once)

@@ -71,6 +71,7 @@ class Account:
 
     def end(self, step: Step, reason: str) -> None:
         """It is over; `reason` says why there is no result, and is empty where it is saved."""
+        self._context.progress.turn_to(step.key)
         if not reason and not self._context.store.has(step.key):
             reason = "it says that it is finished and has left nothing"
         if reason:

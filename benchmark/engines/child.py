@@ -51,16 +51,17 @@ class Reporting(Progress):
         super().__init__()
         self._send = send
         self._due = 0.0
+        self._untold = 0
 
     def expect(self, total: int) -> None:  # noqa: D102
-        self.done = 0
+        self._untold = 0
         self._send("expect", total)
 
     def advance(self, images: int) -> None:  # noqa: D102
-        self.done += images
+        self._untold += images
         if self._now():
-            self._send("advance", self.done)
-            self.done = 0
+            self._send("advance", self._untold)
+            self._untold = 0
 
     def fraction(self, part: float, note: str = "") -> None:  # noqa: D102
         if self._now() or part >= 1:
@@ -74,7 +75,7 @@ class Reporting(Progress):
         return True
 
 
-def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Path) -> None:
+def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Path, *, threads: int) -> None:
     """Run the steps that are asked for, until nobody asks any more; never returns.
 
     Args:
@@ -82,6 +83,7 @@ def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Pat
         context: What they work with.
         ends: Towards the process that asks.
         scratch: A folder for temporary files, which that process removes.
+        threads: For computing.
     """
     try:
         _settle(ends, scratch)
@@ -94,9 +96,12 @@ def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Pat
                 replies.flush()
 
         context.progress, context.apart = Reporting(send), True
+        server = fresh.serving()
+        if server.owner == os.getpid():
+            send("server", server.process.pid)
         asked: SimpleQueue[Step] = SimpleQueue()
         # All computing is done in another thread: in this one OpenMP would wait for workers that the fork left behind.
-        threading.Thread(target=_work, args=(asked, context, torch.get_num_threads(), send), daemon=True).start()
+        threading.Thread(target=_work, args=(asked, context, threads, send), daemon=True).start()
         # This one sees it where nobody is left to ask.
         for key in os.fdopen(ends.requests):
             asked.put(steps[key.strip()])

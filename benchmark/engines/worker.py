@@ -10,6 +10,7 @@ import signal
 import time
 import warnings
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from benchmark.core.errors import UserError
@@ -20,8 +21,30 @@ from benchmark.engines.printed import Printed
 from benchmark.steps.base import Step
 from benchmark.steps.context import StepContext
 
-_LISTEN = 0.2
+LISTEN = 0.2
 """Seconds between two looks at whether the process is still there and in time."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A step that a process was asked for.
+
+    Attributes:
+        progress: Its display.
+        printed: What is printed meanwhile.
+        limit: Seconds that it may take; None for as long as it likes.
+        began: When it was asked for.
+    """
+
+    progress: Progress
+    printed: Printed
+    limit: float | None
+    began: float
+
+    @property
+    def late(self) -> bool:
+        """Whether its time is over."""
+        return self.limit is not None and time.monotonic() > self.began + self.limit
 
 
 class Worker:
@@ -30,9 +53,12 @@ class Worker:
     Args:
         steps: The steps that it can be asked for, by key.
         context: What they work with.
+        threads: For computing.
+        own_server: Whether it starts a process of its own that gives the verdicts, which is then ended with it. What
+            it says of that process is believed, so that no plug-in of others may run there.
     """
 
-    def __init__(self, steps: dict[str, Step], context: StepContext) -> None:
+    def __init__(self, steps: dict[str, Step], context: StepContext, *, threads: int, own_server: bool) -> None:
         self._scratch = make_temporary_folder("medrobust-step-")
         try:
             asked, self._requests, self._replies, told, self._output, printed = _pipes(3)
@@ -46,7 +72,8 @@ class Worker:
         if not self._pid:
             for end in (self._requests, self._replies, self._output):
                 os.close(end)
-            serve(steps, context, Ends(asked, told, printed), self._scratch)
+            ends = Ends(asked, told, printed)
+            serve(steps, context, ends, self._scratch, threads=threads)
         for end in (asked, told, printed):
             os.close(end)
         for end in (self._replies, self._output):
@@ -57,6 +84,9 @@ class Worker:
         self._status: int | None = None
         self._heard = b""
         self._ended = False
+        self._asked: Question | None = None
+        self._own_server = own_server
+        self._server: int | None = None
 
     def alive(self) -> bool:
         """Whether the process is still there."""
@@ -65,44 +95,57 @@ class Worker:
             self._status = status if pid else None
         return self._status is None
 
-    def run(self, key: str, progress: Progress, limit: float | None) -> str:
-        """Have a step computed and saved; "" or the reason why it was not. After a hang or a death it is ended.
+    def ask(self, key: str, progress: Progress, limit: float | None) -> None:
+        """Have a step computed and saved, and go on here; `outcome` tells what became of it.
 
         Args:
             key: The step's.
-            progress: The display.
+            progress: Its display.
             limit: Seconds that the step may take; None for as long as it likes.
+        """
+        self._asked = Question(progress, Printed(progress), limit, time.monotonic())
+        with suppress(BrokenPipeError):
+            os.write(self._requests, f"{key}\n".encode())
+
+    def outcome(self, wait: float = LISTEN) -> str | None:
+        """Empty where the step is saved, the reason where it is not, None where neither is known in `wait` seconds.
+
+        After a hang or a death the process is ended.
 
         Raises:
             UserError: The step cannot be saved, nor can any other.
             OSError: Likewise.
         """
-        printed = Printed(progress)
-        with suppress(BrokenPipeError):
-            os.write(self._requests, f"{key}\n".encode())
-        last = None if limit is None else time.monotonic() + limit
-        while True:
-            # Asked before listening, so that the last words of a process that has ended are heard.
-            alive = self.alive()
-            for message in self._listen(printed):
-                reason = _told(message, progress)
-                if reason is not None:
-                    self._drain(printed)
-                    return reason
-            if not alive:
+        assert self._asked is not None
+        progress, printed = self._asked.progress, self._asked.printed
+        # Asked before listening, so that the last words of a process that has ended are heard.
+        alive = self.alive()
+        for message in self._listen(printed, wait):
+            reason = _told(message, progress)
+            if reason is not None:
                 self._drain(printed)
-                self.end()
-                return printed.after(_death(self._status or 0))
-            if last is not None and time.monotonic() > last:
-                self.end()
-                return (
-                    f"it was not done after the {limit:g} seconds of --step-timeout\n  "
-                    "remedy: allow more seconds, or mend what hangs"
-                )
+                return reason
+            if self._own_server and message[0] == "server":
+                self._server = int(message[1])
+        if not alive:
+            self._drain(printed)
+            self.end()
+            return printed.after(_death(self._status or 0))
+        if self._asked.late:
+            self.end()
+            return (
+                f"it was not done after the {self._asked.limit:g} seconds of --step-timeout\n  "
+                "remedy: allow more seconds, or mend what hangs"
+            )
+        return None
 
-    def _listen(self, printed: Printed) -> list[list[Any]]:
+    def heard_at(self) -> list[int]:
+        """The descriptors that have something to read when there is something to hear."""
+        return [key.fd for key in self._selector.get_map().values()]
+
+    def _listen(self, printed: Printed, wait: float) -> list[list[Any]]:
         found = []
-        for key, _ in self._selector.select(_LISTEN):
+        for key, _ in self._selector.select(wait):
             content = _read(key.fd)
             if not content:
                 # All of the other ends are closed: the process has ended, or a plug-in closed what is not its own.
@@ -113,7 +156,7 @@ class Worker:
                 *lines, self._heard = (self._heard + content).split(b"\n")
                 found += [message for line in lines if (message := _parsed(line))]
         if not self._selector.get_map():
-            time.sleep(_LISTEN)
+            time.sleep(wait)
         return found
 
     def _drain(self, printed: Printed) -> None:
@@ -134,6 +177,10 @@ class Worker:
                     kill(whom, signal.SIGKILL)
         if self._status is None:
             self._status = os.waitpid(self._pid, 0)[1]
+        if self._server is not None:
+            # In a session of its own, and perhaps at a question that hangs.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._server, signal.SIGKILL)
         self._selector.close()
         for descriptor in (self._requests, self._replies, self._output):
             with suppress(OSError):

@@ -57,17 +57,19 @@ def test_tables_are_the_same_bytes_from_any_engine(tmp_path: Path) -> None:
     suite = tmp_path / "two.toml"
     suite.write_text(SUITE, encoding="utf-8")
     boards = []
-    for name, engine in (("local", None), ("other", InThisProcess())):
+    for name, engine in (("local", LocalEngine()), ("together", LocalEngine(at_once=3)), ("other", InThisProcess())):
         prepared = prepare(RunRequest(str(suite), out=tmp_path / name))
         tally = execute(prepared, publish, engine=engine)
         assert {*tally.computed} == {step.key for step in prepared.plan.steps}
         boards.append([(tmp_path / name / table).read_bytes() for table in ("leaderboard.md", "rows.csv")])
         again = execute(prepared, publish, engine=engine)
         assert (again.computed, {*again.reused}) == ([], {*tally.computed})
-    assert boards[0] == boards[1]
+    assert boards[0] == boards[1] == boards[2]
 
 
-@pytest.mark.parametrize("engine", [LocalEngine(), InThisProcess()], ids=["local", "other"])
+@pytest.mark.parametrize(
+    "engine", [LocalEngine(), LocalEngine(at_once=2), InThisProcess()], ids=["local", "together", "other"]
+)
 def test_a_step_fails_with_what_needs_it_and_alone(engine: Engine, context: StepContext) -> None:
     def fail(_: StepContext) -> None:
         raise ValueError("no")

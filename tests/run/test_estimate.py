@@ -160,6 +160,9 @@ def test_what_cannot_be_measured_is_named_and_the_rest_is_estimated(run: Prepare
     assert found.rows[1][-1] == "not measured"
     assert set(seconds) == {cell.step.key, cell.step.clean.key, cell.step.clean.fit.key, fit.train.key}
     assert min(seconds.values()) >= 0
+    # The longest step bounds what steps side by side can save.
+    some = dict.fromkeys((cell.step.key, cell.step.clean.key, fit.train.key), 10.0)
+    assert [estimated(plan, some, at_once=n).total for n in (1, 2, 8)] == ["30.0 s", "15.0 s", "10.0 s"]
     # A step that several cells need is paid for by the first.
     assert found.rows[1][4] == f"{broken.passes().forwards + broken.clean.passes().forwards:,}"
 

@@ -18,7 +18,7 @@ class Estimate:
 
     Attributes:
         rows: For each cell its table, defense, attack and detector, forward and backward passes, and time in words.
-        total: Time of all in words.
+        total: Time of the run in words.
         largest: The steps that take longest, with their times.
         unmeasured: Labels of the steps whose time is not in it.
     """
@@ -29,7 +29,7 @@ class Estimate:
     unmeasured: list[str]
 
 
-def estimated(plan: Plan, seconds: Mapping[str, float]) -> Estimate:
+def estimated(plan: Plan, seconds: Mapping[str, float], *, at_once: int = 1) -> Estimate:
     """The cells of a plan with what each costs that the cells before it have not paid for.
 
     Passes are what images cost that no attack breaks; `attack_passes` says what they leave out. Seconds take it that
@@ -38,6 +38,7 @@ def estimated(plan: Plan, seconds: Mapping[str, float]) -> Estimate:
     Args:
         plan: The plan.
         seconds: Of its steps, by key, as `Costs` has them.
+        at_once: Steps that are computed side by side; the total takes it that there are always so many to compute.
     """
     seen: set[str] = set()
     rows = []
@@ -57,7 +58,7 @@ def estimated(plan: Plan, seconds: Mapping[str, float]) -> Estimate:
     labels = {step.key: step.label for step in plan.steps}
     return Estimate(
         rows,
-        duration(sum(seconds.values())),
+        duration(max([sum(seconds.values()) / at_once, *seconds.values()])),
         [f"{labels[key]} {duration(each)}" for key, each in largest],
         [label for key, label in labels.items() if key not in seconds],
     )

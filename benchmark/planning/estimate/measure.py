@@ -15,6 +15,7 @@ from attacks.gradients.fast_copy import search_model
 from attacks.objectives.aim import Aim
 from attacks.objectives.cross_entropy import CrossEntropy
 from benchmark.core.apart import NoAnswerError, answer_apart
+from benchmark.core.at_once import at_once
 from benchmark.core.batching import BatchSize
 from benchmark.core.defended import DefendedModel
 from benchmark.core.errors import UserError
@@ -70,11 +71,22 @@ class Machine:
     device: torch.device
     batch_size: BatchSize
 
+    @property
+    def at_once(self) -> int:
+        """Steps that it computes side by side."""
+        return at_once(self.data.train.shape, self.device)
+
     def apart(self, question: Callable[[], str]) -> str | None:
         """What a question gives that is asked in a process of its own; None where it raises or takes too long."""
+
+        def as_computed() -> str:
+            if self.at_once > 1:
+                torch.set_num_threads(1)
+            return question()
+
         try:
             # A process that has used a GPU has no children that can.
-            return question() if torch.cuda.is_initialized() else answer_apart(question, seconds=_PATIENCE)
+            return question() if torch.cuda.is_initialized() else answer_apart(as_computed, seconds=_PATIENCE)
         except (NoAnswerError, UserError):
             return None
 

@@ -1,0 +1,113 @@
+"""Steps side by side: really at a time, each after what it needs, none in the way of another, and nothing left over."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.progress import PlainProgress
+from benchmark.engines.base import Tally
+from benchmark.steps.context import StepContext
+from benchmark.verdicts import fresh
+from tests.engines.steps import Deed, Theirs
+
+Ran = Callable[..., Tally]
+
+
+def _meeting(own: Path, other: Path) -> Callable[[StepContext], int]:
+    """Says that it is there, and stays until the other is."""
+
+    def meet(context: StepContext) -> int:
+        own.touch()
+        deadline = time.monotonic() + 30
+        while not other.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return os.getpid()
+
+    return meet
+
+
+def test_steps_that_need_nothing_of_each_other_are_computed_at_a_time(
+    ran: Ran, context: StepContext, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    pair = Deed("one", _meeting(one, two)), Deed("two", _meeting(two, one))
+    tally = ran(*pair, at_once=2)
+    assert not tally.failed
+    ids = {context.store.record(step.key).results["given"] for step in pair}
+    assert len(ids) == 2
+    assert os.getpid() not in ids
+
+
+def test_a_step_waits_for_what_it_needs_and_lets_others_pass(ran: Ran) -> None:
+    slow = Deed("slow", lambda context: time.sleep(1))
+    after = Deed("after", lambda context: context.store.record(slow.key).results["given"] is None, after=(slow,))
+    free = Deed("free", lambda context: 1)
+    assert ran(slow, after, free, at_once=2).computed == [free.key, slow.key, after.key]
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        (lambda context: os._exit(7), "exit status 7"),
+        (lambda context: time.sleep(60), "the 4 seconds of --step-timeout"),
+        (lambda context: 1 / 0, "ZeroDivisionError"),
+    ],
+)
+def test_one_that_fails_costs_the_one_beside_it_nothing(
+    ran: Ran, context: StepContext, deed: Callable[[StepContext], object], words: str
+) -> None:
+    bad, beside = Deed("bad", deed), Deed("beside", lambda context: (time.sleep(1), os.getpid())[1])
+    needs, later = Deed("needs", lambda context: 1, after=(bad,)), Deed("later", lambda context: os.getpid())
+    tally = ran(bad, beside, needs, later, at_once=2, step_timeout=4)
+    assert words in tally.failed[bad.key]
+    assert tally.failed[needs.key].startswith("bad failed: ")
+    assert {*tally.computed} == {beside.key, later.key}
+
+
+def test_plug_ins_of_others_run_alone_after_all_the_rest(ran: Ran, context: StepContext, tmp_path: Path) -> None:
+    def alone(context: StepContext) -> list[bool]:
+        return [context.store.has(step.key) for step in own]
+
+    own = [Deed(f"own {n}", lambda context: os.getpid()) for n in range(4)]
+    theirs = Deed("theirs", alone, Theirs())
+    tally = ran(theirs, *own, at_once=2)
+    assert tally.computed[-1] == theirs.key
+    assert context.store.record(theirs.key).results["given"] == [True] * 4
+
+
+def test_no_process_is_left_after_the_run(ran: Ran) -> None:
+    before = _children() | {fresh.serving().process.pid}
+    ran(*(Deed(f"step {n}", lambda context: 1) for n in range(4)), at_once=3)
+    assert _children() <= before
+
+
+def _children() -> set[int]:
+    return {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+
+
+def test_each_line_of_the_display_is_of_the_step_that_it_names() -> None:
+    shown = io.StringIO()
+    progress = PlainProgress(2, shown, every=0)
+    progress.begin("first", key="a")
+    progress.begin("second", key="b")
+    for key, images in (("a", 10), ("b", 4)):
+        progress.turn_to(key)
+        progress.expect(images)
+    progress.turn_to("a")
+    progress.advance(5)
+    progress.end()
+    progress.turn_to("b")
+    progress.say("hello")
+    progress.end("FAILED")
+    lines = shown.getvalue().splitlines()
+    assert "[1/2] first  50 %" in lines[-4]
+    assert lines[-3].startswith("[1/2] first: done")
+    assert lines[-2] == "[2/2] second says: hello"
+    assert lines[-1].startswith("[2/2] second: FAILED")
