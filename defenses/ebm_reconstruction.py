@@ -34,10 +34,10 @@ class EBMReconstruction(Defense):
 
         z ← z − η ∇ ‖x̂ − M(z)‖²,
 
-    on the scale [−1, 1], with the noise within M fixed; M(z) is the reconstruction. It is then rolled: the
-    reconstruction is the next x̂, for a z that starts anew. The last one is clipped and classified. Logits are averaged
-    over `votes` draws. `purify` gives no autograd graph: attacks use BPDA or, stronger, the exact gradient, which runs
-    back through the descents' states (`defenses.chains`).
+    on the scale [−1, 1], which z does not leave, with the noise within M fixed; M(z) is the reconstruction. It is then
+    rolled: the reconstruction is the next x̂, for a z that starts anew. The last one is clipped and classified. Logits
+    are averaged over `votes` draws. `purify` gives no autograd graph: attacks use BPDA or, stronger, the exact
+    gradient, which runs back through the descents' states (`defenses.chains`).
 
     Every step of a descent goes through M and back, so that this is the most expensive purifier here: the thesis takes
     240 descents, twice, and a GPU. The defaults are for a look at some images on a CPU: they reconstruct coarsely, and
@@ -71,7 +71,7 @@ class EBMReconstruction(Defense):
         architecture: Literal["vanilla", "lite"] = "lite",
         features: Annotated[int, Interval(ge=1, le=512)] = 16,
         activation: Literal["soft-leaky-relu", "leaky-relu"] = "soft-leaky-relu",
-        steps: Annotated[int, Interval(ge=1, le=10**5)] = 10,
+        steps: Annotated[int, Interval(ge=1, le=10**5)] = 5,
         langevin_epsilon: Deviation = 0.03,
         temperature: Positive | None = None,
         descents: Annotated[int, Interval(ge=1, le=10**5)] = 20,

@@ -12,7 +12,9 @@ from defenses.chains.chain import Chain
 
 @dataclass(frozen=True, kw_only=True)
 class Descent(Chain):
-    """z ← z − η ∇ ‖x̂ − M(z)‖², x̂ the image that every step is conditioned on.
+    """z ← z − η ∇ ‖x̂ − M(z)‖², brought back to [−1, 1], x̂ the image that every step is conditioned on.
+
+    Outside [−1, 1] no chain started in training: M knows nothing there, and diverges where the descent goes far.
 
     Attributes:
         sampler: M as a chain from z, its noise fixed.
@@ -33,4 +35,4 @@ class Descent(Chain):
                 end = self.sampler.advance(step, end, None)
             distance = (image - end).square().sum()
             (slope,) = torch.autograd.grad(distance, start, create_graph=recorded)
-        return state - self.rate * slope
+        return (state - self.rate * slope).clamp(-1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,31 @@ def test_no_process_is_left_after_the_run(ran: Ran) -> None:
     before = _children() | {fresh.serving().process.pid}
     ran(*(Deed(f"step {n}", lambda context: 1) for n in range(4)), at_once=3)
     assert _children() <= before
+
+
+@pytest.mark.parametrize("last", [lambda context: 1, lambda context: os._exit(1), lambda context: time.sleep(60)])
+def test_what_gives_verdicts_to_a_step_ends_with_the_process_of_the_step(
+    ran: Ran, context: StepContext, last: Callable[[StepContext], object]
+) -> None:
+    # As at a question that hangs: it does not look whether anyone still waits.
+    asks = Deed("asks", lambda context: (pid := fresh.serving().process.pid, os.kill(pid, signal.SIGSTOP))[0])
+    ran(asks, Deed("last", last, after=(asks,)), at_once=2, step_timeout=4)
+    pid = context.store.record(asks.key).results["given"]
+    assert pid != fresh.serving().process.pid
+    assert pid not in _alive()
+
+
+def _alive() -> set[int]:
+    """Processes that have not ended, or are ended and waited for by nobody."""
+    states = {int(entry.parent.name): entry for entry in Path("/proc").glob("[0-9]*/stat")}
+    return {pid for pid, file in states.items() if _state(file) not in ("Z", "")}
+
+
+def _state(file: Path) -> str:
+    try:
+        return file.read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _children() -> set[int]:

@@ -104,7 +104,20 @@ def test_a_descent_through_a_contracting_sampler_closes_the_gap_at_its_rate() ->
         step=0.1,
         temperature=0.005,
     )
-    image, z = drawn(1), drawn(2)
+    # Small, so that the descent stays where latents are.
+    image, z = 0.1 * drawn(1), 0.1 * drawn(2)
     before = image - run(z, sampler)
     after = image - run(run(z, Descent(steps=descents, sampler=sampler, rate=rate), image), sampler)
     torch.testing.assert_close(after, before * (1 - 2 * rate * (1 - stiffness) ** (2 * steps)) ** descents)
+
+
+def test_a_descent_never_leaves_the_latents_that_the_sampler_was_trained_with() -> None:
+    sampler = LangevinChain(
+        steps=2,
+        energy=lambda x: x.pow(4).flatten(1).sum(1),  # its chains diverge from outside [−1, 1]
+        noise=Noise.of(3, range(ROWS)),
+        step=0.5,
+        temperature=0.5,
+    )
+    end = run(drawn(2).clamp(-1, 1), Descent(steps=30, sampler=sampler, rate=1.0), 3 * drawn(1))
+    assert end.abs().max() <= 1
