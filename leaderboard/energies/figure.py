@@ -25,12 +25,12 @@ class EnergyImages:
     """What chains made of images.
 
     Attributes:
-        defense: Label.
+        whose: Labels of the defenses.
         energy: What is known of it; it has a look for every line of images.
         images: uint8 [looks, n, C, H, W].
     """
 
-    defense: str
+    whose: str
     energy: Energy
     images: NDArray[Any]
 
@@ -40,7 +40,7 @@ def draw_energies(shown: Sequence[EnergyImages], unread: Mapping[str, str], titl
 
     Args:
         shown: In the table's order.
-        unread: By defense, why it is not shown.
+        unread: By labels, why it is not shown.
         title: Of the board.
         phantom: Whether the data are drawn and show no patient.
     """
@@ -57,14 +57,14 @@ def draw_energies(shown: Sequence[EnergyImages], unread: Mapping[str, str], titl
         "First line: training images, at even distances in the training set; nobody chose them. Below: the same images "
         "after a short chain of Langevin steps, ten times and a hundred times as many. A convergent energy still shows "
         f"images of the same kind, though not the same images.{drawn}",
-        *(f"{defense} is not shown: {reason}" for defense, reason in unread.items()),
+        *(f"{whose} is not shown: {reason}" for whose, reason in unread.items()),
         title,
     )
     return to_png(figure)
 
 
 def _draw(block: SubFigure, of: EnergyImages, columns: int) -> None:
-    block.suptitle(literal(f"{of.defense}: {of.energy.verdict}"), fontsize=9, color=INK)
+    block.suptitle(literal(f"{of.whose}: {of.energy.verdict}"), fontsize=9, color=INK)
     panels = block.subplots(len(of.images), columns, squeeze=False)
     for panel in panels.flat:
         panel.set(xticks=[], yticks=[])

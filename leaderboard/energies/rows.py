@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from benchmark.records.run_record import CellRecord
@@ -11,10 +12,21 @@ from leaderboard.results import Results
 
 
 def energies(results: Results) -> tuple[EnergyLine, ...]:
-    """A line for every defense of the robustness table that learned an energy, in the suite's order."""
+    """A line for every energy that a defense of the robustness table learned, in the suite's order.
+
+    Defenses that say the same of it to the last digit share one: they differ in how they decide and not in what they
+    learned.
+    """
     cells = [c for c in results.run.of("robustness") if c.attack == "clean" and c.status == "done"]
     lines = (alone(lambda c=cell: _line(c, results), lambda _: None) for cell in cells)  # type: ignore[misc]
-    return tuple(line for line in lines if line is not None)
+    found: list[EnergyLine] = []
+    for line in lines:
+        same = [n for n, other in enumerate(found) if line and line.energy and other.energy == line.energy]
+        if same:
+            found[same[0]] = replace(found[same[0]], defenses=(*found[same[0]].defenses, *line.defenses))
+        elif line is not None:
+            found.append(line)
+    return tuple(found)
 
 
 def _line(cell: CellRecord, results: Results) -> EnergyLine | None:
@@ -23,6 +35,6 @@ def _line(cell: CellRecord, results: Results) -> EnergyLine | None:
     if said is None:
         return None
     return alone(
-        lambda: EnergyLine(cell.defense, key, Energy.model_validate(said)),
-        lambda reason: EnergyLine(cell.defense, key, None, reason),
+        lambda: EnergyLine((cell.defense,), key, Energy.model_validate(said)),
+        lambda reason: EnergyLine((cell.defense,), key, None, reason),
     )

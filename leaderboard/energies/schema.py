@@ -52,16 +52,21 @@ class Energy(Part):
 
 @dataclass(frozen=True)
 class EnergyLine:
-    """A defense's energy.
+    """An energy, which several defenses may share.
 
     Attributes:
-        defense: Its label.
-        key: Of the step that fitted it.
+        defenses: Their labels.
+        key: Of the step that fitted the first of them.
         energy: What it said; None where that cannot be read.
         reason: Why.
     """
 
-    defense: str
+    defenses: tuple[str, ...]
     key: str
     energy: Energy | None
     reason: str = ""
+
+    @property
+    def whose(self) -> str:
+        """The labels in words."""
+        return ", ".join(self.defenses)

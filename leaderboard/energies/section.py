@@ -51,7 +51,7 @@ class Energies(Section):
             "drift is past 1. d is in units of the temperature; pixels of images lie in [−1, 1], outside: beyond ±1.1, "
             "and 0 steps are the data themselves. On an energy that is not convergent, more steps take the image away "
             "with the perturbation. Measured by the defense's own code; no rank rests on it.",
-            *(f"- **{escape(line.defense)}**: {escape(said)}" for line in self.lines if (said := _doubts(line))),
+            *(f"- **{escape(line.whose)}**: {escape(said)}" for line in self.lines if (said := _doubts(line))),
         ]
 
     def terminal(self) -> list[Table | Note]:
@@ -62,7 +62,7 @@ class Energies(Section):
         """A line for each look at the chains; one without where there was none."""
         return [
             {
-                "defense": line.defense,
+                "defense": defense,
                 "verdict": energy.verdict,
                 **{name: getattr(energy, name) for name in _TRAINING},
                 **dict(zip(_LAGS, energy.gap_autocorrelation, strict=True)),
@@ -70,6 +70,7 @@ class Energies(Section):
             }
             for line in self.lines
             if (energy := line.energy) is not None
+            for defense in line.defenses
             for look in (energy.looks or (None,))
         ]
 
@@ -78,7 +79,7 @@ class Energies(Section):
         for line in self.lines:
             found = alone(lambda of=line: self._images(of), str)  # type: ignore[misc]
             if isinstance(found, str):
-                unread[line.defense] = found
+                unread[line.whose] = found
             elif found is not None:
                 read.append(found)
         return draw_energies(read, unread, title, phantom=self.results.run.data.phantom) if read else None
@@ -89,7 +90,7 @@ class Energies(Section):
         images = self.results.store.arrays(line.key, "long_run_images")["long_run_images"]
         if images.ndim != 5 or len(images) != len(line.energy.looks):
             raise ValueError("its images are not those of its chains")
-        return EnergyImages(line.defense, line.energy, images)
+        return EnergyImages(line.whose, line.energy, images)
 
 
 def _doubts(line: EnergyLine) -> str:

@@ -19,13 +19,13 @@ def energy_table(lines: Sequence[EnergyLine]) -> tuple[list[str], list[list[str]
         "Restarts",
         "Data, and after steps",
     ]
-    return headers, [_cells(line.defense, line.energy) for line in lines if line.energy is not None]
+    return headers, [_cells(line.whose, line.energy) for line in lines if line.energy is not None]
 
 
-def _cells(defense: str, energy: Energy) -> list[str]:
+def _cells(whose: str, energy: Energy) -> list[str]:
     known = [value for value in energy.gap_autocorrelation if value is not None]
     return [
-        defense,
+        whose,
         energy.verdict,
         f"{_rounded(energy.gap_mean, 0)} ± {_rounded(energy.gap_deviation, 0)}",
         f"{known[0]:.2f}, lowest {min(known):.2f}" if known else "–",

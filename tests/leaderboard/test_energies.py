@@ -65,6 +65,16 @@ def test_reports_stand_in_every_document(tmp_path: Path) -> None:
     assert float(lines[4]["gap_autocorrelation_15"]) == -0.8
 
 
+def test_defenses_with_one_energy_share_its_line_and_their_own_rows_of_the_file(tmp_path: Path) -> None:
+    shared = {"energy": CONVERGENT.to_json()}
+    run = made(tmp_path, short=shared, other={"energy": UNSTABLE.to_json()}, long=shared)
+    section = read_board(run.store.root).section(Energies)
+    assert section is not None
+    assert [line.defenses for line in section.lines] == [("short", "long"), ("other",)]
+    assert "| short, long" in section.markdown()[1]
+    assert [row["defense"] for row in section.own_rows()] == ["short"] * 3 + ["long"] * 3 + ["other"] * 3
+
+
 def test_images_of_the_data_and_of_chains_are_drawn(tmp_path: Path) -> None:
     run = made(tmp_path, good={"energy": CONVERGENT.to_json()})
     section = read_board(run.store.root).section(Energies)
