@@ -85,8 +85,8 @@ def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Pat
         scratch: A folder for temporary files, which that process removes.
         threads: For computing.
     """
+    status = 1
     try:
-        _settle(ends, scratch)
         replies = os.fdopen(ends.replies, "w", encoding="utf-8", errors="replace")
         lock = threading.Lock()
 
@@ -95,20 +95,25 @@ def serve(steps: dict[str, Step], context: StepContext, ends: Ends, scratch: Pat
                 replies.write(json.dumps(message) + "\n")
                 replies.flush()
 
+        try:
+            _settle(ends, scratch)
+        except OSError as error:
+            # Too many open files, or no room for another process: no fault of the step that is asked for.
+            send(*_system_said(error))
+            raise
         context.progress, context.apart = Reporting(send), True
-        server = fresh.serving()
-        if server.owner == os.getpid():
-            send("server", server.process.pid)
         asked: SimpleQueue[Step] = SimpleQueue()
         # All computing is done in another thread: in this one OpenMP would wait for workers that the fork left behind.
         threading.Thread(target=_work, args=(asked, context, threads, send), daemon=True).start()
         # This one sees it where nobody is left to ask.
         for key in os.fdopen(ends.requests):
             asked.put(steps[key.strip()])
+        status = 0
     except BaseException as error:
         os.write(2, in_words(error).encode())
-        os._exit(1)
-    os._exit(0)
+    finally:
+        # Even where nobody is left to tell: what comes after this is the run's.
+        os._exit(status)
 
 
 def _settle(ends: Ends, scratch: Path) -> None:
@@ -147,12 +152,20 @@ def _work(asked: SimpleQueue[Step], context: StepContext, threads: int, send: Se
 
 def _run(step: Step, context: StepContext, images: PristineImages, send: Send) -> None:
     try:
+        server = fresh.serving()
+        if server.owner == os.getpid():
+            # Told before every step, since one that ends is replaced.
+            send("server", server.process.pid)
         reason = attempt(step, context, images)
     except UserError as error:
         send("refused", error.problem, error.where, error.remedy)
     except OSError as error:
-        send("disk", error.errno, error.strerror, None if error.filename is None else str(error.filename))
+        send(*_system_said(error))
     except BaseException as error:
         send("ended", in_words(error))
     else:
         send("ended", reason)
+
+
+def _system_said(error: OSError) -> tuple[Any, ...]:
+    return "disk", error.errno, error.strerror, None if error.filename is None else str(error.filename)

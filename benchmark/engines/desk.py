@@ -22,7 +22,7 @@ class Desk:
         steps: The steps that it can be asked for, by key.
         context: What they work with.
         limit: Seconds that one step may take; None for as long as it likes.
-        threads: For computing; None for as many as this process has.
+        threads: For computing rows without plug-ins of others; None for as many as this process has, as the others get.
         shared: Whether the process that gives the verdicts is this one's, or the one that steps run in has its own.
     """
 
@@ -61,7 +61,7 @@ class Desk:
             if not self._shared:
                 # What finds none in the process that it was forked from starts its own.
                 fresh.close()
-            threads = torch.get_num_threads() if self._threads is None else self._threads
+            threads = torch.get_num_threads() if self._threads is None or strangers(step) else self._threads
             self._worker = Worker(self._steps, self._context, threads=threads, own_server=not self._shared)
             self._of = of
         self._worker.ask(step.key, progress, self._limit)

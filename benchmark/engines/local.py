@@ -34,10 +34,10 @@ class LocalEngine(Engine):
         self.at_once = at_once
 
     def run(self, plan: Plan, context: StepContext) -> Tally:  # noqa: D102
-        run = _Run(plan, context, self.step_timeout)
+        run = _Run(plan, context, self.step_timeout, self.at_once)
         try:
             if self.at_once > 1 and not torch.cuda.is_initialized():
-                run.take_together(self.at_once)
+                run.take_together()
             while run.waiting:
                 run.take(run.waiting.popleft())
         except BaseException:
@@ -52,21 +52,23 @@ class LocalEngine(Engine):
 class _Run:
     """One run of a plan: what is still to do, and what became of the rest."""
 
-    def __init__(self, plan: Plan, context: StepContext, limit: float | None) -> None:
+    def __init__(self, plan: Plan, context: StepContext, limit: float | None, at_once: int) -> None:
         self.steps = {step.key: step for step in plan.steps}
         # Rows that do without plug-ins of others come first: what is finished cannot be forged, and is watched.
         self.waiting = deque(sorted(plan.steps, key=lambda step: bool(strangers(step))))
         self.context = context
         self.limit = limit
+        self.at_once = at_once
         self.account = Account(context)
         self.files = FinishedFiles(context.store.root)
-        self.desk = Desk(self.steps, context, limit)
+        # What was computed side by side and must be computed again gets as many threads as before.
+        self.desk = Desk(self.steps, context, limit, threads=1 if at_once > 1 else None)
 
-    def take_together(self, at_once: int) -> None:
+    def take_together(self) -> None:
         """Every step that needs no plug-in of others, so many side by side."""
         own = [step for step in self.waiting if not strangers(step)]
         self.waiting = deque(step for step in self.waiting if strangers(step))
-        desks = [Desk(self.steps, self.context, self.limit, threads=1, shared=False) for _ in range(at_once)]
+        desks = [Desk(self.steps, self.context, self.limit, threads=1, shared=False) for _ in range(self.at_once)]
         side_by_side(own, desks, self.account, self.context.progress)
         for step in own:
             if step.key not in self.account.tally.failed:

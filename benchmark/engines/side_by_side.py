@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import wait
 
 from benchmark.core.progress import Progress
@@ -52,7 +53,10 @@ def side_by_side(steps: Sequence[Step], desks: Sequence[Desk], account: Account,
         UserError, OSError: No step can be saved.
     """
     waiting, busy = list(steps), dict[Desk, Step]()
-    try:
+    with ExitStack() as ends:
+        # Each is ended, also where the end of another is interrupted.
+        for desk in desks:
+            ends.callback(desk.end)
         while waiting or busy:
             for desk in desks:
                 if desk not in busy and (step := _next(waiting, busy, account)) is not None:
@@ -66,9 +70,6 @@ def side_by_side(steps: Sequence[Step], desks: Sequence[Desk], account: Account,
                 if reason is not None:
                     del busy[desk]
                     account.end(step, reason)
-    finally:
-        for desk in desks:
-            desk.end()
 
 
 def _next(waiting: list[Step], busy: dict[Desk, Step], account: Account) -> Step | None:

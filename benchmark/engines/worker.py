@@ -70,10 +70,13 @@ class Worker:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._pid = os.fork()
         if not self._pid:
-            for end in (self._requests, self._replies, self._output):
-                os.close(end)
-            ends = Ends(asked, told, printed)
-            serve(steps, context, ends, self._scratch, threads=threads)
+            try:
+                for end in (self._requests, self._replies, self._output):
+                    os.close(end)
+                serve(steps, context, Ends(asked, told, printed), self._scratch, threads=threads)
+            finally:
+                # A signal in the middle of it must not let the child go on as the run.
+                os._exit(1)
         for end in (asked, told, printed):
             os.close(end)
         for end in (self._replies, self._output):
@@ -92,7 +95,10 @@ class Worker:
         """Whether the process is still there."""
         if self._status is None:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
-            self._status = status if pid else None
+            if pid:
+                self._status = status
+                # What it began has its number for a group still, and nobody else can get that meanwhile.
+                _kill_group(pid)
         return self._status is None
 
     def ask(self, key: str, progress: Progress, limit: float | None) -> None:
@@ -125,8 +131,9 @@ class Worker:
             if reason is not None:
                 self._drain(printed)
                 return reason
-            if self._own_server and message[0] == "server":
-                self._server = int(message[1])
+            match message:
+                case ["server", int(pid)] if self._own_server:
+                    self._server = pid
         if not alive:
             self._drain(printed)
             self.end()
@@ -171,16 +178,14 @@ class Worker:
         if self._ended:
             return
         self._ended = True
-        for kill, whom in ((os.killpg, self._pid), (os.kill, self._pid)):
-            if self._status is None:
-                with suppress(ProcessLookupError, PermissionError):
-                    kill(whom, signal.SIGKILL)
         if self._status is None:
+            _kill_group(self._pid)
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self._pid, signal.SIGKILL)
             self._status = os.waitpid(self._pid, 0)[1]
         if self._server is not None:
             # In a session of its own, and perhaps at a question that hangs.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._server, signal.SIGKILL)
+            _kill_group(self._server)
         self._selector.close()
         for descriptor in (self._requests, self._replies, self._output):
             with suppress(OSError):
@@ -199,6 +204,11 @@ def _pipes(count: int) -> list[int]:
             os.close(end)
         raise
     return ends
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _read(descriptor: int) -> bytes:

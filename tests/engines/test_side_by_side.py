@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmark.core.progress import PlainProgress
 from benchmark.engines.base import Tally
+from benchmark.engines.child import Ends, serve
 from benchmark.steps.context import StepContext
 from benchmark.verdicts import fresh
 from tests.engines.steps import Deed, Theirs
@@ -99,6 +103,82 @@ def test_what_gives_verdicts_to_a_step_ends_with_the_process_of_the_step(
     pid = context.store.record(asks.key).results["given"]
     assert pid != fresh.serving().process.pid
     assert pid not in _alive()
+
+
+def test_what_gives_verdicts_in_the_place_of_one_that_ended_ends_with_the_process_too(
+    ran: Ran, context: StepContext
+) -> None:
+    def lose(context: StepContext) -> int:
+        server = fresh.serving().process
+        server.kill()
+        return server.wait()
+
+    lost = Deed("loses it", lose)
+    asks = Deed(
+        "asks", lambda context: (pid := fresh.serving().process.pid, os.kill(pid, signal.SIGSTOP))[0], after=(lost,)
+    )
+    ran(lost, asks, at_once=2)
+    assert context.store.record(asks.key).results["given"] not in _alive()
+
+
+def test_a_system_that_starts_no_process_for_verdicts_is_no_steps_fault(
+    ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(FileNotFoundError, match="/nowhere/python"):
+        ran(Deed("never", lambda context: 1), at_once=2)
+
+
+def test_a_process_whose_run_is_gone_before_it_begins_does_not_go_on_as_the_run(
+    context: StepContext, tmp_path: Path
+) -> None:
+    fresh.close()
+    pipes = [os.pipe() for _ in range(3)]
+    (asked, requests), (replies, told), (output, printed) = pipes
+    for end in (requests, replies, output):
+        os.close(end)
+    if not (pid := os.fork()):
+        try:
+            serve({}, context, Ends(asked, told, printed), tmp_path, threads=1)
+        finally:
+            os._exit(99)
+    for end in (asked, told, printed):
+        os.close(end)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (0, 1)
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_processes_that_a_step_began_end_with_its_own_however_that_ended(
+    ran: Ran, tmp_path: Path, at_once: int
+) -> None:
+    def leave(context: StepContext) -> None:
+        (tmp_path / "pid").write_text(str(subprocess.Popen(["sleep", "60"]).pid))
+        os._exit(3)
+
+    bad = Deed("leaves", leave)
+    assert "exit status 3" in ran(bad, at_once=at_once).failed[bad.key]
+    pid, deadline = int((tmp_path / "pid").read_text()), time.monotonic() + 20
+    while pid in _alive():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_spoiled_step_is_computed_again_on_as_many_threads_as_before(ran: Ran, context: StepContext) -> None:
+    first = Deed("first", lambda context: torch.get_num_threads())
+
+    def spoil(context: StepContext) -> None:
+        (context.store.root / "steps" / first.key / "more").touch()
+
+    bad = Deed("bad", spoil, Theirs(), (first,))
+    theirs = Deed("theirs", lambda context: torch.get_num_threads(), Theirs(), (first,))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        tally = ran(first, bad, theirs, at_once=2)
+    finally:
+        torch.set_num_threads(before)
+    assert "these are computed again" in tally.failed[bad.key]
+    assert [context.store.record(step.key).results["given"] for step in (first, theirs)] == [1, 2]
 
 
 def _alive() -> set[int]:
