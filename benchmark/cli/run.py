@@ -112,11 +112,14 @@ def _run(prepared: PreparedRun, talk: Talk, fail_below: float | None) -> ExitSta
     from benchmark.core.exit_status import ExitStatus
     from benchmark.records.run_folder import check_writable
     from benchmark.run import execute
+    from benchmark.steps.strangers import strangers
     from leaderboard.publish import publish
     from leaderboard.robustness.floor import below_floor
 
     check_writable(prepared.out)
-    progress = talk.progress(len(prepared.plan.steps), _expected(prepared) if talk.tells_what_remains else {})
+    steps = prepared.plan.steps
+    alone = [step.key for step in steps if strangers(step)]
+    progress = talk.progress(len(steps), _expected(prepared) if talk.tells_what_remains else {}, alone)
     tally = execute(prepared, publish, lambda text: talk.note(f"note: {text}"), progress=progress)
     board = print_board(prepared.out)
     failed = board.failures()

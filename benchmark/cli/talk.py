@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from benchmark.cli.console import say
@@ -51,8 +51,8 @@ class Talk:
         """Whether it is worth measuring how long the run will take: somebody is watching."""
         return self._verbose or (sys.stderr.isatty() and not self._quiet)
 
-    def progress(self, steps: int, expected: Mapping[str, float]) -> Progress:
-        """The display of a run of so many steps, some of which are expected to take so many seconds."""
+    def progress(self, steps: int, expected: Mapping[str, float], alone: Collection[str] = ()) -> Progress:
+        """The display of a run of so many steps: seconds that some are expected to take, and which run alone."""
         from benchmark.core.progress import PlainProgress, Several, progress_for
         from benchmark.core.remaining import Remaining
 
@@ -62,7 +62,7 @@ class Talk:
         if self._log is not None:
             parts.append(PlainProgress(steps, self._log))
         for part in parts:
-            part.remaining = Remaining(expected) if expected else None
+            part.remaining = Remaining(expected, alone) if expected else None
         return Several(*parts)
 
     def _keep(self, text: str) -> None:

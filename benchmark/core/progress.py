@@ -101,6 +101,12 @@ class Progress:
         if self.remaining is not None:
             self.remaining.ended(self.doing.key, self.doing.elapsed)
 
+    def turn_to_another(self) -> None:
+        """Show one of the steps that are still at work, where there is one: it may have nothing to tell for long."""
+        if self._open:
+            self.doing = next(reversed(self._open.values()))
+            self.show(force=True)
+
     def reused(self, label: str, *, key: str = "") -> None:
         """A step was found finished, or cannot run."""
         self.step += 1
@@ -194,6 +200,7 @@ class LiveProgress(Progress):
         super().end(outcome)
         style = "green" if outcome == "done" else "red"
         self._live.console.print(on_screen(self.ending(outcome), style=style))
+        self.turn_to_another()
 
     def close(self) -> None:
         self._live.stop()
@@ -212,6 +219,10 @@ class NotebookProgress(Progress):
         if force or now >= self._due:
             self._due = now + 0.2
             self._line.show(line(self.line()))
+
+    def end(self, outcome: str = "done") -> None:
+        super().end(outcome)
+        self.turn_to_another()
 
     def close(self) -> None:
         self._line.show(f"{self.step} of {self.steps} steps, {_clock(time.monotonic() - self._began)}")

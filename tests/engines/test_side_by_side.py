@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
-from benchmark.core.progress import PlainProgress
+from benchmark.core.progress import LiveProgress, PlainProgress
 from benchmark.engines.base import Tally
 from benchmark.engines.child import Ends, serve
 from benchmark.steps.context import StepContext
@@ -217,3 +218,16 @@ def test_each_line_of_the_display_is_of_the_step_that_it_names() -> None:
     assert lines[-3].startswith("[1/2] first: done")
     assert lines[-2] == "[2/2] second says: hello"
     assert lines[-1].startswith("[2/2] second: FAILED")
+
+
+def test_a_terminal_does_not_go_on_showing_a_step_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr("rich.console.Console", lambda stderr: Console(file=screen, force_terminal=True))
+    progress = LiveProgress(2)
+    progress.begin("silent", key="a")
+    progress.begin("talks", key="b")
+    progress.end()
+    shown = screen.getvalue()
+    progress.close()
+    assert shown.rindex("[1/2] silent") > shown.rindex("[2/2] talks: done")
+    assert "talks" not in shown[shown.rindex("[1/2] silent") :]

@@ -163,6 +163,9 @@ def test_what_cannot_be_measured_is_named_and_the_rest_is_estimated(run: Prepare
     # The longest step bounds what steps side by side can save.
     some = dict.fromkeys((cell.step.key, cell.step.clean.key, fit.train.key), 10.0)
     assert [estimated(plan, some, at_once=n).total for n in (1, 2, 8)] == ["30.0 s", "15.0 s", "10.0 s"]
+    # Steps of others' plug-ins run one after another, whatever is done side by side before them.
+    theirs = dict.fromkeys((fit.key, broken.clean.key), 10.0)
+    assert [estimated(plan, some | theirs, at_once=n).total for n in (1, 8)] == ["50.0 s", "30.0 s"]
     # A step that several cells need is paid for by the first.
     assert found.rows[1][4] == f"{broken.passes().forwards + broken.clean.passes().forwards:,}"
 
@@ -191,3 +194,13 @@ def test_what_remains_is_corrected_by_what_was_taken() -> None:
     remaining.ended("b", 40.0)
     remaining.ended("c", 60.0)
     assert remaining.seconds() == 0
+
+
+def test_what_remains_is_shared_by_steps_side_by_side_but_for_those_that_run_alone() -> None:
+    remaining = Remaining({"a": 10.0, "b": 30.0, "theirs": 50.0}, alone=["theirs"])
+    assert remaining.seconds("a", at_once=2) == (10 + 30) / 2 + 50
+    remaining.ended("a")
+    # One step is never shared.
+    assert remaining.seconds("b", at_once=2) == 30 + 50
+    remaining.ended("b")
+    assert remaining.seconds("theirs", elapsed=20.0) == 30

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmark.core.progress import duration
 from benchmark.planning.plan import Plan
 from benchmark.steps.base import Step
+from benchmark.steps.strangers import strangers
 
 _LARGEST = 5
 
@@ -38,7 +39,8 @@ def estimated(plan: Plan, seconds: Mapping[str, float], *, at_once: int = 1) -> 
     Args:
         plan: The plan.
         seconds: Of its steps, by key, as `Costs` has them.
-        at_once: Steps that are computed side by side; the total takes it that there are always so many to compute.
+        at_once: Steps without other people's plug-ins that are computed side by side; the total takes it that there are
+            always so many to compute.
     """
     seen: set[str] = set()
     rows = []
@@ -58,10 +60,16 @@ def estimated(plan: Plan, seconds: Mapping[str, float], *, at_once: int = 1) -> 
     labels = {step.key: step.label for step in plan.steps}
     return Estimate(
         rows,
-        duration(max([sum(seconds.values()) / at_once, *seconds.values()])),
+        duration(_total(plan, seconds, at_once)),
         [f"{labels[key]} {duration(each)}" for key, each in largest],
         [label for key, label in labels.items() if key not in seconds],
     )
+
+
+def _total(plan: Plan, seconds: Mapping[str, float], at_once: int) -> float:
+    alone = {step.key for step in plan.steps if strangers(step)}
+    together = [each for key, each in seconds.items() if key not in alone]
+    return max([sum(together) / at_once, *together]) + sum(each for key, each in seconds.items() if key in alone)
 
 
 def _with_needs(step: Step) -> list[Step]:

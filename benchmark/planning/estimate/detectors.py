@@ -35,7 +35,7 @@ def detector_seconds(machine: Machine, step: DetectStep) -> float | None:
     Measured on an eighth of the images, and taken to grow with the number of those that are scored, of which some are
     scored again: what grows with its square is beyond what this sees.
     """
-    told = machine.apart(lambda: json.dumps([_trial(machine, step, 1 / part) for part in (_FIRST, _PART)]))
+    told = machine.apart(step, lambda: json.dumps([_trial(machine, step, 1 / part) for part in (_FIRST, _PART)]))
     images = step.attack.clean.images
     return None if told is None else float(json.loads(told)[1]) * _scored(images) / _scored(_few(images, 1 / _PART))
 

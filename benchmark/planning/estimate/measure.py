@@ -27,7 +27,9 @@ from benchmark.models.training.classifier import assemble, train_classifier
 from benchmark.models.training.deployed import DeployedClassifier
 from benchmark.models.training.recipe import FALLS, Recipe
 from benchmark.planning.estimate.stopwatch import EnoughError, Stopwatch
+from benchmark.steps.base import Step
 from benchmark.steps.fit import FitStep
+from benchmark.steps.strangers import strangers
 from benchmark.steps.train import TrainStep
 from defenses.base import Defense, FitData
 from defenses.query_only import QueryOnly
@@ -73,14 +75,14 @@ class Machine:
 
     @property
     def at_once(self) -> int:
-        """Steps that it computes side by side."""
+        """Steps without other people's plug-ins that it computes side by side."""
         return at_once(self.data.train.shape, self.device)
 
-    def apart(self, question: Callable[[], str]) -> str | None:
-        """What a question gives that is asked in a process of its own; None where it raises or takes too long."""
+    def apart(self, step: Step, question: Callable[[], str]) -> str | None:
+        """What a question gives that is asked in a process like that of a step; None where it raises or is slow."""
 
         def as_computed() -> str:
-            if self.at_once > 1:
+            if self.at_once > 1 and not strangers(step):
                 torch.set_num_threads(1)
             return question()
 
@@ -92,11 +94,11 @@ class Machine:
 
     def training_seconds(self, step: TrainStep) -> float | None:
         """Seconds that training a classifier takes."""
-        return None if (told := self.apart(lambda: str(self._trained(step)))) is None else float(told)
+        return None if (told := self.apart(step, lambda: str(self._trained(step)))) is None else float(told)
 
     def pace(self, step: FitStep, estimators: Sequence[GradientEstimator]) -> Pace | None:
         """Seconds that fitting a defense takes, and asking the model that it makes."""
-        told = self.apart(lambda: json.dumps(asdict(self._fitted(step, estimators))))
+        told = self.apart(step, lambda: json.dumps(asdict(self._fitted(step, estimators))))
         return None if told is None else Pace(**json.loads(told))
 
     def _trained(self, step: TrainStep) -> float:
