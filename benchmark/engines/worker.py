@@ -60,15 +60,23 @@ class Worker:
 
     def __init__(self, steps: dict[str, Step], context: StepContext, *, threads: int, own_server: bool) -> None:
         self._scratch = make_temporary_folder("medrobust-step-")
+        run, ends = os.getpid(), list[int]()
         try:
-            asked, self._requests, self._replies, told, self._output, printed = _pipes(3)
-        except OSError:
+            ends = _pipes(3)
+            asked, self._requests, self._replies, told, self._output, printed = ends
+            with warnings.catch_warnings():
+                # The child works in a thread of its own and touches no stream that another thread may have locked.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                self._pid = os.fork()
+        except BaseException:
+            # A fork takes long enough for Ctrl-C to come meanwhile: the child must not go on as the run, and sees by
+            # its pipes that nobody is left to ask.
+            if os.getpid() != run:
+                os._exit(1)
+            for end in ends:
+                os.close(end)
             shutil.rmtree(self._scratch, ignore_errors=True)
             raise
-        with warnings.catch_warnings():
-            # The child works in a thread of its own and touches no stream that another thread may have locked.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._pid = os.fork()
         if not self._pid:
             try:
                 for end in (self._requests, self._replies, self._output):

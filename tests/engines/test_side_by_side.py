@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import os
 import signal
@@ -146,6 +147,23 @@ def test_a_process_whose_run_is_gone_before_it_begins_does_not_go_on_as_the_run(
     for end in (asked, told, printed):
         os.close(end)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) in (0, 1)
+
+
+def test_ctrl_c_while_a_process_is_forked_leaves_none(ran: Ran) -> None:
+    if not (pid := os.fork()):
+        code = 99
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            # Noticed where `os.fork` comes back.
+            os.register_at_fork(after_in_parent=_thread.interrupt_main)
+            with pytest.raises(KeyboardInterrupt):
+                ran(Deed("never", lambda context: 1), at_once=2)
+            deadline = time.monotonic() + 20
+            while (code := len(_children() & _alive())) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
