@@ -112,7 +112,13 @@ def _system_said(error: OSError) -> str:
     # No write to a stream ends in these.
     elsewhere = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
     where = error.filename or ("this process" if error.errno in elsewhere else "standard output")
-    remedy = "\n  remedy: raise the limit on open files (ulimit -n)" if error.errno == errno.EMFILE else ""
+    fewer = "let OMP_NUM_THREADS be smaller, so that fewer steps are computed at a time"
+    remedies = {
+        errno.EMFILE: "raise the limit on open files (ulimit -n)",
+        errno.ENOMEM: fewer,
+        errno.EAGAIN: f"raise the limit on processes (ulimit -u), or {fewer}",
+    }
+    remedy = f"\n  remedy: {remedies[error.errno]}" if error.errno in remedies else ""
     return f"{line(where)}: {error.strerror or error}{remedy}"
 
 

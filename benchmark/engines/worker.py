@@ -97,6 +97,8 @@ class Worker:
         self._ended = False
         self._asked: Question | None = None
         self._own_server = own_server
+        # Whoever has a server of their own has others beside them.
+        self._fewer = ", or let OMP_NUM_THREADS be smaller, since so many steps are computed at a time" * own_server
         self._server: int | None = None
 
     def alive(self) -> bool:
@@ -145,7 +147,7 @@ class Worker:
         if not alive:
             self._drain(printed)
             self.end()
-            return printed.after(_death(self._status or 0))
+            return printed.after(_death(self._status or 0, self._fewer))
         if self._asked.late:
             self.end()
             return (
@@ -253,11 +255,12 @@ def _told(message: list[Any], progress: Progress) -> str | None:
     return None
 
 
-def _death(status: int) -> str:
+def _death(status: int, fewer: str) -> str:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return f"it ended its process with exit status {code}"
     name = signal.Signals(-code).name
     if -code == signal.SIGKILL:
-        return "its process was killed, as by the system where memory runs out\n  remedy: give a smaller --batch-size"
+        remedy = f"give a smaller --batch-size{fewer}"
+        return f"its process was killed, as by the system where memory runs out\n  remedy: {remedy}"
     return f"its process was ended by {name}"

@@ -63,6 +63,7 @@ def test_a_step_waits_for_what_it_needs_and_lets_others_pass(ran: Ran) -> None:
     ("deed", "words"),
     [
         (lambda context: os._exit(7), "exit status 7"),
+        (lambda context: os.kill(os.getpid(), signal.SIGKILL), "or let OMP_NUM_THREADS be smaller"),
         (lambda context: time.sleep(60), "the 4 seconds of --step-timeout"),
         (lambda context: 1 / 0, "ZeroDivisionError"),
     ],
