@@ -59,10 +59,14 @@ def side_by_side(steps: Sequence[Step], desks: Sequence[Desk], account: Account,
             ends.callback(desk.end)
         while waiting or busy:
             for desk in desks:
-                if desk not in busy and (step := _next(waiting, busy, account)) is not None:
-                    account.begin(step)
-                    desk.begin(step, _Own(progress, step.key))
-                    busy[desk] = step
+                if desk in busy:
+                    continue
+                if (step := _next(waiting, busy, account)) is None:
+                    # Nor is there any for the other desks.
+                    break
+                account.begin(step)
+                desk.begin(step, _Own(progress, step.key))
+                busy[desk] = step
             if busy:
                 _listen(busy)
             for desk, step in list(busy.items()):
