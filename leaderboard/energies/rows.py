@@ -21,11 +21,13 @@ def energies(results: Results) -> tuple[EnergyLine, ...]:
     lines = (alone(lambda c=cell: _line(c, results), lambda _: None) for cell in cells)  # type: ignore[misc]
     found: list[EnergyLine] = []
     for line in lines:
-        same = [n for n, other in enumerate(found) if line and line.energy and other.energy == line.energy]
-        if same:
-            found[same[0]] = replace(found[same[0]], defenses=(*found[same[0]].defenses, *line.defenses))
-        elif line is not None:
+        if line is None:
+            continue
+        same = next((n for n, other in enumerate(found) if line.energy and other.energy == line.energy), None)
+        if same is None:
             found.append(line)
+        else:
+            found[same] = replace(found[same], defenses=(*found[same].defenses, *line.defenses))
     return tuple(found)
 
 
