@@ -62,6 +62,7 @@ ELSEWHERE = {
     "classifier:module": "needs a network of the user's; tests/models gives it one",
     "classifier:resnet50": "24 million parameters; tests/models builds it",
     "classifier:vgg16": "130 million parameters; tests/models builds it",
+    "defense:pretrained-diffusion": "needs a folder that diffusers saved; tests/defenses/pretrained draws it",
 }
 """What is not run here, and why."""
 

@@ -17,6 +17,7 @@ from benchmark.core.noise import Noise
 from benchmark.core.plugin import registered
 from defenses.base import Defense, FitData
 from tests.defenses.chains.alive import Alive
+from tests.defenses.pretrained.drawn import drawn_once
 
 ROWS, SIDE = 8, 12
 SMALL_ENERGY = {"features": 4, "iterations": 30, "batch_size": 8}
@@ -26,11 +27,15 @@ SMALL_DENOISER = {"width": 8, "iterations": 60, "batch_size": 8}
 
 @dataclass(frozen=True)
 class Purifier:
-    """A purifier to be tested: its name, settings that train in a moment, and which of them is its chain's length."""
+    """A purifier to be tested: its name, settings that train in a moment, and which of them is its chain's length.
+
+    `folder` is the setting that takes a folder saved by diffusers, where there is one.
+    """
 
     name: str
     settings: dict[str, Any] = field(default_factory=dict)
     length: str = "steps"
+    folder: str = ""
 
 
 PURIFIERS = [
@@ -43,6 +48,7 @@ PURIFIERS = [
     Purifier("score-purification", SMALL_DENOISER),
     Purifier("score-purification", {**SMALL_DENOISER, "adaptive": True}),
     Purifier("diffusion-purification", {**SMALL_DENOISER, "time": 100}),
+    Purifier("pretrained-diffusion", {"time": 100}, folder="pipeline"),
 ]
 every = pytest.mark.parametrize("purifier", PURIFIERS, ids=lambda p: f"{p.name}{p.settings.get('adaptive', '')}")
 
@@ -73,7 +79,8 @@ def fitted(name: str, settings: tuple[tuple[str, Any], ...]) -> Defense:
 
 def model(purifier: Purifier, steps: int) -> DefendedModel:
     """The purifier with a chain of `steps`, in double precision, before a classifier that gives the pixels back."""
-    trained = fitted(purifier.name, tuple(purifier.settings.items()))
+    given = {purifier.folder: str(drawn_once())} if purifier.folder else {}
+    trained = fitted(purifier.name, tuple({**purifier.settings, **given}.items()))
     defense = type(trained)(**{**trained.settings(), purifier.length: steps})
     defense.weights_ = trained.weights_
     return defense.defend(nn.Flatten()).double().requires_grad_(False)

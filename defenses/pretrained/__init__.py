@@ -1,0 +1,1 @@
+"""Diffusion models that somebody else trained, from a folder that the diffusers library saved."""
