@@ -86,11 +86,12 @@ class PretrainedDiffusion(Defense):
         return Passes(forwards=self.steps)
 
     def identity(self) -> dict[str, Any]:
-        """With what is in the folder's files rather than where it lies."""
+        """With what is in the folder's files in place of where it lies."""
         identity = super().identity()
-        for place in ("folder", "pipeline"):
-            del identity["settings"][place]
-        return {**identity, "contents": self._saved.digests()}
+        del identity["settings"]["folder"]
+        # The process that gives the verdicts builds the defense from these settings, and its weights.
+        identity["settings"]["pipeline"] = f"sha256:{self._saved.digest()}"
+        return identity
 
     def check_settings(self) -> None:
         """Raise UserError where the folder cannot be worked with, or its schedule does not go up to `time`."""

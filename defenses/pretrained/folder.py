@@ -36,13 +36,13 @@ class PipelineFolder:
         with self.opened(name) as file:
             return file.read()
 
-    def digests(self) -> dict[str, str]:
-        """SHA-256 of each file, in hexadecimal; raises UserError as `opened` does."""
-        found = {}
+    def digest(self) -> str:
+        """SHA-256 of what its files hold, in hexadecimal; raises UserError as `opened` does."""
+        whole = hashlib.sha256()
         for name in _MOST_BYTES:
             with self.opened(name) as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
-        return found
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        return whole.hexdigest()
 
     def weights(self) -> dict[str, Tensor]:
         """The network's weights in single precision.
