@@ -136,7 +136,7 @@ def test_a_network_that_is_built_and_finds_no_numbers_is_refused(tmp_path: Path)
         (NETWORK, {"act_fn": "__import__('os')"}, "act_fn"),
         (NETWORK, {"block_out_channels": [8, 10**12]}, "block_out_channels.1 = 1000000000000"),
         (NETWORK, {"block_out_channels": [8192, 8192], "norm_num_groups": 32}, "weights, and the file"),
-        (NETWORK, {"block_out_channels": [8, 24]}, "do not fit the network"),
+        (NETWORK, {"block_out_channels": [4, 16]}, "do not fit the network"),
         (NETWORK, {"norm_num_groups": 3}, "diffusers cannot build the network"),
         (NETWORK, {"num_class_embeds": 10}, "num_class_embeds = 10"),
         (NETWORK, {"time_embedding_type": "fourier"}, "time_embedding_type = 'fourier'"),
