@@ -24,12 +24,15 @@ from defenses.denoising.network import NoiseNetwork
 from defenses.diffusion.schedule import reverse_times
 from defenses.diffusion.steps import ReverseDiffusion
 from defenses.pretrained.configs import MOST_TIMES, NetworkConfig, ScheduleConfig, parse
-from defenses.pretrained.folder import NETWORK, SCHEDULE, WEIGHTS, PipelineFolder
+from defenses.pretrained.folder import NETWORK, SCHEDULE, WEIGHTS, PipelineFolder, digest_of
 from defenses.pretrained.images import refuse_other_images, try_out
 from defenses.pretrained.network import FoundNoise, build
 from defenses.pretrained.schedule import kept_at
 
 _WEIGHTS = "network."
+_DIGEST = "sha256"
+_CONTENT = "sha256:"
+"""What `pipeline` begins with in a key, and where verdicts are given: it names what the folder holds, not its place."""
 _CPU_ROWS = 64
 
 
@@ -90,7 +93,7 @@ class PretrainedDiffusion(Defense):
         identity = super().identity()
         del identity["settings"]["folder"]
         # The process that gives the verdicts builds the defense from these settings, and its weights.
-        identity["settings"]["pipeline"] = f"sha256:{self._saved.digest()}"
+        identity["settings"]["pipeline"] = f"{_CONTENT}{self._saved.digest()}"
         return identity
 
     def check_settings(self) -> None:
@@ -108,17 +111,18 @@ class PretrainedDiffusion(Defense):
             UserError: The folder cannot be worked with, or is of a model for other images.
         """
         del classifier
-        texts = self._saved.text(NETWORK), self._saved.text(SCHEDULE)
-        config, schedule = self._configs(*texts)
+        contents = self._saved.contents()
+        config, schedule = self._configs(contents[NETWORK], contents[SCHEDULE])
         refuse_other_images(config, data.train.shape, where=self._where)
-        weights = self._saved.weights()
+        weights = self._saved.weights(contents[WEIGHTS])
         network = build(config, weights, where=self._where)
         found = FoundNoise(network, kept_at(schedule, where=self._where), schedule.prediction_type)
         try_out(found, data.train.shape, where=self._where)
         self.weights_ = {
             **{f"{_WEIGHTS}{name}": tensor for name, tensor in weights.items()},
-            NETWORK: torch.tensor(list(texts[0]), dtype=torch.uint8),
-            SCHEDULE: torch.tensor(list(texts[1]), dtype=torch.uint8),
+            NETWORK: torch.tensor(list(contents[NETWORK]), dtype=torch.uint8),
+            SCHEDULE: torch.tensor(list(contents[SCHEDULE]), dtype=torch.uint8),
+            _DIGEST: torch.tensor(list(bytes.fromhex(digest_of(contents))), dtype=torch.uint8),
         }
 
     def defend(self, classifier: nn.Module) -> DefendedModel:
@@ -129,6 +133,10 @@ class PretrainedDiffusion(Defense):
         """
         if not {NETWORK, SCHEDULE} <= self.weights_.keys():
             raise self._error("the folder has not been read", "call fit first")
+        read = f"{_CONTENT}{bytes(self.weights_[_DIGEST].tolist()).hex()}"
+        if self.pipeline.startswith(_CONTENT) and self.pipeline != read:
+            # The key names another model: a number of this one would stand under it.
+            raise self._error("the folder changed between planning and fitting", "run the same command again")
         config, schedule = self._configs(*(bytes(self.weights_[name].tolist()) for name in (NETWORK, SCHEDULE)))
         weights = {k.removeprefix(_WEIGHTS): v for k, v in self.weights_.items() if k.startswith(_WEIGHTS)}
         kept = self._kept(schedule)

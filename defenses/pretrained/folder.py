@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -44,17 +45,21 @@ class PipelineFolder:
                 whole.update(hashlib.file_digest(file, "sha256").digest())
         return whole.hexdigest()
 
-    def weights(self) -> dict[str, Tensor]:
-        """The network's weights in single precision.
+    def contents(self) -> dict[str, bytes]:
+        """What its three files hold, by name; raises UserError as `opened` does."""
+        return {name: self.text(name) for name in _MOST_BYTES}
+
+    def weights(self, content: bytes) -> dict[str, Tensor]:
+        """The network's weights in single precision, from what their file holds.
 
         Raises:
-            UserError: As of `opened`, the file is no safetensors or cut short, or a weight is not finite.
+            UserError: It is no safetensors or cut short, or a weight is not finite.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load
 
         try:
-            found = load(self.text(WEIGHTS))
+            found = load(content)
         except (SafetensorError, ValueError, KeyError) as error:
             raise self._error(WEIGHTS, f"is damaged, cut short, or not safetensors ({error})", _SAVE) from error
         for name, tensor in found.items():
@@ -100,6 +105,11 @@ class PipelineFolder:
 
     def _error(self, name: str, problem: str, remedy: str) -> UserError:
         return UserError(f"{name}: {problem}", where=self._where, remedy=remedy)
+
+
+def digest_of(contents: Mapping[str, bytes]) -> str:
+    """What `PipelineFolder.digest` gives of a folder that holds these."""
+    return hashlib.sha256(b"".join(hashlib.sha256(contents[name]).digest() for name in _MOST_BYTES)).hexdigest()
 
 
 _SINCE_RENAMED = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}

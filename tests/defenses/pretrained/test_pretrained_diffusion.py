@@ -99,6 +99,15 @@ def test_the_settings_in_its_key_and_its_weights_build_it_where_verdicts_are_giv
     assert torch.equal(purified(elsewhere), purified(trained))
 
 
+def test_a_folder_that_changed_after_its_key_was_made_gives_no_verdict(folder: Path, tmp_path: Path) -> None:
+    planned = PretrainedDiffusion(pipeline=str(folder)).identity()["settings"]
+    shutil.copytree(draw(tmp_path / "other", seed=5), folder, dirs_exist_ok=True)
+    elsewhere = PretrainedDiffusion(**planned)
+    elsewhere.weights_ = fitted(folder).weights_
+    with pytest.raises(UserError, match="changed between planning and fitting"):
+        elsewhere.defend(nn.Flatten())
+
+
 def test_attention_that_is_called_as_it_was_is_read_as_it_is_called_now(tmp_path: Path) -> None:
     blocks = {"down_block_types": ("DownBlock2D", "AttnDownBlock2D"), "up_block_types": ("AttnUpBlock2D", "UpBlock2D")}
     folder = draw(tmp_path / "pipeline", **blocks)
