@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -16,6 +15,7 @@ from defenses.base import Passes
 from defenses.denoising.defense import DenoisingPurifier
 from defenses.denoising.network import NoiseNetwork
 from defenses.denoising.training import DenoisingRecipe
+from defenses.diffusion.ends import noised, pixels
 from defenses.diffusion.schedule import TIMES, kept, reverse_times
 from defenses.diffusion.steps import ReverseDiffusion
 
@@ -94,12 +94,10 @@ class DiffusionPurification(DenoisingPurifier):
         )
 
     def start(self, x: Tensor, noise: Noise) -> Tensor:
-        share = float(kept(torch.tensor(self.time)))
-        z = noise.stream("forward").normal(x.shape[1:], dtype=x.dtype)
-        return math.sqrt(share) * (x * 2 - 1) + math.sqrt(1 - share) * z
+        return noised(x, float(kept(torch.tensor(self.time))), noise)
 
     def end(self, state: Tensor) -> Tensor:
-        return ((state + 1) / 2).clamp(0, 1)
+        return pixels(state)
 
     def check_settings(self) -> None:
         if self.steps > self.time:

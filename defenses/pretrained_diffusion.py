@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from functools import partial
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from defenses.base import DefendedModel, Defense, FitData, Passes
 from defenses.chains.chain import run
 from defenses.chains.checkpointed import differentiable_chain
 from defenses.denoising.network import NoiseNetwork
+from defenses.diffusion.ends import noised, pixels
 from defenses.diffusion.schedule import reverse_times
 from defenses.diffusion.steps import ReverseDiffusion
 from defenses.pretrained.configs import MOST_TIMES, NetworkConfig, ScheduleConfig, parse
@@ -154,15 +154,10 @@ class PretrainedDiffusion(Defense):
         )
 
     def _purify(self, network: FoundNoise, x: Tensor, noise: Noise) -> Tensor:
-        return _image(run(self._start(network, x.detach(), noise), self._chain(network, noise)))
+        return pixels(run(noised(x.detach(), network.kept[self.time], noise), self._chain(network, noise)))
 
     def _exact_purify(self, network: FoundNoise, x: Tensor, noise: Noise) -> Tensor:
-        return _image(differentiable_chain(self._start(network, x, noise), self._chain(network, noise)))
-
-    def _start(self, network: FoundNoise, x: Tensor, noise: Noise) -> Tensor:
-        share = network.kept[self.time]
-        z = noise.stream("forward").normal(x.shape[1:], dtype=x.dtype)
-        return math.sqrt(share) * (x * 2 - 1) + math.sqrt(1 - share) * z
+        return pixels(differentiable_chain(noised(x, network.kept[self.time], noise), self._chain(network, noise)))
 
     def _chain(self, network: FoundNoise, noise: Noise) -> ReverseDiffusion:
         return ReverseDiffusion(
@@ -199,8 +194,3 @@ class PretrainedDiffusion(Defense):
 
     def _error(self, problem: str, remedy: str) -> UserError:
         return UserError(problem, where=self._where, remedy=remedy)
-
-
-def _image(state: Tensor) -> Tensor:
-    """Pixels in [0, 1] from [−1, 1]."""
-    return ((state + 1) / 2).clamp(0, 1)
