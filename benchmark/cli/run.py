@@ -117,9 +117,9 @@ def _run(prepared: PreparedRun, talk: Talk, fail_below: float | None) -> ExitSta
     from leaderboard.robustness.floor import below_floor
 
     check_writable(prepared.out)
-    steps = prepared.plan.steps
-    alone = [step.key for step in steps if strangers(step)]
-    progress = talk.progress(len(steps), _expected(prepared) if talk.tells_what_remains else {}, alone)
+    steps, told = prepared.plan.steps, talk.tells_what_remains
+    alone = [step.key for step in steps if told and strangers(step)]
+    progress = talk.progress(len(steps), _expected(prepared) if told else {}, alone)
     tally = execute(prepared, publish, lambda text: talk.note(f"note: {text}"), progress=progress)
     board = print_board(prepared.out)
     failed = board.failures()

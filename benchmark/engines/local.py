@@ -55,7 +55,8 @@ class _Run:
     def __init__(self, plan: Plan, context: StepContext, limit: float | None, at_once: int) -> None:
         self.steps = {step.key: step for step in plan.steps}
         # Rows that do without plug-ins of others come first: what is finished cannot be forged, and is watched.
-        self.waiting = deque(sorted(plan.steps, key=lambda step: bool(strangers(step))))
+        self.alone = {step.key for step in plan.steps if strangers(step)}
+        self.waiting = deque(sorted(plan.steps, key=lambda step: step.key in self.alone))
         self.context = context
         self.limit = limit
         self.at_once = at_once
@@ -66,8 +67,8 @@ class _Run:
 
     def take_together(self) -> None:
         """Every step that needs no plug-in of others, so many side by side."""
-        own = [step for step in self.waiting if not strangers(step)]
-        self.waiting = deque(step for step in self.waiting if strangers(step))
+        own = [step for step in self.waiting if step.key not in self.alone]
+        self.waiting = deque(step for step in self.waiting if step.key in self.alone)
         desks = [Desk(self.steps, self.context, self.limit, threads=1, shared=False) for _ in range(self.at_once)]
         side_by_side(own, desks, self.account, self.context.progress)
         for step in own:
@@ -79,7 +80,7 @@ class _Run:
         if not self.account.settled(step):
             self.account.begin(step)
             reason = self.desk.run(step)
-            self.account.end(step, (self._spoiled(step) if strangers(step) else "") or reason)
+            self.account.end(step, (self._spoiled(step) if step.key in self.alone else "") or reason)
         if step.key not in self.account.tally.failed:
             self.files.note(step.key)
 
